@@ -1,0 +1,25 @@
+import type { Tensor } from '../tensor/tensor.ts'
+import type { Process } from './process.ts'
+
+/** Extra inputs of a network, by input name; every tensor is `[n, ...]`, one row per state. */
+export type Condition = Readonly<Record<string, Tensor>>
+
+/** The two predictions that solvers combine. */
+export type Target = 'data' | 'noise'
+
+/**
+ * A network (or an analytic world) bound to its process. Rows may have different times.
+ * One row through {@link Denoiser.predict} is one NFE.
+ */
+export interface Denoiser {
+  readonly process: Process
+  /** Shape of one state, without the batch axis. */
+  readonly event: readonly number[]
+  /**
+   * @param x states `[n, ...event]`
+   * @param t one process time per row, length n
+   * @param target whether the clean data `x_0` or the noise `eps` is wanted; the adapter converts
+   * @returns `[n, ...event]`, a fresh tensor that the caller owns
+   */
+  predict(x: Tensor, t: Float64Array, target: Target, condition?: Condition): Promise<Tensor>
+}

@@ -1,0 +1,42 @@
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** Any tensor that crosses the runtime boundary: float32 for data, the rest for indices, masks and float16 models. */
+export interface RuntimeTensor {
+  readonly type: 'float32' | 'float64' | 'float16' | 'int64' | 'int32' | 'bool' | 'uint8'
+  readonly shape: readonly number[]
+  readonly data: Float32Array | Float64Array | Uint16Array | BigInt64Array | Int32Array | Uint8Array
+}
+
+export interface ValueMetadata {
+  readonly name: string
+  readonly type: RuntimeTensor['type']
+  /** A number, or a name (string) where the size is free. */
+  readonly shape: readonly (number | string)[]
+}
+
+/** A loaded graph. `run` never blocks the caller's event loop. */
+export interface Session {
+  readonly inputs: readonly ValueMetadata[]
+  readonly outputs: readonly ValueMetadata[]
+  /** `fetches` limits the outputs that are computed and returned; default all. */
+  run(feeds: Readonly<Record<string, Tensor | RuntimeTensor>>, fetches?: readonly string[]): Promise<Record<string, RuntimeTensor>>
+  release(): Promise<void>
+}
+
+export interface SessionOptions {
+  /** Intra-op threads. Default: all cores for one session. */
+  readonly threads?: number
+  /** ORT graph optimisation level. Default 'all'. */
+  readonly optimization?: 'disabled' | 'basic' | 'extended' | 'all'
+  /** Re-use allocation patterns between runs; off saves memory in training graphs. Default true. */
+  readonly memoryPattern?: boolean
+  /** Give input buffers to the worker instead of copying them (the caller may not touch them afterwards). Default false. */
+  readonly transfer?: boolean
+}
+
+/** Where graphs run: onnxruntime-node, onnxruntime-web, a server. */
+export interface Runtime {
+  readonly name: string
+  load(model: Uint8Array, options?: SessionOptions): Promise<Session>
+  close(): Promise<void>
+}
