@@ -19,17 +19,26 @@ export interface Session {
   readonly inputs: readonly ValueMetadata[]
   readonly outputs: readonly ValueMetadata[]
   /** `fetches` limits the outputs that are computed and returned; default all. */
-  run(feeds: Readonly<Record<string, Tensor | RuntimeTensor>>, fetches?: readonly string[]): Promise<Record<string, RuntimeTensor>>
+  run(
+    feeds: Readonly<Record<string, Tensor | RuntimeTensor>>,
+    fetches?: readonly string[],
+  ): Promise<Record<string, RuntimeTensor>>
   release(): Promise<void>
 }
 
 export interface SessionOptions {
-  /** Intra-op threads. Default: all cores for one session. */
+  /** Intra-op threads. Default: the physical cores, divided by the runtime's workers. */
   readonly threads?: number
   /** ORT graph optimisation level. Default 'all'. */
   readonly optimization?: 'disabled' | 'basic' | 'extended' | 'all'
   /** Re-use allocation patterns between runs; off saves memory in training graphs. Default true. */
   readonly memoryPattern?: boolean
+  /**
+   * Treat float32 numbers below 1.2e-38 as zero; they make CPU kernels many times slower. Default true, but false where
+   * the graph runs on the caller's own thread: the engine switches the whole thread, for good, and with it the
+   * caller's own arithmetic (`1e-320 / 2` becomes 0).
+   */
+  readonly flushDenormals?: boolean
   /** Give input buffers to the worker instead of copying them (the caller may not touch them afterwards). Default false. */
   readonly transfer?: boolean
 }

@@ -1,0 +1,3 @@
+/** Graphs on onnxruntime-node, in worker threads. Node only; everything else of Espalier also runs in a browser. */
+export { physicalCores } from './cores.ts'
+export { type NodeRuntimeOptions, nodeRuntime } from './runtime.ts'
