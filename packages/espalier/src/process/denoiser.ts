@@ -22,4 +22,9 @@ export interface Denoiser {
    * @returns `[n, ...event]`, a fresh tensor that the caller owns
    */
   predict(x: Tensor, t: Float64Array, target: Target, condition?: Condition): Promise<Tensor>
+  /**
+   * Optional: `predict` with one target per row. With it the batching evaluator puts callers that want different
+   * targets into one batch.
+   */
+  predictEach?(x: Tensor, t: Float64Array, targets: readonly Target[], condition?: Condition): Promise<Tensor>
 }
