@@ -5,11 +5,16 @@
  * `logSnr` is the HALF log signal-to-noise ratio `lambda = log(a / s)`; `rho = s / a = exp(-lambda)`.
  */
 export interface Process {
+  /** With the parameters in it: two processes of the same name have the same coefficients. */
   readonly name: string
   /** Signal coefficient `a(t)`. */
   a(t: number): number
   /** Noise coefficient `s(t)`. */
   s(t: number): number
+  /** `da/dt`, which only the `flow` prediction needs. */
+  da(t: number): number
+  /** `ds/dt`; may be `Infinity` at t = 0. */
+  ds(t: number): number
   /** `lambda(t) = log(a(t) / s(t))`, decreasing in t. */
   logSnr(t: number): number
   /** Inverse of {@link Process.logSnr}. */

@@ -1,0 +1,114 @@
+import type { Tensor } from '../tensor/tensor.ts'
+import type { Prediction, Process } from './process.ts'
+
+/** `wanted = x * state + output * prediction`. */
+export interface Conversion {
+  readonly x: number
+  readonly output: number
+}
+
+/** The coefficients of a process at one time. */
+export interface Coefficients {
+  readonly a: number
+  readonly s: number
+  /** `da/dt` and `ds/dt`: only `flow` needs them. */
+  readonly da: number
+  readonly ds: number
+}
+
+export function coefficientsAt(process: Process, t: number): Coefficients {
+  return { a: process.a(t), s: process.s(t), da: process.da(t), ds: process.ds(t) }
+}
+
+/** The clean data `x_0` from a prediction: each line inverts the definition with `x = a x_0 + s eps`. */
+function toData(from: Prediction, { a, s, da, ds }: Coefficients): Conversion {
+  if (s === 0) return { x: 1 / a, output: 0 } // x = a x_0: no prediction is needed
+  const n = a * a + s * s
+  const w = a * ds - da * s
+  switch (from) {
+    case 'data':
+      return { x: 0, output: 1 }
+    case 'noise':
+      return { x: 1 / a, output: -s / a }
+    case 'velocity':
+      return { x: a / n, output: -s / n }
+    case 'score':
+      return { x: 1 / a, output: (s * s) / a }
+    case 'flow':
+      return { x: ds / w, output: -s / w }
+  }
+}
+
+/** The noise `eps` from a prediction. */
+function toNoise(from: Prediction, { a, s, da, ds }: Coefficients): Conversion {
+  if (a === 0) return { x: 1 / s, output: 0 } // x = s eps
+  const n = a * a + s * s
+  const w = a * ds - da * s
+  switch (from) {
+    case 'data':
+      return { x: 1 / s, output: -a / s }
+    case 'noise':
+      return { x: 0, output: 1 }
+    case 'velocity':
+      return { x: s / n, output: a / n }
+    case 'score':
+      return { x: 0, output: -s }
+    case 'flow':
+      return { x: -da / w, output: a / w }
+  }
+}
+
+/**
+ * Coefficients that turn one prediction into another at `x = a x_0 + s eps`, for any a and s. With
+ * `v = a eps - s x_0`, `score = -eps / s`, `u = a' x_0 + s' eps` every conversion is linear in (state, prediction).
+ * Not every conversion exists everywhere (data says nothing of the noise at s = 0): then a coefficient is not finite.
+ */
+export function conversion(from: Prediction, to: Prediction, c: Coefficients): Conversion {
+  if (from === to) return { x: 0, output: 1 }
+  if (to === 'data') return toData(from, c)
+  const noise = toNoise(from, c)
+  if (to === 'noise') return noise
+  if (to === 'score') return { x: -noise.x / c.s, output: -noise.output / c.s }
+  const data = toData(from, c)
+  const [p, q] = to === 'velocity' ? [-c.s, c.a] : [c.da, c.ds]
+  return { x: p * data.x + q * noise.x, output: p * data.output + q * noise.output }
+}
+
+/**
+ * Converts a batch of predictions in place, row by row.
+ * @param output predictions `[n, ...event]`, overwritten
+ * @param x the states `[n, ...event]` that they were made at
+ * @param t one time per row
+ * @returns `output`
+ * @throws where the wanted prediction does not exist at a row's time
+ */
+export function convert(
+  process: Process,
+  from: Prediction,
+  to: Prediction,
+  output: Tensor,
+  x: Tensor,
+  t: ArrayLike<number>,
+): Tensor {
+  if (from === to) return output
+  const size = t.length === 0 ? 0 : x.data.length / t.length
+  if (output.data.length !== x.data.length || !Number.isInteger(size)) {
+    throw new Error(
+      `cannot convert predictions of shape [${output.shape}] at states of shape [${x.shape}] and ${t.length} times`,
+    )
+  }
+  let last = Number.NaN
+  let k: Conversion = { x: 0, output: 1 }
+  for (let row = 0; row < t.length; row++) {
+    if (t[row] !== last) {
+      last = t[row]
+      k = conversion(from, to, coefficientsAt(process, last))
+      if (!(Number.isFinite(k.x) && Number.isFinite(k.output))) {
+        throw new Error(`a ${from} prediction has no ${to} at t = ${last} (row ${row}) of ${process.name}`)
+      }
+    }
+    const end = (row + 1) * size
+    for (let i = row * size; i < end; i++) output.data[i] = k.x * x.data[i] + k.output * output.data[i]
+  }
+  return output
+}
