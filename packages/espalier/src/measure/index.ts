@@ -1,0 +1,11 @@
+export {
+  bootstrap95,
+  type Interval,
+  mean,
+  mean95,
+  pairedDifference95,
+  quantile,
+  studentCdf,
+  studentQuantile,
+  variance,
+} from './statistics.ts'

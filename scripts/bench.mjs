@@ -1,0 +1,24 @@
+// Runs the benchmarks one after another, so that none disturbs another: `npm run bench [-- name ...]`.
+
+import { readdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { root, say, setUp, tool } from './setup.mjs'
+
+await setUp()
+const built = join('bench', 'dist')
+const all = readdirSync(join(root, built)).filter((file) => file.endsWith('.js') && !file.endsWith('.test.js'))
+const names = all.map((file) => basename(file, '.js')).sort()
+const chosen = process.argv.slice(2)
+const unknown = chosen.find((name) => !names.includes(name))
+if (unknown !== undefined) {
+  say(`There is no benchmark "${unknown}". There are: ${names.join(', ')}.`)
+  process.exit(2)
+}
+for (const name of chosen.length > 0 ? chosen : names) {
+  say(`\n== ${name}`)
+  const code = await tool(join(built, `${name}.js`), [])
+  if (code !== 0) {
+    say(`The benchmark ${name} failed (exit code ${code}).`)
+    process.exit(code)
+  }
+}
