@@ -1,0 +1,32 @@
+import type { OpDefinition, OpTable } from '../op.ts'
+import { binary } from './binary.ts'
+import { convolutions } from './conv.ts'
+import { elementwise } from './elementwise.ts'
+import { linear } from './linear.ts'
+import { normalisations } from './norm.ts'
+import { reductions } from './reduce.ts'
+import { layout } from './shape.ts'
+import { softmaxes } from './softmax.ts'
+
+/** Every operator of the standard domain that this package knows. */
+export const operators: OpTable = {
+  ...elementwise,
+  ...binary,
+  ...reductions,
+  ...softmaxes,
+  ...linear,
+  ...convolutions,
+  ...layout,
+  ...normalisations,
+}
+
+export function definitionOf(op: string, domain: string): OpDefinition | undefined {
+  return domain === '' && Object.hasOwn(operators, op) ? operators[op] : undefined
+}
+
+/** Names of the operators that have a gradient rule (or a gradient that is zero almost everywhere). */
+export function differentiableOps(): string[] {
+  return Object.keys(operators)
+    .filter((name) => operators[name].vjp !== undefined)
+    .sort()
+}

@@ -1,0 +1,68 @@
+import { InferenceSession, type Tensor } from 'onnxruntime-node'
+import { describe, expect, it } from 'vitest'
+import { type Model, operators, readModel, vjp, writeModel } from '../src/index.ts'
+import { type Case, fixtures, readCases, readNetwork } from './fixtures/fixture.ts'
+
+const open = (bytes: Uint8Array) => InferenceSession.create(bytes, { logSeverityLevel: 3 })
+
+const largest = (data: ArrayLike<number>) => Array.from(data).reduce((m, v) => Math.max(m, Math.abs(v)), 0)
+
+/** Largest difference over the largest reference value, or over `floor` where all references are smaller. */
+function relativeError(got: Tensor | undefined, want: Tensor, floor: number): number {
+  if (!got) throw new Error('the graph does not return this tensor')
+  expect(got.dims).toEqual(want.dims)
+  const [a, b] = [got.data as Float32Array, want.data as Float32Array]
+  if (!a.every(Number.isFinite)) return Number.POSITIVE_INFINITY
+  return largest(a.map((v, i) => v - b[i]!)) / Math.max(largest(b), floor)
+}
+
+/** Errors of all tensors that are off by more than `tolerance`. */
+function mismatches(
+  got: Record<string, Tensor>,
+  want: Record<string, Tensor>,
+  tolerance: number,
+  prefix = '',
+): string[] {
+  // Some gradients are zero in exact arithmetic (a bias before a softmax or a norm): measure them by the others.
+  const floor = 1e-3 * Math.max(...Object.values(want).map((t) => largest(t.data as Float32Array)))
+  return Object.entries(want)
+    .map(([name, t]) => [name, relativeError(got[`${prefix}${name}`], t, floor)] as const)
+    .filter(([, error]) => !(error < tolerance))
+    .map(([name, error]) => `${name}: relative error ${error.toExponential(1)}`)
+}
+
+const feeds = ({ input, seed }: Case) => ({
+  ...input,
+  ...Object.fromEntries(Object.entries(seed).map(([name, t]) => [`grad_${name}`, t])),
+})
+
+const unknownOperators = ({ graph }: Model) => [
+  ...new Set(graph.nodes.map((n) => n.op).filter((op) => !Object.hasOwn(operators, op))),
+]
+
+// Networks exported by torch; outputs and gradients by torch autograd in float64 (fixtures/make.py).
+describe.each(fixtures)('%s', (name) => {
+  const cases = readCases(name)
+  const wrt = Object.keys(cases[0]!.grad)
+
+  it('the exported file computes what torch computed', async () => {
+    const session = await open(readNetwork(name))
+    for (const c of cases) expect(mismatches(await session.run(c.input), c.output, 1e-5), c.name).toEqual([])
+  })
+
+  it('reads and writes without changing the function', async () => {
+    const session = await open(writeModel(readModel(readNetwork(name))))
+    for (const c of cases) expect(mismatches(await session.run(c.input), c.output, 1e-5), c.name).toEqual([])
+  })
+
+  it('vjp returns the gradients of torch for inputs and weights', async () => {
+    const model = readModel(readNetwork(name))
+    expect(unknownOperators(model), 'operators without a definition').toEqual([])
+    const session = await open(writeModel(vjp(model, { wrt, keepOutputs: true })))
+    for (const c of cases) {
+      const got = await session.run(feeds(c))
+      expect(mismatches(got, c.output, 1e-5), c.name).toEqual([])
+      expect(mismatches(got, c.grad, 1e-4, 'grad_'), c.name).toEqual([])
+    }
+  })
+})
