@@ -173,12 +173,12 @@ export function allocate(type: DataType, size: number): TensorArray {
 
 /** Reinterprets little-endian bytes; copies when the bytes are not aligned. */
 export function fromBytes(type: DataType, bytes: Uint8Array): TensorArray {
-  const constructor = arrays[type as keyof typeof arrays]
-  const width = constructor.BYTES_PER_ELEMENT
+  const Elements = arrays[type as keyof typeof arrays]
+  const width = Elements.BYTES_PER_ELEMENT
   if (bytes.byteLength % width !== 0)
     throw new GraphError(`${bytes.byteLength} bytes are not a whole number of ${type} elements (${width} bytes each)`)
   const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice()
-  return new constructor(aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / width)
+  return new Elements(aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / width)
 }
 
 /**
