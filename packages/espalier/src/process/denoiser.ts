@@ -9,12 +9,14 @@ export type Target = 'data' | 'noise'
 
 /**
  * A network (or an analytic world) bound to its process. Rows may have different times.
- * One row through {@link Denoiser.predict} is one NFE.
+ * One row through {@link Denoiser.predict} is one NFE, or {@link Denoiser.rowCost}.
  */
 export interface Denoiser {
   readonly process: Process
   /** Shape of one state, without the batch axis. */
   readonly event: readonly number[]
+  /** NFE that one row of {@link Denoiser.predict} costs, where it is not 1 (a guided denoiser costs 2). */
+  readonly rowCost?: number
   /**
    * @param x states `[n, ...event]`
    * @param t one process time per row, length n

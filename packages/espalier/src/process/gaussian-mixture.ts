@@ -1,0 +1,192 @@
+import { z } from 'zod'
+import { logSumExp } from '../tensor/log-sum-exp.ts'
+import { parseWith } from '../tensor/parse.ts'
+import { categorical, type Key, stream } from '../tensor/random.ts'
+import type { Denoiser, Target } from './denoiser.ts'
+import { integrate } from './ode.ts'
+import type { Process } from './process.ts'
+
+const specification = z.strictObject({
+  type: z.literal('gaussian-mixture'),
+  means: z.array(z.array(z.number()).min(1)).min(1),
+  stds: z.array(z.number().nonnegative()),
+  weights: z.array(z.number().positive()).optional(),
+  event: z.array(z.number().int().positive()).optional(),
+})
+
+/**
+ * An analytic world as JSON. Component k is `N(means[k], stds[k]^2 I)`, with probability proportional to `weights[k]`
+ * (default: equal). `event` is the shape of a state where it is not `[dimension]`.
+ */
+export type GaussianMixtureSpecification = z.infer<typeof specification>
+
+/**
+ * Data from a mixture of isotropic Gaussians, for which everything about diffusion is known in closed form, in float64:
+ * `x_t = a x_0 + s eps` is again a mixture, with means `a mu_k` and variances `a^2 S_k^2 + s^2`, and so is `x_0` given
+ * `x_t`. It is a model like any other through {@link GaussianMixture.denoiser}.
+ */
+export class GaussianMixture {
+  readonly means: readonly Float64Array[]
+  readonly stds: readonly number[]
+  /** Normalised. */
+  readonly weights: readonly number[]
+  readonly dimension: number
+  readonly event: readonly number[]
+
+  /** @throws where the lengths do not fit together */
+  constructor(spec: Omit<GaussianMixtureSpecification, 'type' | 'means'> & { means: readonly ArrayLike<number>[] }) {
+    const n = spec.means.length
+    const weights = spec.weights ?? spec.means.map(() => 1)
+    this.dimension = spec.means[0].length
+    this.event = spec.event ?? [this.dimension]
+    const odd = spec.means.findIndex((mean) => mean.length !== this.dimension)
+    if (odd >= 0) {
+      const lengths = `${spec.means[odd].length} numbers, but mean 0 has ${this.dimension}`
+      throw new Error(`gaussian-mixture: mean ${odd} has ${lengths}`)
+    }
+    if (spec.stds.length !== n || weights.length !== n) {
+      throw new Error(
+        `gaussian-mixture: ${n} means need ${n} stds and weights, got ${spec.stds.length} and ${weights.length}`,
+      )
+    }
+    if (this.event.reduce((p, v) => p * v, 1) !== this.dimension) {
+      throw new Error(`gaussian-mixture: means of ${this.dimension} numbers do not fill the event [${this.event}]`)
+    }
+    const total = weights.reduce((sum, w) => sum + w, 0)
+    this.means = spec.means.map((mean) => Float64Array.from(mean))
+    this.stds = [...spec.stds]
+    this.weights = weights.map((w) => w / total)
+  }
+
+  /** `log(w_k N(x; a mu_k, (a^2 S_k^2 + s^2) I))` of every component, without the `(2 pi)^(-d/2)`. */
+  #logJoint(x: ArrayLike<number>, a: number, s: number): number[] {
+    return this.means.map((mean, k) => {
+      const variance = a * a * this.stds[k] ** 2 + s * s
+      let square = 0
+      for (let i = 0; i < mean.length; i++) square += (x[i] - a * mean[i]) ** 2
+      const exponent = square === 0 ? 0 : square / (2 * variance)
+      return Math.log(this.weights[k]) - exponent - 0.5 * this.dimension * Math.log(variance)
+    })
+  }
+
+  /** Log density of `a x_0 + s eps` at x; by default that of the data. */
+  logDensity(x: ArrayLike<number>, a = 1, s = 0): number {
+    return logSumExp(this.#logJoint(x, a, s)) - 0.5 * this.dimension * Math.log(2 * Math.PI)
+  }
+
+  /** Probability of each component given `x = a x_0 + s eps`. */
+  responsibilities(x: ArrayLike<number>, a: number, s: number): number[] {
+    if (this.means.length === 1) return [1]
+    const joint = this.#logJoint(x, a, s)
+    const total = logSumExp(joint)
+    return joint.map((v) => Math.exp(v - total))
+  }
+
+  /** The law of `x_0` given `x = a x_0 + s eps`, for s > 0: a mixture with the responsibilities as weights. */
+  posterior(x: ArrayLike<number>, a: number, s: number): GaussianMixture {
+    const weights = this.responsibilities(x, a, s)
+    const means: Float64Array[] = []
+    const stds: number[] = []
+    this.means.forEach((mean, k) => {
+      const square = this.stds[k] ** 2
+      const variance = a * a * square + s * s
+      stds.push((this.stds[k] * s) / Math.sqrt(variance))
+      means.push(mean.map((m, i) => m + ((a * square) / variance) * (x[i] - a * m)))
+    })
+    return new GaussianMixture({ means, stds, weights, event: [...this.event] })
+  }
+
+  /**
+   * `E[x_0 | x]` or `E[eps | x]` at `x = a x_0 + s eps`, written to `out`.
+   * The noise is taken from its own formula `sum_k r_k s (x - a mu_k) / (a^2 S_k^2 + s^2)`, exact as s goes to 0.
+   */
+  predict(x: ArrayLike<number>, a: number, s: number, target: Target, out: Float64Array): Float64Array {
+    out.fill(0)
+    if (s === 0) {
+      for (let i = 0; target === 'data' && i < out.length; i++) out[i] = x[i] / a
+      return out
+    }
+    const weights = this.responsibilities(x, a, s)
+    for (let k = 0; k < weights.length; k++) {
+      const mean = this.means[k]
+      const square = this.stds[k] ** 2
+      const scale = weights[k] / (a * a * square + s * s)
+      if (target === 'data') {
+        for (let i = 0; i < out.length; i++) out[i] += scale * (a * square * x[i] + s * s * mean[i])
+      } else {
+        for (let i = 0; i < out.length; i++) out[i] += scale * s * (x[i] - a * mean[i])
+      }
+    }
+    return out
+  }
+
+  /** The world as a model: any rows, each at its own time. */
+  denoiser(process: Process): Denoiser {
+    const d = this.dimension
+    const state = new Float64Array(d)
+    const wanted = new Float64Array(d)
+    return {
+      process,
+      event: this.event,
+      predict: async (x, t, target) => {
+        const n = t.length
+        if (x.data.length !== n * d) {
+          throw new Error(`the gaussian-mixture takes [${n}, ${this.event}] at ${n} times, got [${x.shape}]`)
+        }
+        const data = new Float32Array(n * d)
+        for (let row = 0; row < n; row++) {
+          for (let i = 0; i < d; i++) state[i] = x.data[row * d + i]
+          data.set(this.predict(state, process.a(t[row]), process.s(t[row]), target, wanted), row * d)
+        }
+        return { shape: x.shape, data }
+      },
+    }
+  }
+
+  /** An exact draw of the data. */
+  sample(key: Key): Float64Array {
+    const random = stream(key)
+    const k = categorical(random.uniform(), this.weights)
+    return this.means[k].map((m) => m + this.stds[k] * random.normal())
+  }
+
+  /**
+   * An exact draw of `x_to` given `x_from = x` (earlier time `to < from`): `x_0` from the posterior, then `x_to` from
+   * `q(x_to | x_from, x_0)`. With `exp(-2 h) = exp(2 (lambda_from - lambda_to))`, q has mean
+   * `(s_to / s_from) exp(-h) x + a_to (1 - exp(-2 h)) x_0` and variance `s_to^2 (1 - exp(-2 h))`.
+   */
+  step(process: Process, x: ArrayLike<number>, from: number, to: number, key: Key): Float64Array {
+    const random = stream(key)
+    const posterior = this.posterior(x, process.a(from), process.s(from))
+    const k = categorical(random.uniform(), posterior.weights)
+    const decay = Math.exp(process.logSnr(from) - process.logSnr(to))
+    const keep = (process.s(to) / process.s(from)) * decay
+    const gain = process.a(to) * (1 - decay * decay)
+    const noise = process.s(to) * Math.sqrt(1 - decay * decay)
+    return posterior.means[k].map((m, i) => {
+      const clean = m + posterior.stds[k] * random.normal()
+      return keep * x[i] + gain * clean + noise * random.normal()
+    })
+  }
+
+  /**
+   * Where the probability-flow ODE takes x from time `from` to time `to` (either direction). For one component in
+   * closed form, `y - mu` scales with `sqrt(S^2 + rho^2)` for `y = x / a`; else by integrating `dy/drho = eps(y, rho)`
+   * to a relative 1e-12.
+   */
+  flow(process: Process, x: ArrayLike<number>, from: number, to: number): Float64Array {
+    const rho = (t: number) => Math.exp(-process.logSnr(t))
+    const y = Float64Array.from(x, (v) => v / process.a(from))
+    if (this.means.length === 1) {
+      const ratio = Math.hypot(this.stds[0], rho(to)) / Math.hypot(this.stds[0], rho(from))
+      return y.map((v, i) => process.a(to) * (this.means[0][i] + ratio * (v - this.means[0][i])))
+    }
+    const end = integrate((r, state, slope) => this.predict(state, 1, r, 'noise', slope), y, rho(from), rho(to))
+    return end.map((v) => process.a(to) * v)
+  }
+}
+
+/** Builds the world that a JSON value describes. @throws one line that says which field is wrong */
+export function parseGaussianMixture(json: unknown): GaussianMixture {
+  return new GaussianMixture(parseWith(specification, json, 'gaussian-mixture'))
+}
