@@ -24,7 +24,7 @@ export interface PictureGroup {
 
 export interface ContactSheetOptions {
   readonly title?: string
-  /** Pictures a row. Default: near a square, at most 16. */
+  /** Pictures a row. Default: up to 12 in one row, more near a square of at most 16 a row. */
   readonly columns?: number
   /** Whole enlargement factor. Default: the picture's longer side becomes about 84 pixels. */
   readonly scale?: number
@@ -135,7 +135,10 @@ function arrange(groups: readonly PictureGroup[], options: ContactSheetOptions) 
   if (odd) throw new Error(`contactSheet: pictures of ${w}x${h} and ${odd.width}x${odd.height}; one size is needed`)
 
   const most = Math.max(...groups.map((group) => group.pictures.length))
-  const columns = Math.min(most, options.columns ?? Math.min(16, Math.ceil(Math.sqrt(most * 1.6))))
+  const columns = Math.min(
+    most,
+    options.columns ?? (most <= 12 ? most : Math.min(16, Math.ceil(Math.sqrt(most * 1.6)))),
+  )
   const scale = options.scale ?? Math.max(1, Math.round(84 / Math.max(w, h)))
   const [cellWidth, cellHeight] = [w * scale, h * scale]
   const captionHeight = all.some((picture) => picture.caption !== undefined) ? 18 : 0

@@ -111,14 +111,14 @@ const style = `
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, 'DejaVu Sans', sans-serif; }
 main { max-width: 56rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 .brand { margin: 0; color: var(--leaf); font-weight: 700; letter-spacing: .04em; }
-h1 { margin: .2rem 0 .6rem; font-size: clamp(1.5rem, 4.5vw, 2.2rem); line-height: 1.2; text-wrap: balance; }
+h1 { margin: .2rem 0 .6rem; font-size: clamp(1.5rem, 4.5vw, 2.2rem); line-height: 1.2; text-wrap: pretty; }
 h2 { margin: 2.6rem 0 .6rem; font-size: 1.25rem; }
 h3 { margin: 1.2rem 0 .4rem; font-size: 1rem; font-weight: 600; }
 p { max-width: 44rem; }
 .lead { font-size: 1.1rem; margin: 0 0 1.2rem; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 1px; margin: 0;
+.facts { display: flex; flex-wrap: wrap; gap: 1px; margin: 0;
   background: var(--rule); border: 1px solid var(--rule); border-radius: 10px; overflow: hidden; }
-.facts div { background: var(--card); padding: .6rem .9rem; }
+.facts div { flex: 1 1 8.5rem; background: var(--card); padding: .6rem .9rem; }
 dt { color: var(--soft); font-size: .8rem; }
 dd { margin: 0; font-weight: 600; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; border: 1px solid var(--rule); border-radius: 10px; background: var(--card); }
