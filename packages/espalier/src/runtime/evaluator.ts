@@ -45,7 +45,7 @@ type Part = Slice<Request, Tensor>
  */
 export function batched(denoiser: Denoiser, options: BatchedOptions): BatchedDenoiser {
   const { maxBatch, inFlight, activity, pad = false } = options
-  const { process, event, predictEach } = denoiser
+  const { process, event, rowCost, predictEach } = denoiser
   const size = event.reduce((product, dimension) => product * dimension, 1)
   const free: Float32Array[] = []
 
@@ -89,6 +89,7 @@ export function batched(denoiser: Denoiser, options: BatchedOptions): BatchedDen
   return {
     process,
     event,
+    rowCost,
     async predict(x, t, target, condition) {
       check(x, t, event, size)
       if (t.length === 0) return { shape: x.shape, data: new Float32Array(0) }

@@ -85,8 +85,12 @@ export function checkFetches(outputs: readonly ValueMetadata[], fetches: readonl
 const list = (values: readonly ValueMetadata[]) =>
   values.map((value) => `"${value.name}" ${describe(value.type, value.shape)}`).join(', ') || '(none)'
 
-/** A session that checks its feeds and fetches, and refuses to run once released; `release` may be called again. */
-export function guarded(session: Session): Session {
+/**
+ * A session that checks its feeds and fetches, and refuses to run once released; `release` may be called again.
+ *
+ * @param onRelease called once, at the release
+ */
+export function guarded(session: Session, onRelease = () => {}): Session {
   let released: Promise<void> | undefined
   return {
     inputs: session.inputs,
@@ -97,6 +101,11 @@ export function guarded(session: Session): Session {
       if (fetches) checkFetches(session.outputs, fetches)
       return session.run(feeds, fetches)
     },
-    release: () => (released ??= session.release()),
+    release() {
+      if (released) return released
+      onRelease()
+      released = session.release()
+      return released
+    },
   }
 }

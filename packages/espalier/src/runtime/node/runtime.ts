@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { guarded } from '../feeds.ts'
 import { ortSession, type ResolvedOptions } from '../ort.ts'
-import type { Runtime, SessionOptions } from '../runtime.ts'
+import type { Runtime, Session, SessionOptions } from '../runtime.ts'
 import { physicalCores } from './cores.ts'
 import { WorkerHost } from './host.ts'
 
@@ -63,20 +63,20 @@ function inWorkers(count: number): Runtime {
 
 function inProcess(): Runtime {
   let closed = false
-  const open = new Set<() => Promise<void>>()
+  const open = new Set<Session>()
   return {
     name: 'onnxruntime-node (calling thread)',
     async load(model, options = {}) {
       if (closed) throw new Error('This runtime was closed; create another one.')
       const settings = resolved(options, physicalCores(), false)
       const ort = await import('onnxruntime-node')
-      const session = guarded(await ortSession(ort, model, settings))
-      open.add(session.release)
+      const session: Session = guarded(await ortSession(ort, model, settings), () => open.delete(session))
+      open.add(session)
       return session
     },
     async close() {
       closed = true
-      await Promise.all([...open].map((release) => release()))
+      await Promise.all([...open].map((session) => session.release()))
     },
   }
 }

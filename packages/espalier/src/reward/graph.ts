@@ -1,0 +1,107 @@
+import type { ClassifierCard } from '../runtime/card.ts'
+import type { Session } from '../runtime/runtime.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { Reward } from './reward.ts'
+
+export interface GraphRewardOptions {
+  readonly name: string
+  /** Shape of one sample. */
+  readonly event: readonly number[]
+  /** Name of the graph's sample input `[n, ...event]`, float32. Default `x`. */
+  readonly input?: string
+  /** Name of an output `[n]` or `[n, k]`, float32. Default: the graph's first. */
+  readonly output?: string
+  /** Which of the k numbers. Default 0. */
+  readonly index?: number
+  /** What to make of the k numbers first. Default `none`. */
+  readonly transform?: 'none' | 'softmax' | 'log-softmax'
+  /** Samples of one call, at most. Default 256. */
+  readonly maxBatch?: number
+}
+
+/** A reward that is a number in the output of an ONNX graph. */
+export function graphReward(session: Session, options: GraphRewardOptions): Reward<Tensor> {
+  const { name, event, index = 0, transform = 'none', maxBatch = 256 } = options
+  const input = options.input ?? 'x'
+  const output = options.output ?? session.outputs[0]?.name
+  if (
+    !session.inputs.some((value) => value.name === input) ||
+    !session.outputs.some((value) => value.name === output)
+  ) {
+    throw new Error(`Reward "${name}": the graph has no input "${input}" with output "${output}".`)
+  }
+  const size = event.reduce((product, dimension) => product * dimension, 1)
+
+  const evaluate = async (samples: readonly Tensor[]): Promise<Float64Array> => {
+    const n = samples.length
+    const data = new Float32Array(n * size)
+    samples.forEach((sample, i) => {
+      if (sample.data.length !== size) {
+        throw new Error(`Sample ${i} is [${sample.shape.join(', ')}]; the reward takes [${event.join(', ')}].`)
+      }
+      data.set(sample.data, i * size)
+    })
+    const result = (await session.run({ [input]: { shape: [n, ...event], data } }, [output]))[output]
+    const width = result.data.length / n
+    if (!(result.data instanceof Float32Array) || !Number.isInteger(width) || index >= width) {
+      const given = `${result.type} [${result.shape.join(', ')}]`
+      throw new Error(`Output "${output}" is ${given}; the reward reads number ${index} of each of ${n} float32 rows.`)
+    }
+    return Float64Array.from({ length: n }, (_, i) =>
+      pick(result.data as Float32Array, i * width, width, index, transform),
+    )
+  }
+
+  return {
+    name,
+    async evaluate(samples) {
+      const values = new Float64Array(samples.length)
+      for (let from = 0; from < samples.length; from += maxBatch) {
+        values.set(await evaluate(samples.slice(from, from + maxBatch)), from)
+      }
+      return values
+    },
+  }
+}
+
+/** One number of a row, in float64. */
+function pick(
+  data: Float32Array,
+  start: number,
+  width: number,
+  index: number,
+  transform: NonNullable<GraphRewardOptions['transform']>,
+): number {
+  if (transform === 'none') return data[start + index]
+  let max = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < width; i++) max = Math.max(max, data[start + i])
+  let sum = 0
+  for (let i = 0; i < width; i++) sum += Math.exp(data[start + i] - max)
+  const logProbability = data[start + index] - max - Math.log(sum)
+  return transform === 'softmax' ? Math.exp(logProbability) : logProbability
+}
+
+/**
+ * The (log-)probability that a classifier gives to a class.
+ *
+ * @param label a class name of the card
+ * @throws Error when the card has no such class
+ */
+export function classReward(
+  session: Session,
+  card: ClassifierCard,
+  label: string,
+  transform: 'softmax' | 'log-softmax' = 'log-softmax',
+): Reward<Tensor> {
+  const index = card.classes.indexOf(label)
+  if (index < 0)
+    throw new Error(`"${card.name}" knows no class "${label}"; its classes are ${card.classes.join(', ')}.`)
+  return graphReward(session, {
+    name: `${transform === 'softmax' ? 'p' : 'log p'}(${label})`,
+    event: card.event,
+    input: card.input,
+    output: card.outputs.logits,
+    index,
+    transform,
+  })
+}

@@ -1,0 +1,5 @@
+export { type BatchedRewardOptions, batchedReward } from './batched.ts'
+export { checkedReward } from './checked.ts'
+export { classReward, type GraphRewardOptions, graphReward } from './graph.ts'
+export { compressibility, incompressibility, type JpegOptions, jpegBytes } from './jpeg.ts'
+export type { Reward } from './reward.ts'

@@ -1,0 +1,96 @@
+import { z } from 'zod'
+import { type ProcessSpecification, parseProcess } from '../process/variance-preserving.ts'
+import { parseWith } from '../tensor/parse.ts'
+
+const dimensions = z.array(z.int().positive())
+
+const condition = z.strictObject({
+  /** Shape of one row, without the batch axis; `[]` is one number a row, such as a class label. */
+  shape: dimensions.default([]),
+  /** Values of one row that are fed where the caller gives none. */
+  default: z.array(z.number()).optional(),
+  /** Values of one row that mean "no condition" to a network trained with classifier-free dropout. */
+  unconditional: z.array(z.number()).optional(),
+  /** For class labels: how many values the network knows, 0 to `values - 1`, the unconditional one included. */
+  values: z.int().positive().optional(),
+})
+
+const label = z.discriminatedUnion('type', [
+  /** `scale t + offset`; a table of n steps wants scale n, offset -1. */
+  z.strictObject({ type: z.literal('linear'), scale: z.number().default(1), offset: z.number().default(0) }),
+  /** `scale lambda(t) + offset` with the half log-SNR lambda; EDM's `log(sigma) / 4` is scale -0.25. */
+  z.strictObject({ type: z.literal('log-snr'), scale: z.number().default(1), offset: z.number().default(0) }),
+])
+
+const network = z.strictObject({
+  type: z.literal('network'),
+  name: z.string(),
+  process: z.looseObject({ type: z.string() }),
+  prediction: z.enum(['noise', 'data', 'velocity', 'score', 'flow']),
+  /** Shape of one state. */
+  event: dimensions.min(1),
+  /** Smallest and largest value of clean data. Default [-1, 1]. */
+  valueRange: z.tuple([z.number(), z.number()]).default([-1, 1]),
+  /** Names of the graph's state and time inputs and of its output. */
+  inputs: z.strictObject({ state: z.string(), time: z.string() }).default({ state: 'x', time: 't' }),
+  output: z.string().default('y'),
+  label: label.default({ type: 'linear', scale: 1, offset: 0 }),
+  /** The graph's further inputs, by name. */
+  conditions: z.record(z.string(), condition).default({}),
+  /** Names of the classes, where the data has some. */
+  classes: z.array(z.string()).optional(),
+  /** How it was trained: recipe command, data, steps, seed, time, metrics. */
+  training: z.record(z.string(), z.unknown()).optional(),
+})
+
+const classifier = z.strictObject({
+  type: z.literal('classifier'),
+  name: z.string(),
+  /** Shape of one sample. */
+  event: dimensions.min(1),
+  valueRange: z.tuple([z.number(), z.number()]).default([-1, 1]),
+  input: z.string().default('x'),
+  /** Names of the graph's outputs: `[n, classes]` logits and, where given, `[n, d]` features. */
+  outputs: z.strictObject({ logits: z.string(), features: z.string().optional() }).default({ logits: 'logits' }),
+  classes: z.array(z.string()).min(2),
+  training: z.record(z.string(), z.unknown()).optional(),
+})
+
+/** A diffusion network: everything that a sampler must know and that the ONNX file does not say. */
+export type NetworkCard = Omit<z.infer<typeof network>, 'process'> & { readonly process: ProcessSpecification }
+/** A classifier: a reward (class probability) and a feature network (FID). */
+export type ClassifierCard = z.infer<typeof classifier>
+/** An analytic world, a model without a network; its other fields are those of the world itself. */
+export type WorldCard = { readonly type: 'gaussian-mixture' } & Readonly<Record<string, unknown>>
+
+/** The `card.json` beside a `model.onnx`, or a world file. Plain JSON. */
+export type ModelCard = NetworkCard | ClassifierCard | WorldCard
+export type TimeLabel = z.infer<typeof label>
+export type ConditionCard = z.infer<typeof condition>
+
+/**
+ * Validates a model card and fills in its defaults.
+ *
+ * @param json parsed `card.json`
+ * @param what how errors name it, such as the file's path
+ * @throws one line: the field, and what was expected there
+ */
+export function parseModelCard(json: unknown, what = 'model card'): ModelCard {
+  const { type } = parseWith(z.looseObject({ type: z.enum(['network', 'classifier', 'gaussian-mixture']) }), json, what)
+  if (type === 'gaussian-mixture') return json as WorldCard
+  if (type === 'classifier') return parseWith(classifier, json, what)
+  const card = parseWith(network, json, what) as NetworkCard
+  parseProcess(card.process)
+  for (const [name, given] of Object.entries(card.conditions)) {
+    const size = given.shape.reduce((product, dimension) => product * dimension, 1)
+    for (const key of ['default', 'unconditional'] as const) {
+      const row = given[key]
+      if (row && row.length !== size) {
+        throw new Error(
+          `${what}.conditions.${name}.${key}: ${row.length} values, a row of shape [${given.shape}] has ${size}`,
+        )
+      }
+    }
+  }
+  return card
+}

@@ -1,0 +1,182 @@
+import type { Condition, Denoiser, Target } from '../process/denoiser.ts'
+import { convert } from '../process/prediction.ts'
+import type { Prediction, Process } from '../process/process.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { ConditionCard, TimeLabel } from './card.ts'
+import type { RuntimeTensor, Session, ValueMetadata } from './runtime.ts'
+
+/** How a graph's values are to be read: the part of a {@link NetworkCard} that prediction needs. */
+export interface NetworkConfig {
+  readonly process: Process
+  readonly prediction: Prediction
+  /** Shape of one state. */
+  readonly event: readonly number[]
+  /** Names of the state and time inputs. Default `x`, `t`. */
+  readonly inputs?: { readonly state: string; readonly time: string }
+  /** Name of the output. Default `y`. */
+  readonly output?: string
+  /** The time label that the network sees. Default: the process time itself. */
+  readonly label?: TimeLabel
+  /** Its further inputs, by name. */
+  readonly conditions?: Readonly<Record<string, ConditionCard>>
+}
+
+/**
+ * Binds a graph to a process: states, one time per row and conditions in; the wanted prediction out.
+ *
+ * The time input may be `[n]` or `[n, 1]`, of any number type. Conditions that a call leaves out take the defaults of
+ * the configuration; their values are cast to the type that the graph declares. A row's time label is computed apart
+ * from the noise level in the conversion, both in float64.
+ *
+ * @throws Error where the graph's inputs and output do not fit the configuration; at a call, where a condition is
+ * missing or unknown, or where the network's output is not finite: names row, time, label and noise level
+ */
+export function networkDenoiser(session: Session, config: NetworkConfig): Denoiser {
+  const { process, prediction, event, conditions = {} } = config
+  const { state, time } = config.inputs ?? { state: 'x', time: 't' }
+  const output = config.output ?? 'y'
+  const label = labelOf(config)
+  const size = event.reduce((product, dimension) => product * dimension, 1)
+  const stateInput = find(session.inputs, state, 'input')
+  const timeInput = find(session.inputs, time, 'input')
+  find(session.outputs, output, 'output')
+  if (stateInput.type !== 'float32') throw new Error(`Input "${state}" is ${stateInput.type}; states are float32.`)
+  const timeRank = timeInput.shape.length
+  const timeTail = timeInput.shape.slice(1)
+  if (timeRank < 1 || timeTail.some((dimension) => dimension !== 1)) {
+    throw new Error(
+      `Input "${time}" is declared [${timeInput.shape.join(', ')}]; rows have their own times, so it must be [n] or [n, 1].`,
+    )
+  }
+  for (const { name } of session.inputs) {
+    if (name !== state && name !== time && !Object.hasOwn(conditions, name)) {
+      throw new Error(`The graph has an input "${name}" that the model card does not describe under "conditions".`)
+    }
+  }
+  for (const name of Object.keys(conditions)) find(session.inputs, name, 'input')
+
+  const predictRaw = async (x: Tensor, t: Float64Array, condition: Condition | undefined) => {
+    const n = t.length
+    const labels = new Float64Array(n)
+    for (let row = 0; row < n; row++) labels[row] = label(t[row])
+    const feeds: Record<string, RuntimeTensor> = {
+      [state]: { type: 'float32', shape: x.shape, data: x.data },
+      [time]: { type: timeInput.type, shape: [n, ...timeTail.map(() => 1)], data: cast(timeInput, labels) },
+    }
+    for (const name in conditions) {
+      const input = session.inputs.find((candidate) => candidate.name === name)!
+      feeds[name] = conditionFeed(input, conditions[name], condition?.[name], n)
+    }
+    for (const name in condition) {
+      if (!Object.hasOwn(conditions, name)) {
+        const known = Object.keys(conditions).join(', ') || 'none'
+        throw new Error(`This model has no condition "${name}"; it has: ${known}.`)
+      }
+    }
+    const { data, shape } = (await session.run(feeds, [output]))[output]
+    if (!(data instanceof Float32Array) || data.length !== n * size) {
+      throw new Error(`Output "${output}" is [${shape.join(', ')}]; expected float32 [${n}, ${event.join(', ')}].`)
+    }
+    checkFinite(data, size, (row) => {
+      const level = `noise level s = ${process.s(t[row])}`
+      return `row ${row} of ${n}, process time t = ${t[row]}, time label ${labels[row]}, ${level}`
+    })
+    return { shape: x.shape, data }
+  }
+
+  return {
+    process,
+    event,
+    async predict(x, t, target, condition) {
+      return convert(process, prediction, target, await predictRaw(x, t, condition), x, t)
+    },
+    async predictEach(x, t, targets, condition) {
+      const result = await predictRaw(x, t, condition)
+      for (let from = 0, to = 0; from < t.length; from = to) {
+        while (to < t.length && targets[to] === targets[from]) to++
+        const rows = (tensor: Tensor) => ({
+          shape: [to - from, ...event],
+          data: tensor.data.subarray(from * size, to * size),
+        })
+        convert(process, prediction, targets[from] satisfies Target, rows(result), rows(x), t.subarray(from, to))
+      }
+      return result
+    },
+  }
+}
+
+function find(values: readonly ValueMetadata[], name: string, kind: string): ValueMetadata {
+  const found = values.find((value) => value.name === name)
+  if (found) return found
+  const names = values.map((value) => value.name).join(', ')
+  throw new Error(`The graph has no ${kind} "${name}" (it has: ${names}); correct the names in the model card.`)
+}
+
+function labelOf({ process, label = { type: 'linear', scale: 1, offset: 0 } }: NetworkConfig): (t: number) => number {
+  const { type, scale, offset } = label
+  const coordinate = type === 'linear' ? (t: number) => t : process.logSnr
+  return (t) => {
+    const value = scale * coordinate(t) + offset
+    if (!Number.isFinite(value)) throw new Error(`The ${type} time label at process time t = ${t} is ${value}.`)
+    return value
+  }
+}
+
+function conditionFeed(input: ValueMetadata, card: ConditionCard, given: Tensor | undefined, n: number): RuntimeTensor {
+  const { name } = input
+  const size = card.shape.reduce((product, dimension) => product * dimension, 1)
+  let values: ArrayLike<number>
+  if (given) {
+    if (given.shape[0] !== n || given.data.length !== n * size) {
+      throw new Error(
+        `Condition "${name}" is [${given.shape.join(', ')}]; expected [${[n, ...card.shape].join(', ')}].`,
+      )
+    }
+    values = given.data
+  } else {
+    const row = card.default
+    if (!row)
+      throw new Error(`This model needs the condition "${name}" [n, ${card.shape.join(', ')}], and none was given.`)
+    values = Float32Array.from({ length: n * size }, (_, i) => row[i % size])
+  }
+  if (card.values !== undefined) {
+    for (let i = 0; i < values.length; i++) {
+      if (!(Number.isInteger(values[i]) && values[i] >= 0 && values[i] < card.values)) {
+        throw new Error(
+          `Condition "${name}" of row ${Math.floor(i / size)} is ${values[i]}; expected 0 to ${card.values - 1}.`,
+        )
+      }
+    }
+  }
+  // A graph may declare `[n]` or `[n, 1]` for one number a row.
+  const shape = size === 1 ? [n, ...input.shape.slice(1).map(() => 1)] : [n, ...card.shape]
+  return { type: input.type, shape, data: cast(input, values) }
+}
+
+/** Numbers in the element type that an input declares. */
+function cast(input: ValueMetadata, values: ArrayLike<number>): RuntimeTensor['data'] {
+  switch (input.type) {
+    case 'float32':
+      return values instanceof Float32Array ? values : Float32Array.from(values)
+    case 'float64':
+      return Float64Array.from(values)
+    case 'int64':
+      return BigInt64Array.from(Array.from(values, (value) => BigInt(Math.round(value))))
+    case 'int32':
+      return Int32Array.from(values, Math.round)
+    case 'bool':
+    case 'uint8':
+      return Uint8Array.from(values, Math.round)
+    case 'float16':
+      throw new Error(`Input "${input.name}" is float16, which cannot be fed from numbers yet; export it as float32.`)
+  }
+}
+
+/** @throws Error at the first value that is not finite; `where` describes its row */
+function checkFinite(data: Float32Array, size: number, where: (row: number) => string): void {
+  for (let i = 0; i < data.length; i++) {
+    if (!Number.isFinite(data[i])) {
+      throw new Error(`The network gave ${data[i]} at value ${i % size} of ${where(Math.floor(i / size))}.`)
+    }
+  }
+}

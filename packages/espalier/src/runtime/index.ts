@@ -1,0 +1,24 @@
+export {
+  type ClassifierCard,
+  type ConditionCard,
+  type ModelCard,
+  type NetworkCard,
+  parseModelCard,
+  type TimeLabel,
+  type WorldCard,
+} from './card.ts'
+export {
+  Activity,
+  type CoalesceOptions,
+  type Coalescer,
+  type CoalesceStatistics,
+  coalesce,
+  type Slice,
+} from './coalesce.ts'
+export { type NetworkConfig, networkDenoiser } from './denoiser.ts'
+export { type BatchedDenoiser, type BatchedOptions, batched } from './evaluator.ts'
+export type { Feeds } from './feeds.ts'
+export { type LoadedDenoiser, type LoadOptions, loadDenoiser } from './load.ts'
+export { counted, type Meter } from './meter.ts'
+export type { Runtime, RuntimeTensor, Session, SessionOptions, ValueMetadata } from './runtime.ts'
+export { type WebRuntimeOptions, webRuntime } from './web.ts'

@@ -1,0 +1,51 @@
+import type { Denoiser } from '../process/denoiser.ts'
+import { parseGaussianMixture } from '../process/gaussian-mixture.ts'
+import type { Process } from '../process/process.ts'
+import { parseProcess, vpLinear } from '../process/variance-preserving.ts'
+import type { ModelCard } from './card.ts'
+import { networkDenoiser } from './denoiser.ts'
+import type { Runtime, SessionOptions } from './runtime.ts'
+
+export interface LoadOptions {
+  readonly session?: SessionOptions
+  /** The process of an analytic world, which has none of its own. Default: the world file's `process`, else VP-linear. */
+  readonly process?: Process
+}
+
+/** A denoiser that owns its session. */
+export interface LoadedDenoiser extends Denoiser {
+  release(): Promise<void>
+}
+
+/**
+ * The model that a card describes, ready to sample from: a network (`model` holds the bytes of its ONNX file), or an
+ * analytic world (needs no bytes).
+ *
+ * @throws Error when the card is of a classifier, the bytes are missing, or graph and card do not fit
+ */
+export async function loadDenoiser(
+  runtime: Runtime,
+  model: Uint8Array | undefined,
+  card: ModelCard,
+  options: LoadOptions = {},
+): Promise<LoadedDenoiser> {
+  if (card.type === 'gaussian-mixture') {
+    const { process, ...world } = card
+    const own = process === undefined ? vpLinear() : parseProcess(process)
+    return { ...parseGaussianMixture(world).denoiser(options.process ?? own), release: async () => {} }
+  }
+  if (card.type === 'classifier') {
+    throw new Error(`"${card.name}" is a classifier, not a diffusion model; it can serve as a reward.`)
+  }
+  if (options.process)
+    throw new Error(`"${card.name}" was trained on ${card.process.type}; its process cannot be chosen.`)
+  if (!model) throw new Error(`"${card.name}" is a network; its ONNX file is needed beside the card.`)
+  const session = await runtime.load(model, options.session)
+  try {
+    const denoiser = networkDenoiser(session, { ...card, process: parseProcess(card.process) })
+    return { ...denoiser, release: () => session.release() }
+  } catch (error) {
+    await session.release()
+    throw error
+  }
+}
