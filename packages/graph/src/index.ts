@@ -1,6 +1,7 @@
 export type { Attributes, BuilderOptions, Operand } from './build.ts'
 export { attribute, concat, Expr, GraphBuilder, reduce } from './build.ts'
 export { GraphError } from './errors.ts'
+export { evaluate } from './evaluate.ts'
 export * from './model.ts'
 export type { Backward, Fact, NdArray, OpDefinition, OpTable, Rule } from './op.ts'
 export { OpCall } from './op.ts'
