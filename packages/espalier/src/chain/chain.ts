@@ -14,7 +14,11 @@ export interface Chain<S, X> {
   cost(level: number): number
   /** Whether `step` at this level draws fresh noise (a deterministic level cannot be branched at). */
   stochastic(level: number): boolean
-  /** Independent draws from the prior, one per key. */
+  /**
+   * Independent draws from the prior, one per key. Here and in `step`, all randomness of row i comes from named purposes
+   * of `keys[i]` (and, in `step`, the level): one key may serve a whole rollout, and numbered children (`fold(key, n)`)
+   * are left to the search.
+   */
   start(keys: readonly Key[]): Promise<S[]>
   /** One stochastic reverse step from `level` to `level + 1`; row i uses `keys[i]` alone. */
   step(states: readonly S[], level: number, keys: readonly Key[]): Promise<S[]>

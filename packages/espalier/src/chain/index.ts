@@ -1,0 +1,2 @@
+export type { Chain } from './chain.ts'
+export { type MixtureChainOptions, mixtureChain } from './mixture-chain.ts'

@@ -1,0 +1,30 @@
+/** A run of `steps` solver steps cut into blocks: block l takes the steps `from[l] .. to[l] - 1`. */
+export interface Block {
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * Cuts a run into the blocks between branch points (Jain et al. 2025, "branching schedule"): between them a state has
+ * one continuation only.
+ *
+ * @param steps number of solver steps T
+ * @param branchAt remaining-step counts at which a search may branch, decreasing from T, such as 50, 40, 30, 20, 10 for
+ *   T = 50. Default: five blocks as even as they come
+ */
+export function blocksOf(steps: number, branchAt: readonly number[] = evenBranches(steps)): Block[] {
+  const valid =
+    branchAt[0] === steps && branchAt.every((b, i) => Number.isInteger(b) && b >= 1 && (i === 0 || b < branchAt[i - 1]))
+  if (!valid) {
+    throw new Error(
+      `branchAt is [${branchAt.join(', ')}], expected remaining-step counts that decrease from ${steps} (all the steps) ` +
+        'and stay above 0',
+    )
+  }
+  return branchAt.map((b, i) => ({ from: steps - b, to: steps - (branchAt[i + 1] ?? 0) }))
+}
+
+function evenBranches(steps: number): number[] {
+  const blocks = Math.min(5, steps)
+  return Array.from({ length: blocks }, (_, i) => Math.round((steps * (blocks - i)) / blocks))
+}

@@ -1,0 +1,67 @@
+import type { Chain } from 'espalier/chain'
+import { categorical, fold, type Key, key, purpose, stream } from 'espalier/tensor'
+import type { Reward } from '../../src/reward/reward.ts'
+
+/** A Markov chain on `0 .. size - 1` with random tables: small enough that every soft value is a finite sum. */
+export interface FiniteWorld {
+  readonly chain: Chain<number, number>
+  readonly reward: Reward<number>
+  /** `values[level][state]`, by the soft Bellman recursion over all continuations. */
+  softValues(lambda: number): number[][]
+  /** `log E[exp(lambda r)]` under the chain. */
+  logZ(lambda: number): number
+  /** The tilted law of the final state. */
+  target(lambda: number): number[]
+  /** The chain's own law of the final state. */
+  prior(): number[]
+}
+
+export function finiteWorld(seed: number, depth = 3, size = 3, rewards?: readonly number[]): FiniteWorld {
+  const draws = stream(purpose(key(seed), 'world'))
+  const law = () => {
+    const weights = Array.from({ length: size }, () => 0.1 + draws.uniform())
+    const total = weights.reduce((a, b) => a + b)
+    return weights.map((w) => w / total)
+  }
+  const initial = law()
+  const tables = Array.from({ length: depth }, () => Array.from({ length: size }, law))
+  const reward = rewards ?? Array.from({ length: size }, () => 2 * draws.normal())
+  const draw = (weights: readonly number[], k: Key) => categorical(stream(k).uniform(), weights)
+
+  const expTilted = (lambda: number, pick: (state: number) => number) => {
+    let row = Array.from({ length: size }, (_, x) => Math.exp(lambda * reward[x]) * pick(x))
+    const levels = [row]
+    for (let level = depth - 1; level >= 0; level--) {
+      const below = row
+      row = tables[level].map((p) => p.reduce((sum, q, y) => sum + q * below[y], 0))
+      levels.unshift(row)
+    }
+    return levels
+  }
+  const total = (row: readonly number[]) => initial.reduce((sum, p, x) => sum + p * row[x], 0)
+  const lawOf = (lambda: number) => {
+    const z = total(expTilted(lambda, () => 1)[0])
+    return Array.from({ length: size }, (_, x) => total(expTilted(lambda, (y) => (x === y ? 1 : 0))[0]) / z)
+  }
+
+  return {
+    chain: {
+      depth,
+      cost: () => 1,
+      stochastic: () => true,
+      start: async (keys) => keys.map((k) => draw(initial, purpose(k, 'start'))),
+      step: async (states, level, keys) =>
+        states.map((x, i) => draw(tables[level][x], fold(purpose(keys[i], 'step'), level))),
+      lookahead: async (states) => [...states],
+      lookaheadCost: () => 0,
+      decode: async (states) => [...states],
+      save: (state) => Float32Array.of(state),
+      load: (data) => data[0],
+    },
+    reward: { name: 'table', evaluate: async (samples) => samples.map((x) => reward[x]) },
+    softValues: (lambda) => expTilted(lambda, () => 1).map((row) => row.map((e) => Math.log(e) / lambda)),
+    logZ: (lambda) => Math.log(total(expTilted(lambda, () => 1)[0])),
+    target: lawOf,
+    prior: () => lawOf(0),
+  }
+}
