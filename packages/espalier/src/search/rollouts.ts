@@ -1,7 +1,7 @@
+import { checkedReward } from '../reward/checked.ts'
 import { fold, type Key, purpose, type Stream, key as seedKey, stream } from '../tensor/random.ts'
 import { costFrom, edgesOf, rootKey, walk } from './edges.ts'
 import { Ledger } from './ledger.ts'
-import { score } from './score.ts'
 import { checkOptions, type SearchOptions, type SearchResult } from './search.ts'
 import { SearchError } from './search-error.ts'
 
@@ -71,7 +71,7 @@ export async function independentRollouts<S, X>(
       })
       if (!walked) return result('signal')
       const decoded = await chain.decode(walked[edges.length - 1])
-      const values = await score(reward, decoded, (i) => `rollout ${done + i}`)
+      const values = await checkedReward(reward, (i) => `rollout ${done + i}`).evaluate(decoded)
       for (let i = 0; i < values.length; i++) {
         samples.push(decoded[i])
         rewards.push(values[i])

@@ -1,9 +1,9 @@
+import { checkedReward } from '../reward/checked.ts'
 import { fold, type Key, purpose, type Stream, key as seedKey, stream } from '../tensor/random.ts'
 import { costFrom, type Edge, edgesOf, rootKey, walk } from './edges.ts'
 import { type Account, Ledger } from './ledger.ts'
 import { logTilt } from './log-weights.ts'
 import { argmax } from './rollouts.ts'
-import { score } from './score.ts'
 import { checkOptions, type SearchOptions, type SearchResult } from './search.ts'
 import { SearchError } from './search-error.ts'
 import { type Backup, ROOT, Tree, type TreeArrays } from './tree.ts'
@@ -215,7 +215,7 @@ export async function treeSearch<S, X>(
     const fresh = wave.flatMap((traversal, i) => (traversal.childKey ? [i] : []))
     const decoded = fresh.length > 0 ? await chain.decode(fresh.map((i) => grown[i][grown[i].length - 1])) : []
     const name = (j: number) => `iteration ${iterations + fresh[j]}`
-    const rewards = fresh.length > 0 ? await score(reward, decoded, name) : []
+    const rewards = fresh.length > 0 ? await checkedReward(reward, name).evaluate(decoded) : []
     let next = 0
     wave.forEach(({ path, childKey, cost }, i) => {
       let node = path[path.length - 1]

@@ -1,7 +1,7 @@
+import { GaussianMixture } from 'espalier/process'
 import { dts, importanceResampling } from 'espalier/search'
 import { fold, key, purpose, type Tensor } from 'espalier/tensor'
 import { describe, expect, it } from 'vitest'
-import { GaussianMixture } from '../../src/process/gaussian-mixture.ts'
 import { lineWorld, ringWorld, solvable } from './gaussian-worlds.ts'
 
 /** Mean and variance of the first coordinate under the candidates' weights. */

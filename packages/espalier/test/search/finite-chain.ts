@@ -1,6 +1,6 @@
 import type { Chain } from 'espalier/chain'
+import type { Reward } from 'espalier/reward'
 import { categorical, fold, type Key, key, purpose, stream } from 'espalier/tensor'
-import type { Reward } from '../../src/reward/reward.ts'
 
 /** A Markov chain on `0 .. size - 1` with random tables: small enough that every soft value is a finite sum. */
 export interface FiniteWorld {

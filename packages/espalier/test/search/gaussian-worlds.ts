@@ -8,8 +8,8 @@ import {
   tilt,
   vpTable,
 } from 'espalier/process'
+import type { Reward } from 'espalier/reward'
 import type { Tensor } from 'espalier/tensor'
-import type { Reward } from '../../src/reward/reward.ts'
 
 /** The paper's schedule for two dimensions: T = 100 steps, beta linear from .001 to .07, branching at five levels. */
 const process = vpTable(linearBetas(100, 0.001, 0.07))

@@ -155,8 +155,8 @@ describe.each(names)('%s', (name) => {
   })
 
   it.each([
-    { what: 'NaN', evaluate: () => [Number.NaN], says: "reward 'bad' returned NaN for" },
-    { what: '+Infinity', evaluate: () => [Infinity], says: "reward 'bad' returned Infinity for" },
+    { what: 'NaN', evaluate: () => [Number.NaN], says: 'Reward "bad" returned NaN for' },
+    { what: '+Infinity', evaluate: () => [Infinity], says: 'Reward "bad" returned Infinity for' },
     { what: 'too few', evaluate: () => [], says: 'was given 1 samples' },
     {
       what: 'an exception',

@@ -1,6 +1,6 @@
 import type { Chain } from 'espalier/chain'
+import type { Reward } from 'espalier/reward'
 import { categoricalFromLog, fold, type Key, key, purpose, stream } from 'espalier/tensor'
-import type { Reward } from '../../src/reward/reward.ts'
 
 export interface OracleNode<S> {
   state?: S
