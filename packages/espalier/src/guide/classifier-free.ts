@@ -1,5 +1,5 @@
 import type { Condition, Denoiser } from '../process/denoiser.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { concatenate, type Tensor } from '../tensor/tensor.ts'
 import { repeated } from './conditioned.ts'
 
 export interface ClassifierFreeOptions {
@@ -41,23 +41,15 @@ export function classifierFree(denoiser: Denoiser, options: ClassifierFreeOption
       const none = { ...given, ...repeated(unconditional, n) }
       if (scale === 0) return denoiser.predict(x, t, target, none)
       const condition: Record<string, Tensor> = {}
-      for (const name in none) condition[name] = stack(given![name], none[name])
+      for (const name in none) condition[name] = concatenate([given![name], none[name]])
       const times = new Float64Array(2 * n)
       times.set(t)
       times.set(t, n)
-      const { data } = await denoiser.predict(stack(x, x), times, target, condition)
+      const { data } = await denoiser.predict(concatenate([x, x]), times, target, condition)
       const half = data.length / 2
       const guided = new Float32Array(half)
       for (let i = 0; i < half; i++) guided[i] = data[half + i] + scale * (data[i] - data[half + i])
       return { shape: x.shape, data: guided }
     },
   }
-}
-
-/** The rows of `a`, then those of `b`. */
-function stack(a: Tensor, b: Tensor): Tensor {
-  const data = new Float32Array(a.data.length + b.data.length)
-  data.set(a.data)
-  data.set(b.data, a.data.length)
-  return { shape: [a.shape[0] + b.shape[0], ...a.shape.slice(1)], data }
 }

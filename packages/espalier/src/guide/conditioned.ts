@@ -1,15 +1,13 @@
 import type { Condition, Denoiser } from '../process/denoiser.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { gather, type Tensor } from '../tensor/tensor.ts'
 
 /** `n` copies of a condition's only row. @throws Error when a tensor has more than one row */
 export function repeated(condition: Condition, n: number): Condition {
   const out: Record<string, Tensor> = {}
   for (const name in condition) {
-    const { shape, data } = condition[name]
+    const { shape } = condition[name]
     if (shape[0] !== 1) throw new Error(`Condition "${name}" is [${shape.join(', ')}]; give one row, [1, ...].`)
-    const repeatedData = new Float32Array(n * data.length)
-    for (let row = 0; row < n; row++) repeatedData.set(data, row * data.length)
-    out[name] = { shape: [n, ...shape.slice(1)], data: repeatedData }
+    out[name] = gather(condition[name], new Uint32Array(n))
   }
   return out
 }

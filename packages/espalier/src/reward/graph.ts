@@ -1,6 +1,6 @@
 import type { ClassifierCard } from '../runtime/card.ts'
 import type { Session } from '../runtime/runtime.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { sizeOf, stack, type Tensor } from '../tensor/tensor.ts'
 import type { Reward } from './reward.ts'
 
 export interface GraphRewardOptions {
@@ -30,18 +30,17 @@ export function graphReward(session: Session, options: GraphRewardOptions): Rewa
   ) {
     throw new Error(`Reward "${name}": the graph has no input "${input}" with output "${output}".`)
   }
-  const size = event.reduce((product, dimension) => product * dimension, 1)
+  const size = sizeOf(event)
 
   const evaluate = async (samples: readonly Tensor[]): Promise<Float64Array> => {
     const n = samples.length
-    const data = new Float32Array(n * size)
-    samples.forEach((sample, i) => {
-      if (sample.data.length !== size) {
-        throw new Error(`Sample ${i} is [${sample.shape.join(', ')}]; the reward takes [${event.join(', ')}].`)
-      }
-      data.set(sample.data, i * size)
-    })
-    const result = (await session.run({ [input]: { shape: [n, ...event], data } }, [output]))[output]
+    const odd = samples.findIndex((sample) => sample.data.length !== size)
+    if (odd >= 0) throw new Error(`Sample ${odd} is [${samples[odd].shape}]; the reward takes [${event}].`)
+    const batch = stack(
+      samples.map((sample) => sample.data),
+      event,
+    )
+    const result = (await session.run({ [input]: batch }, [output]))[output]
     const width = result.data.length / n
     if (!(result.data instanceof Float32Array) || !Number.isInteger(width) || index >= width) {
       const given = `${result.type} [${result.shape.join(', ')}]`

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type ProcessSpecification, parseProcess } from '../process/variance-preserving.ts'
 import { parseWith } from '../tensor/parse.ts'
+import { sizeOf } from '../tensor/tensor.ts'
 
 const dimensions = z.array(z.int().positive())
 
@@ -82,7 +83,7 @@ export function parseModelCard(json: unknown, what = 'model card'): ModelCard {
   const card = parseWith(network, json, what) as NetworkCard
   parseProcess(card.process)
   for (const [name, given] of Object.entries(card.conditions)) {
-    const size = given.shape.reduce((product, dimension) => product * dimension, 1)
+    const size = sizeOf(given.shape)
     for (const key of ['default', 'unconditional'] as const) {
       const row = given[key]
       if (row && row.length !== size) {

@@ -1,7 +1,8 @@
+import { toFloat16 } from '@espalier/graph'
 import type { Condition, Denoiser, Target } from '../process/denoiser.ts'
 import { convert } from '../process/prediction.ts'
 import type { Prediction, Process } from '../process/process.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { sizeOf, type Tensor } from '../tensor/tensor.ts'
 import type { ConditionCard, TimeLabel } from './card.ts'
 import type { RuntimeTensor, Session, ValueMetadata } from './runtime.ts'
 
@@ -36,7 +37,7 @@ export function networkDenoiser(session: Session, config: NetworkConfig): Denois
   const { state, time } = config.inputs ?? { state: 'x', time: 't' }
   const output = config.output ?? 'y'
   const label = labelOf(config)
-  const size = event.reduce((product, dimension) => product * dimension, 1)
+  const size = sizeOf(event)
   const stateInput = find(session.inputs, state, 'input')
   const timeInput = find(session.inputs, time, 'input')
   find(session.outputs, output, 'output')
@@ -61,7 +62,7 @@ export function networkDenoiser(session: Session, config: NetworkConfig): Denois
     for (let row = 0; row < n; row++) labels[row] = label(t[row])
     const feeds: Record<string, RuntimeTensor> = {
       [state]: { type: 'float32', shape: x.shape, data: x.data },
-      [time]: { type: timeInput.type, shape: [n, ...timeTail.map(() => 1)], data: cast(timeInput, labels) },
+      [time]: { type: timeInput.type, shape: [n, ...timeTail.map(() => 1)], data: cast(timeInput.type, labels) },
     }
     for (const name in conditions) {
       const input = session.inputs.find((candidate) => candidate.name === name)!
@@ -124,7 +125,7 @@ function labelOf({ process, label = { type: 'linear', scale: 1, offset: 0 } }: N
 
 function conditionFeed(input: ValueMetadata, card: ConditionCard, given: Tensor | undefined, n: number): RuntimeTensor {
   const { name } = input
-  const size = card.shape.reduce((product, dimension) => product * dimension, 1)
+  const size = sizeOf(card.shape)
   let values: ArrayLike<number>
   if (given) {
     if (given.shape[0] !== n || given.data.length !== n * size) {
@@ -150,12 +151,12 @@ function conditionFeed(input: ValueMetadata, card: ConditionCard, given: Tensor 
   }
   // A graph may declare `[n]` or `[n, 1]` for one number a row.
   const shape = size === 1 ? [n, ...input.shape.slice(1).map(() => 1)] : [n, ...card.shape]
-  return { type: input.type, shape, data: cast(input, values) }
+  return { type: input.type, shape, data: cast(input.type, values) }
 }
 
-/** Numbers in the element type that an input declares. */
-function cast(input: ValueMetadata, values: ArrayLike<number>): RuntimeTensor['data'] {
-  switch (input.type) {
+/** Numbers in the element type that an input declares; integers by rounding. */
+function cast(type: RuntimeTensor['type'], values: ArrayLike<number>): RuntimeTensor['data'] {
+  switch (type) {
     case 'float32':
       return values instanceof Float32Array ? values : Float32Array.from(values)
     case 'float64':
@@ -168,7 +169,7 @@ function cast(input: ValueMetadata, values: ArrayLike<number>): RuntimeTensor['d
     case 'uint8':
       return Uint8Array.from(values, Math.round)
     case 'float16':
-      throw new Error(`Input "${input.name}" is float16, which cannot be fed from numbers yet; export it as float32.`)
+      return Uint16Array.from(values, toFloat16)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Condition, Denoiser, Target } from '../process/denoiser.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { sizeOf, type Tensor } from '../tensor/tensor.ts'
 import { type Activity, type CoalesceStatistics, coalesce, type Slice } from './coalesce.ts'
 
 export interface BatchedOptions {
@@ -46,7 +46,7 @@ type Part = Slice<Request, Tensor>
 export function batched(denoiser: Denoiser, options: BatchedOptions): BatchedDenoiser {
   const { maxBatch, inFlight, activity, pad = false } = options
   const { process, event, rowCost, predictEach } = denoiser
-  const size = event.reduce((product, dimension) => product * dimension, 1)
+  const size = sizeOf(event)
   const free: Float32Array[] = []
 
   const run = async (parts: readonly Part[], rows: number) => {
@@ -141,7 +141,7 @@ function gatherCondition(parts: readonly Part[], n: number): Condition | undefin
   const packed: Record<string, Tensor> = {}
   for (const name of Object.keys(condition)) {
     const event = condition[name].shape.slice(1)
-    const size = event.reduce((product, dimension) => product * dimension, 1)
+    const size = sizeOf(event)
     const data = gather(parts, n, new Float32Array(n * size), size, (part) => part.request.condition![name].data)
     packed[name] = { shape: [n, ...event], data }
   }

@@ -1,18 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Condition, Denoiser, Target } from '../../src/process/denoiser.ts'
+import { vpLinear } from '../../src/process/variance-preserving.ts'
 import { Activity, coalesce } from '../../src/runtime/coalesce.ts'
 import { batched } from '../../src/runtime/evaluator.ts'
 import { nextTurn } from '../../src/runtime/turn.ts'
 
 const turn = () => new Promise<void>((resolve) => nextTurn(resolve))
-const process = {
-  name: 'test',
-  a: (t: number) => 1 - t,
-  s: (t: number) => t,
-  logSnr: (t: number) => Math.log((1 - t) / t),
-  timeOfLogSnr: (lambda: number) => 1 / (1 + Math.exp(lambda)),
-}
+const process = vpLinear()
 
 interface Call {
   readonly rows: number

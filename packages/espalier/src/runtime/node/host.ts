@@ -29,7 +29,8 @@ export class WorkerHost {
 
   /** @param entry path of the worker's built file */
   constructor(entry: string) {
-    this.worker = new Worker(entry, { name: 'espalier-network' })
+    // The flags of the main program (loaders, --eval, --input-type) are not the worker's.
+    this.worker = new Worker(entry, { name: 'espalier-network', execArgv: [] })
     this.worker.unref()
     this.worker.on('message', (answer: Answer) => this.receive(answer))
     this.worker.on('error', (error) => this.fail(new Error(`The network worker crashed: ${error.message}`)))

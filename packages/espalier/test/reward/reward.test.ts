@@ -1,0 +1,169 @@
+import { GraphBuilder, tensor, writeModel } from '@espalier/graph'
+import jpeg from 'jpeg-js'
+import { afterAll, describe, expect, test, vi } from 'vitest'
+import {
+  batchedReward,
+  checkedReward,
+  classReward,
+  compressibility,
+  graphReward,
+  incompressibility,
+  jpegBytes,
+} from '../../src/reward/index.ts'
+import { type ClassifierCard, parseModelCard } from '../../src/runtime/card.ts'
+import { nodeRuntime } from '../../src/runtime/node/index.ts'
+
+const runtime = nodeRuntime({ workers: 0 })
+afterAll(() => runtime.close())
+
+/** `logits = x W` on `[n, 2]`, and `total = sum(x)` as `[n]`. */
+function linear() {
+  const b = new GraphBuilder()
+  const x = b.input('x', ['n', 2])
+  b.output('logits', x.matmul(b.parameter('W', tensor([1, 2, 3, 0, -1, 4], [2, 3]))))
+  b.output('total', x.sum([1]))
+  return runtime.load(writeModel(b.build()))
+}
+
+const samples = [
+  [1, 2],
+  [-3, 0.5],
+  [100, 100],
+].map((values) => ({ shape: [2], data: Float32Array.from(values) }))
+const logits = samples.map(({ data: [p, q] }) => [p, 2 * p - q, 3 * p + 4 * q])
+
+describe('graph rewards', () => {
+  test('a number of an output, its softmax, its log-softmax', async () => {
+    const session = await linear()
+    const options = { name: 'r', event: [2], output: 'logits', index: 1, maxBatch: 2 }
+    expect(Array.from(await graphReward(session, options).evaluate(samples))).toEqual(logits.map((row) => row[1]))
+    const log = await graphReward(session, { ...options, transform: 'log-softmax' }).evaluate(samples)
+    const share = await graphReward(session, { ...options, transform: 'softmax' }).evaluate(samples)
+    logits.forEach((row, i) => {
+      const max = Math.max(...row)
+      const wanted = row[1] - max - Math.log(row.reduce((sum, value) => sum + Math.exp(value - max), 0))
+      expect(log[i]).toBeCloseTo(wanted, 6)
+      expect(share[i]).toBeCloseTo(Math.exp(wanted), 6)
+    })
+    expect(log[2]).toBeLessThan(-500)
+    const total = graphReward(session, { name: 'total', event: [2], output: 'total' })
+    expect(Array.from(await total.evaluate(samples))).toEqual([3, -2.5, 200])
+    expect((await total.evaluate([])).length).toBe(0)
+  })
+
+  test('a class of a classifier by its name', async () => {
+    const card = parseModelCard({
+      type: 'classifier',
+      name: 'c',
+      event: [2],
+      classes: ['cat', 'dog', 'ox'],
+    }) as ClassifierCard
+    const reward = classReward(await linear(), card, 'ox', 'softmax')
+    expect(reward.name).toBe('p(ox)')
+    expect((await reward.evaluate(samples))[0]).toBeCloseTo(1 / (1 + Math.exp(-10) + Math.exp(-11)), 6)
+    const session = await linear()
+    expect(() => classReward(session, card, 'cow')).toThrow('"c" knows no class "cow"; its classes are cat, dog, ox.')
+  })
+
+  test('refuses what does not fit', async () => {
+    const session = await linear()
+    expect(() => graphReward(session, { name: 'r', event: [2], output: 'q' })).toThrow('no input "x" with output "q"')
+    await expect(graphReward(session, { name: 'r', event: [2], index: 3 }).evaluate(samples)).rejects.toThrow(
+      'number 3',
+    )
+    const odd = [...samples, { shape: [3], data: new Float32Array(3) }]
+    await expect(graphReward(session, { name: 'r', event: [2] }).evaluate(odd)).rejects.toThrow('Sample 3 is [3]')
+  })
+})
+
+describe('JPEG size', () => {
+  const image = (channels: number, value: (i: number) => number) => ({
+    shape: [channels, 8, 16],
+    data: Float32Array.from({ length: channels * 128 }, (_, i) => value(i)),
+  })
+  const flat = image(1, () => 0.2)
+  const busy = image(1, (i) => Math.sin(i * i))
+
+  test('is the length of the JPEG of the image', async () => {
+    const rgba = new Uint8Array(4 * 128)
+    busy.data.forEach((value, i) => {
+      rgba.fill(Math.round((255 * (value + 1)) / 2), 4 * i, 4 * i + 3)
+      rgba[4 * i + 3] = 255
+    })
+    const bytes = jpeg.encode({ data: rgba, width: 16, height: 8 }, 95).data
+    expect(jpegBytes(busy)).toBe(bytes.length)
+    expect(Array.from(await compressibility().evaluate([flat, busy]))).toEqual([-jpegBytes(flat), -bytes.length])
+    expect(Array.from(await incompressibility({ quality: 30 }).evaluate([busy]))).toEqual([
+      jpegBytes(busy, { quality: 30 }),
+    ])
+    expect(jpegBytes(busy)).toBeGreaterThan(jpegBytes(flat))
+    expect(jpegBytes(busy, { quality: 30 })).toBeLessThan(bytes.length)
+  })
+
+  test('takes colour, the value range of the card, and clips', () => {
+    const grey = image(3, (i) => busy.data[i % 128])
+    expect(jpegBytes(grey)).toBe(jpegBytes(busy))
+    const unit = { ...busy, data: busy.data.map((value) => (value + 1) / 2) }
+    // The mapping to bytes may round differently at a few pixels: sizes agree, not bit for bit.
+    expect(Math.abs(jpegBytes(unit, { valueRange: [0, 1] }) - jpegBytes(busy))).toBeLessThanOrEqual(8)
+    expect(jpegBytes(image(1, () => 7))).toBe(jpegBytes(image(1, () => 1)))
+    expect(() => jpegBytes({ shape: [2, 8, 8], data: new Float32Array(128) })).toThrow('given [2, 8, 8]')
+    expect(() => jpegBytes(image(1, (i) => (i === 5 ? Number.NaN : 0)))).toThrow('Pixel 5 of the image is NaN')
+  })
+
+  test('works where there is no Buffer, as in a browser', () => {
+    const wanted = jpegBytes(busy)
+    vi.stubGlobal('Buffer', undefined)
+    try {
+      expect(jpegBytes(busy)).toBe(wanted)
+      expect(typeof Buffer).toBe('undefined')
+    } finally {
+      vi.unstubAllGlobals()
+    }
+  })
+})
+
+describe('checked and batched rewards', () => {
+  const giving = (values: unknown) => ({ name: 'mine', evaluate: async () => values as number[] })
+
+  test.each([
+    [[1, Number.NaN, 2], 'Reward "mine" returned NaN for sample 1'],
+    [[1, 2, Number.POSITIVE_INFINITY], 'returned Infinity for sample 2'],
+    [[1, 2], 'was given 3 samples and returned 2 numbers'],
+    [undefined, 'returned undefined numbers'],
+    [[1, '2', 3], 'returned 2 for sample 1'],
+  ])('%j is refused', async (values, message) => {
+    await expect(checkedReward(giving(values)).evaluate(['a', 'b', 'c'])).rejects.toThrow(message)
+  })
+
+  test('-Infinity is a value, a reason is kept, and samples have the names that the caller gives', async () => {
+    const values = [1, Number.NEGATIVE_INFINITY]
+    expect(await checkedReward(giving(values)).evaluate(['a', 'b'])).toEqual(values)
+    const named = checkedReward(giving([Number.NaN]), (i) => `rollout ${17 + i}`)
+    await expect(named.evaluate(['a'])).rejects.toThrow('for rollout 17')
+    const cause = new Error('no network')
+    const failing = checkedReward({ name: 'web', evaluate: () => Promise.reject(cause) })
+    await expect(failing.evaluate(['a'])).rejects.toMatchObject({
+      message: 'Reward "web" failed on sample 0: no network',
+      cause,
+    })
+  })
+
+  test('concurrent callers share batches and get their own values', async () => {
+    const sizes: number[] = []
+    const square = {
+      name: 'square',
+      evaluate: async (values: readonly number[]) => {
+        sizes.push(values.length)
+        return values.map((value) => value * value)
+      },
+    }
+    const reward = batchedReward(square, { maxBatch: 4 })
+    const answers = await Promise.all([[1, 2, 3], [4], [5, 6, 7, 8, 9], []].map((values) => reward.evaluate(values)))
+    expect(answers.map((values) => Array.from(values))).toEqual([[1, 4, 9], [16], [25, 36, 49, 64, 81], []])
+    expect(sizes).toEqual([4, 4, 1])
+    expect(reward.statistics).toMatchObject({ batches: 3, rows: 9, occupancy: 0.75 })
+    const short = batchedReward(giving([1]), { maxBatch: 4 })
+    await expect(short.evaluate(['a', 'b'])).rejects.toThrow('given 2 samples and returned 1')
+  })
+})
