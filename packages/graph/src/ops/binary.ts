@@ -119,7 +119,13 @@ export const binary: OpTable = {
     {
       vjp: ({ x: [a, b], y: [y], g0, needs }) => [
         g0.unbroadcast(a),
-        needs(1) ? g0.mul(a.sub(y).div(b)).neg().unbroadcast(b) : undefined,
+        // y = a - k b; the quotient k is a whole number up to rounding, and constant almost everywhere.
+        needs(1)
+          ? g0
+              .mul(a.b.op('Floor', [a.sub(y).div(b).add(0.5)]))
+              .neg()
+              .unbroadcast(b)
+          : undefined,
       ],
     },
   ),

@@ -188,10 +188,19 @@ export const elementwise: OpTable = {
     (x) => x * Math.min(1, Math.max(0, x / 6 + 0.5)),
     ({ x: [x], g0 }) => [x.greater(3).where(g0, x.less(-3).where(0, g0.mul(x.mul(1 / 3).add(0.5))))],
   ),
+  Swish: map(
+    (x, call) => x * sigmoid(alphaOf(call, 1) * x),
+    times(({ x: [x], call }) => {
+      const alpha = alphaOf(call, 1)
+      const s = (alpha === 1 ? x : x.mul(alpha)).sigmoid()
+      const slope = x.mul(one(s).sub(s))
+      return s.mul((alpha === 1 ? slope : slope.mul(alpha)).add(1))
+    }),
+  ),
   Mish: map(
     (x) => x * Math.tanh(softplus(x)),
-    times(({ x: [x], b }) => {
-      const t = b.op('Softplus', [x]).tanh()
+    times(({ x: [x] }) => {
+      const t = softplusOf(x).tanh()
       return t.add(x.mul(x.sigmoid()).mul(one(t).sub(t.square())))
     }),
   ),
@@ -237,6 +246,11 @@ export const elementwise: OpTable = {
 /** A scalar one of x's type. */
 function one(x: Expr): Expr {
   return x.b.scalar(1, x.type)
+}
+
+/** `log(1 + e^x)`, without overflow, from operators that have a kernel in every runtime. */
+function softplusOf(x: Expr): Expr {
+  return x.abs().neg().exp().add(1).log().add(x.relu())
 }
 
 /** `sign(x)`, written with Where because the browser's GPU has no Sign kernel. */
