@@ -2,8 +2,11 @@ import { decode } from 'fast-png'
 import { describe, expect, it } from 'vitest'
 import { contactSheet, isImageShape, picturesOf, pictureToPng } from '../src/report/contact-sheet.ts'
 import { escapeXml } from '../src/report/escape.ts'
+import { compact } from '../src/report/frame.ts'
 import { renderReport } from '../src/report/html.ts'
-import { compact, linePlot, svgToPng } from '../src/report/plot.ts'
+import { linePlot } from '../src/report/line-plot.ts'
+import { svgToPng } from '../src/report/raster.ts'
+import { scatterPlot } from '../src/report/scatter-plot.ts'
 import { formatDuration, formatInterval, formatNumber, tableToText } from '../src/report/table.ts'
 
 const series = [
@@ -62,6 +65,20 @@ describe('linePlot', () => {
       '3e9',
       '-2k',
     ])
+  })
+})
+
+describe('scatterPlot', () => {
+  it('draws every point, with equal units on both axes', () => {
+    const corners = [-1, 1].flatMap((x) => [-3, 3].map((y) => ({ x, y })))
+    const svg = scatterPlot({ title: 'Samples', series: [{ name: 'a', points: corners }] })
+    const dots = [...svg.matchAll(/<circle[^>]*>/g)].map(([tag]) => ({
+      x: Number(/cx="([^"]*)"/.exec(tag)![1]),
+      y: Number(/cy="([^"]*)"/.exec(tag)![1]),
+    }))
+    expect(dots).toHaveLength(4)
+    expect((dots[2].x - dots[0].x) / 2).toBeCloseTo((dots[0].y - dots[1].y) / 6, 0)
+    expect(() => scatterPlot({ title: 'none', series: [] })).toThrow(/no points/)
   })
 })
 

@@ -3,7 +3,8 @@
 import type { Tensor } from 'espalier/tensor'
 import { encode } from 'fast-png'
 import { escapeXml } from './escape.ts'
-import { palette, svgToPng } from './plot.ts'
+import { palette } from './frame.ts'
+import { svgToPng } from './raster.ts'
 
 /** An 8-bit image, row-major, `[height, width, channels]` with 1 (grey) or 3 (RGB) channels. */
 export interface Picture {

@@ -1,7 +1,7 @@
 /** A run on one self-contained page: no script, no outside file, light and dark, from a telephone to a wide screen. */
 
 import { escapeXml } from './escape.ts'
-import { type LinePlotOptions, linePlot } from './plot.ts'
+import { type LinePlotOptions, linePlot } from './line-plot.ts'
 import type { Table } from './table.ts'
 
 export interface ReportPage {

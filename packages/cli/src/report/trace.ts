@@ -1,7 +1,7 @@
 /** Best reward against NFE over several seeds. */
 
 import { mean95 } from 'espalier/measure'
-import type { PlotPoint } from './plot.ts'
+import type { PlotPoint } from './line-plot.ts'
 
 /** The best reward after so many NFE: one entry per improvement, plus the last. */
 export type Trace = readonly { readonly nfe: number; readonly best: number }[]

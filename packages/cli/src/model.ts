@@ -1,0 +1,163 @@
+/** `--model`: a zoo name, a folder with a card, or a world file; opened, checked, and asked once. */
+
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { classifierFree, conditioned } from 'espalier/guide'
+import type { Condition, Denoiser } from 'espalier/process'
+import {
+  type ClassifierCard,
+  loadDenoiser,
+  type ModelCard,
+  type NetworkCard,
+  parseModelCard,
+  type Runtime,
+  type Session,
+} from 'espalier/runtime'
+import { asUserError, UserError } from './errors.ts'
+import { isImageShape } from './report/contact-sheet.ts'
+import { zooModels } from './zoo.ts'
+
+/** A model on the disk: its card and, for a network, its graph. */
+export interface ModelFiles {
+  /** As it was asked for. */
+  readonly name: string
+  readonly card: ModelCard
+  /** Bytes of the ONNX file; none for a world. */
+  readonly graph?: Uint8Array
+  /** SHA-256 of the graph, or of the world's text: names what ran. */
+  readonly sha256: string
+}
+
+/** A diffusion model that is ready to be asked. */
+export interface DiffusionModel {
+  readonly name: string
+  readonly card: Exclude<ModelCard, ClassifierCard>
+  readonly sha256: string
+  readonly denoiser: Denoiser
+  readonly event: readonly number[]
+  /** Values of black and white, where states are images. */
+  readonly range?: readonly [number, number]
+}
+
+/**
+ * Finds and reads a model.
+ *
+ * @param option how errors name the option, such as `--model`
+ * @throws UserError if there is none, or its files are damaged
+ */
+export function readModelFiles(name: string, option = '--model'): ModelFiles {
+  const place = find(name, option)
+  const world = place.endsWith('.json')
+  const file = world ? place : join(place, 'card.json')
+  const card = readCard(file, `${option} ${name}`)
+  if (card.type === 'gaussian-mixture') return { name, card, sha256: sha256(readFileSync(file)) }
+  const graphFile = join(dirname(file), 'model.onnx')
+  if (!existsSync(graphFile))
+    throw new UserError(`${option} ${name}: ${graphFile} is missing; the card needs its network`)
+  const graph = new Uint8Array(readFileSync(graphFile))
+  return { name, card, graph, sha256: sha256(graph) }
+}
+
+function find(name: string, option: string): string {
+  const zoo = zooModels()
+  const known = zoo.find((model) => model.name === name)
+  if (known) return known.folder
+  const names = zoo.map((model) => model.name).join(', ')
+  if (!existsSync(name)) {
+    throw new UserError(
+      `${option} ${name}: no such model; give a zoo name (${names || 'none is installed'}), a folder with a card.json, or a world.json`,
+    )
+  }
+  if (name.endsWith('.onnx')) {
+    throw new UserError(
+      `${option} ${name}: a bare network says nothing of its process; give its folder with a card.json`,
+    )
+  }
+  if (!statSync(name).isDirectory()) return name
+  if (existsSync(join(name, 'card.json'))) return name
+  const holds = readdirSync(name).slice(0, 5).join(', ') || 'nothing'
+  throw new UserError(`${option} ${name}: the folder has no card.json (it holds ${holds})`)
+}
+
+function readCard(file: string, what: string): ModelCard {
+  let json: unknown
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new UserError(`${what}: ${file} is not JSON (${(error as Error).message})`)
+  }
+  try {
+    return parseModelCard(json, file)
+  } catch (error) {
+    throw new UserError((error as Error).message)
+  }
+}
+
+/**
+ * Loads a diffusion model and asks it for one row, so that a damaged or unfitting network is told before work begins.
+ *
+ * @throws UserError where files, card and graph do not fit together
+ */
+export async function openModel(runtime: Runtime, name: string): Promise<DiffusionModel> {
+  const { card, graph, sha256 } = readModelFiles(name)
+  return asUserError(`--model ${name}`, async () => {
+    if (card.type === 'classifier') {
+      throw new UserError(`--model ${name} is a classifier, not a diffusion model; it can serve as a reward`)
+    }
+    const denoiser = await loadDenoiser(runtime, graph, card)
+    const { event } = denoiser
+    const size = event.reduce((product, n) => product * n, 1)
+    await denoiser.predict({ shape: [1, ...event], data: new Float32Array(size) }, Float64Array.of(0.5), 'data')
+    const range = card.type === 'network' ? (card as NetworkCard).valueRange : ([-1, 1] as const)
+    return { name, card, sha256, denoiser, event, range: isImageShape(event) ? range : undefined }
+  })
+}
+
+/** Loads a classifier. @throws UserError */
+export async function openClassifier(
+  runtime: Runtime,
+  name: string,
+  option: string,
+): Promise<{ card: ClassifierCard; session: Session }> {
+  const { card, graph } = readModelFiles(name, option)
+  if (card.type !== 'classifier') throw new UserError(`${option} ${name} is a diffusion model; a classifier is needed`)
+  return asUserError(`${option} ${name}`, async () => ({ card, session: await runtime.load(graph as Uint8Array) }))
+}
+
+/**
+ * The model bound to a class, with classifier-free guidance.
+ *
+ * @param label a class name of the card; none leaves the card's default (usually: no condition)
+ * @param guidance the weight `w` of `u + w (c - u)`; 1 is none
+ * @throws UserError if the model knows no such class, or was not trained for guidance
+ */
+export function conditionedOn(model: DiffusionModel, label: string | undefined, guidance: number): Denoiser {
+  const { card, denoiser, name } = model
+  if (label === undefined) {
+    if (guidance !== 1) throw new UserError(`--guidance ${guidance} strengthens a class; name one with --class`)
+    return denoiser
+  }
+  const network = card.type === 'network' ? (card as NetworkCard) : undefined
+  const entry = Object.entries(network?.conditions ?? {}).find(([, condition]) => condition.values !== undefined)
+  if (!network || !entry) throw new UserError(`--class ${label}: the model ${name} takes no class`)
+  const [input, condition] = entry
+  const classes = network.classes ?? Array.from({ length: condition.values as number }, (_, i) => String(i))
+  const index = classes.indexOf(label)
+  if (index < 0) throw new UserError(`--class ${label}: the model ${name} knows ${classes.join(', ')}`)
+  const row = (values: readonly number[]): Condition => ({
+    [input]: { shape: [1, ...condition.shape], data: Float32Array.from(values) },
+  })
+  if (guidance === 1) return conditioned(denoiser, row([index]))
+  if (!condition.unconditional) {
+    throw new UserError(`--guidance ${guidance}: the model ${name} was not trained without its class; leave it at 1`)
+  }
+  return conditioned(
+    classifierFree(denoiser, { scale: guidance, unconditional: row(condition.unconditional) }),
+    row([index]),
+  )
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
