@@ -1,2 +1,3 @@
 export * from './process/index.ts'
+export * from './solve/index.ts'
 export * from './tensor/index.ts'

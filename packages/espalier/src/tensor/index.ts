@@ -1,3 +1,6 @@
+export { combine } from './combine.ts'
+export { logSumExp } from './log-sum-exp.ts'
+export { parseWith } from './parse.ts'
 export {
   categorical,
   categoricalFromLog,
@@ -12,4 +15,4 @@ export {
   stream,
   uniform,
 } from './random.ts'
-export type { Tensor } from './tensor.ts'
+export { concatenate, gather, row, rowSize, sizeOf, stack, type Tensor, tensor } from './tensor.ts'

@@ -1,0 +1,167 @@
+import type { Condition, Denoiser } from '../process/denoiser.ts'
+import { combine } from '../tensor/combine.ts'
+import { fold, type Key, normal, purpose } from '../tensor/random.ts'
+import { sizeOf, type Tensor } from '../tensor/tensor.ts'
+import { compile, gatherTerms } from './compile.ts'
+import { memoryAt, type Plan, type Stage, stepsOf } from './plan.ts'
+
+/** What a run carries from step to step, newest first. `states[0]` is the current state; see {@link memoryAt}. */
+export interface Kept {
+  readonly states: readonly Tensor[]
+  readonly predictions: readonly Tensor[]
+}
+
+/** A finished step. The tensors are the run's own: valid until the next step, to be copied if kept. */
+export interface StepReport {
+  readonly step: number
+  readonly steps: number
+  /** The time that was reached, `grid[step + 1]`. */
+  readonly time: number
+  readonly state: Tensor
+  /** The latest prediction (`plan.target`) of the network, if it has been asked yet. */
+  readonly prediction: Tensor | undefined
+}
+
+export interface ExecuteOptions {
+  /** One key per row, for the noise: stage i of the plan draws from `fold(key, i)`. Deterministic steps need none. */
+  readonly keys?: readonly Key[]
+  /** Further inputs of the network, one row per state. */
+  readonly condition?: Condition
+  /** The first step to run. Default 0. */
+  readonly from?: number
+  /** The step to stop before. Default: the end. */
+  readonly to?: number
+  /** Stops the run before its next network call, with the signal's reason. */
+  readonly signal?: AbortSignal
+  /** Called after each step, and waited for. */
+  readonly onStep?: (report: StepReport) => void | Promise<void>
+}
+
+/** The rows of pure noise that a plan starts from, `s(grid[0]) z`, each from its own key. Shape `[n, ...event]`. */
+export function start(plan: Plan, denoiser: Denoiser, keys: readonly Key[]): Tensor {
+  const size = sizeOf(denoiser.event)
+  const scale = denoiser.process.s(plan.grid[0])
+  const data = new Float32Array(keys.length * size)
+  for (let row = 0; row < keys.length; row++) normal(purpose(keys[row], 'start'), data, row * size, size)
+  for (let i = 0; i < data.length; i++) data[i] *= scale
+  return { shape: [keys.length, ...denoiser.event], data }
+}
+
+/**
+ * Runs a plan: the loop that executes every solver.
+ *
+ * A row's result depends on its own state, key and condition alone: not on the other rows, their order, or on the run
+ * being split into blocks of steps.
+ * @param x states `[n, ...event]` at time `grid[from]`; not changed
+ * @returns the states at time `grid[to]`, a fresh tensor
+ * @throws where the plan is for another process, where the range or the keys do not fit, where a result is not finite
+ *   (naming step, time and row), and for a plan that remembers more than the state at step `from`: use {@link advance}
+ */
+export async function execute(
+  plan: Plan,
+  denoiser: Denoiser,
+  x: Tensor,
+  options: ExecuteOptions = {},
+): Promise<Tensor> {
+  return (await advance(plan, denoiser, { states: [x], predictions: [] }, options)).states[0]
+}
+
+/**
+ * {@link execute} for plans with memory: takes and returns all that the plan keeps between steps, so that a run in
+ * blocks equals one run.
+ */
+export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, options: ExecuteOptions = {}): Promise<Kept> {
+  const { keys, condition, from = 0, to = stepsOf(plan), signal, onStep } = options
+  const steps = stepsOf(plan)
+  const n = check(plan, denoiser, kept, from, to)
+  const stages = compile(plan, from, to)
+  const end = memoryAt(plan, to)
+  const depth = Math.max(end.states + 1, ...stages.map(({ reach }) => reach.states))
+  const memory = Math.max(1, end.predictions, ...stages.map(({ reach }) => reach.predictions))
+  const shape = kept.states[0].shape
+  const buffer = (): Tensor => ({ shape, data: new Float32Array(sizeOf(shape)) })
+  const states = kept.states.slice(0, depth).map(({ data }): Tensor => ({ shape, data: data.slice() }))
+  const predictions = kept.predictions.slice(0, memory)
+  const spare = Array.from({ length: depth - states.length }, buffer)
+  const point = stages.some(({ ask }) => ask) ? buffer() : undefined
+  const noise = stages.some((stage) => stage.noise !== 0) ? buffer() : undefined
+  if (noise && keys?.length !== n) {
+    throw new Error(`a stochastic plan needs one key per row: got ${keys?.length ?? 0} keys for ${n} rows`)
+  }
+  const times = new Float64Array(n)
+  const terms: Tensor[] = []
+
+  for (let i = 0; i < stages.length; i++) {
+    const { stage, index, ask, update } = stages[i]
+    if (stage.time !== null) {
+      signal?.throwIfAborted()
+      if (ask) combine(point!, ask.coefficients, gatherTerms(terms, ask, states, predictions), ask.coefficients.length)
+      const prediction = await denoiser.predict(
+        ask ? point! : states[0],
+        times.fill(stage.time),
+        plan.target,
+        condition,
+      )
+      if (predictions.length === memory) predictions.pop()
+      predictions.unshift(prediction)
+    }
+    if (stage.noise !== 0) drawNoise(noise!, keys!, index)
+    gatherTerms(terms, update, states, predictions, noise)
+    // The oldest state makes room for the new one, even where it is a term itself: sums are elementwise.
+    const out = states.length < depth ? spare.pop()! : states.pop()!
+    states.unshift(combine(out, update.coefficients, terms, update.coefficients.length))
+    checkFinite(out, predictions[0], plan, stage)
+    if (onStep && stages[i + 1]?.stage.step !== stage.step) {
+      const { step } = stage
+      await onStep({ step, steps, time: plan.grid[step + 1], state: out, prediction: predictions[0] })
+    }
+  }
+  return { states: states.slice(0, end.states + 1), predictions: predictions.slice(0, end.predictions) }
+}
+
+function drawNoise({ data }: Tensor, keys: readonly Key[], stage: number): void {
+  const size = data.length / keys.length
+  for (let row = 0; row < keys.length; row++) normal(fold(keys[row], stage), data, row * size, size)
+}
+
+function check(plan: Plan, denoiser: Denoiser, { states, predictions }: Kept, from: number, to: number): number {
+  const steps = stepsOf(plan)
+  if (plan.process !== denoiser.process.name) {
+    throw new Error(`the plan is for the process ${plan.process}, the model for ${denoiser.process.name}`)
+  }
+  if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= steps)) {
+    throw new Error(`a plan of ${steps} steps cannot run from step ${from} to step ${to}`)
+  }
+  const n = states[0].shape[0]
+  const expected = [n, ...denoiser.event]
+  for (const { shape, data } of [...states, ...predictions]) {
+    if (`${shape}` !== `${expected}` || data.length !== sizeOf(expected)) {
+      throw new Error(`states of shape [${expected}] expected, got [${shape}] with ${data.length} elements`)
+    }
+  }
+  const memory = memoryAt(plan, from)
+  if (states.length - 1 < memory.states || predictions.length < memory.predictions) {
+    throw new Error(
+      `${plan.name} at step ${from} reads ${memory.states} older states and ${memory.predictions} predictions, ` +
+        `got ${states.length - 1} and ${predictions.length}: continue it with advance()`,
+    )
+  }
+  return n
+}
+
+function checkFinite(state: Tensor, prediction: Tensor | undefined, plan: Plan, { step, time }: Stage): void {
+  const row = brokenRow(state)
+  if (row < 0) return
+  const guilty = prediction && brokenRow(prediction) === row ? `the ${plan.target} prediction` : 'the state'
+  const when = `step ${step + 1} of ${stepsOf(plan)} (t = ${plan.grid[step]} to ${plan.grid[step + 1]})`
+  const where = time === null ? '' : `, network asked at t = ${time}`
+  throw new Error(`${plan.name}, ${when}: ${guilty} of row ${row} is not finite${where}`)
+}
+
+/** The first row with a NaN or an infinity, or -1. */
+function brokenRow({ shape, data }: Tensor): number {
+  let sum = 0
+  for (let i = 0; i < data.length; i++) sum += data[i] - data[i] // 0, or NaN
+  if (sum === 0) return -1
+  return Math.floor(data.findIndex((v) => !Number.isFinite(v)) / (data.length / shape[0]))
+}

@@ -1,0 +1,156 @@
+import { z } from 'zod'
+import type { Target } from '../process/denoiser.ts'
+import type { Process } from '../process/process.ts'
+import { parseWith } from '../tensor/parse.ts'
+
+/**
+ * A combination of what a run keeps, newest first: `sum_j states[j] x_j + sum_j predictions[j] m_j`.
+ * `x_0` is the current state and `m_0` the latest prediction; lists end where the coefficients do.
+ */
+const combination = z.strictObject({ states: z.array(z.number()), predictions: z.array(z.number()) })
+
+/**
+ * One network call and one update:
+ *
+ *     m <- network(ask of kept states and predictions, time)        and m is kept
+ *     x <- sum_j states[j] x_j + sum_j predictions[j] m_j + noise z  and x is kept
+ *
+ * A stage whose `time` is null calls no network: it only updates. So this is a general linear method (Butcher 1966),
+ * with noise: a one-step method reads `x_0` and `m_0`, a multistep method reads older predictions, an intermediate
+ * stage leaves a state that later stages of its step read, a corrector asks the network at a predicted point
+ * (`ask`) and updates another, and momentum or a noise that two stages share is a state of its own.
+ */
+const stage = z.strictObject({
+  /** The grid step that this stage is part of; it runs from `grid[step]` to `grid[step + 1]`. */
+  step: z.number().int().nonnegative(),
+  /** Where the network is asked. */
+  time: z.number().min(0).max(1).nullable(),
+  ask: combination,
+  states: z.array(z.number()),
+  predictions: z.array(z.number()),
+  /** Standard deviation of the fresh Gaussian noise; 0 for a deterministic stage. */
+  noise: z.number().nonnegative(),
+})
+
+const plan = z.strictObject({
+  type: z.literal('plan'),
+  name: z.string(),
+  /** Name of the process that the coefficients were computed from. */
+  process: z.string(),
+  /** Which prediction the stages combine. */
+  target: z.enum(['data', 'noise']),
+  grid: z.array(z.number().min(0).max(1)).min(2),
+  stages: z.array(stage),
+})
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T
+
+export type Combination = DeepReadonly<z.infer<typeof combination>>
+export type Stage = DeepReadonly<z.infer<typeof stage>>
+
+/** A solver on a grid, as plain JSON: keep it, diff it, tune it, share it. */
+export type Plan = DeepReadonly<z.infer<typeof plan>>
+
+/** A solver is a function from a grid to a table. */
+export type Solver = (process: Process, grid: readonly number[]) => Plan
+
+/** The input of a stage that asks the network at the current state. */
+export const HERE: Combination = { states: [1], predictions: [] }
+
+/**
+ * Reads a plan from a JSON value and checks that it can be executed: the grid decreases, every step has its stages in
+ * order, and no stage reaches back beyond what has been kept.
+ * @throws one line that names the field
+ */
+export function parsePlan(json: unknown): Plan {
+  const parsed = parseWith(plan, json, 'plan')
+  const { grid, stages } = parsed
+  for (let i = 1; i < grid.length; i++) {
+    if (!(grid[i] < grid[i - 1])) {
+      throw new Error(`plan.grid[${i}]: times must decrease, got ${grid[i]} after ${grid[i - 1]}`)
+    }
+  }
+  const reach = (where: string, count: number, kept: number, what: string) => {
+    if (count > kept) throw new Error(`plan.${where}: reads ${count} ${what} where only ${kept} are kept`)
+  }
+  let step = 0
+  let predictions = 0
+  stages.forEach((stage, i) => {
+    const where = `stages[${i}]`
+    const next = i === 0 ? 0 : step + 1
+    if (stage.step !== next && (i === 0 || stage.step !== step)) {
+      throw new Error(`plan.${where}.step: expected ${i === 0 ? 0 : `${step} or ${next}`}, got ${stage.step}`)
+    }
+    step = stage.step
+    if (stage.time !== null) {
+      reach(`${where}.ask.states`, stage.ask.states.length, i + 1, 'states')
+      reach(`${where}.ask.predictions`, stage.ask.predictions.length, predictions, 'predictions')
+      predictions++
+    }
+    reach(`${where}.states`, stage.states.length, i + 1, 'states')
+    reach(`${where}.predictions`, stage.predictions.length, predictions, 'predictions')
+  })
+  if (stages.length === 0 || step !== grid.length - 2) {
+    throw new Error(
+      `plan.stages: a grid of ${grid.length} times has ${grid.length - 1} steps, got ${step + (stages.length ? 1 : 0)}`,
+    )
+  }
+  return parsed
+}
+
+/** `x_to = x * x_from + prediction * m + noise * z` of a one-step solver. */
+export interface Update {
+  readonly x: number
+  readonly prediction: number
+  readonly noise: number
+}
+
+/** The plan of a solver with one stage per step that keeps nothing between steps. */
+export function oneStepPlan(
+  name: string,
+  process: Process,
+  grid: readonly number[],
+  target: Target,
+  update: (from: number, to: number) => Update,
+): Plan {
+  const stages = grid.slice(0, -1).map((from, step) => {
+    const { x, prediction, noise } = update(from, grid[step + 1])
+    return { step, time: from, ask: HERE, states: x === 0 ? [] : [x], predictions: [prediction], noise }
+  })
+  return parsePlan({ type: 'plan', name, process: process.name, target, grid, stages })
+}
+
+/** Number of grid steps. */
+export function stepsOf({ grid }: Plan): number {
+  return grid.length - 1
+}
+
+/** Network evaluations that one row costs from step `from` up to, not including, step `to`. */
+export function nfeOf(plan: Plan, from = 0, to = stepsOf(plan)): number {
+  return plan.stages.filter(({ step, time }) => step >= from && step < to && time !== null).length
+}
+
+/** Whether a step draws fresh noise. Rows that are equal before a step that does not are equal after it. */
+export function isStochastic(plan: Plan, step: number): boolean {
+  return plan.stages.some((stage) => stage.step === step && stage.noise !== 0)
+}
+
+/** How many older states and predictions a run that starts at `step` reads, beside the current state. */
+export function memoryAt({ stages }: Plan, step: number): { readonly states: number; readonly predictions: number } {
+  let states = 0
+  let predictions = 0
+  let pushed = 0
+  let asked = 0
+  for (const stage of stages) {
+    if (stage.step < step) continue
+    if (stage.time !== null) {
+      states = Math.max(states, stage.ask.states.length - pushed - 1)
+      predictions = Math.max(predictions, stage.ask.predictions.length - asked)
+      asked++
+    }
+    states = Math.max(states, stage.states.length - pushed - 1)
+    predictions = Math.max(predictions, stage.predictions.length - asked)
+    pushed++
+  }
+  return { states, predictions }
+}
