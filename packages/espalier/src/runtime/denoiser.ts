@@ -1,9 +1,9 @@
-import { toFloat16 } from '@espalier/graph'
 import type { Condition, Denoiser, Target } from '../process/denoiser.ts'
 import { convert } from '../process/prediction.ts'
 import type { Prediction, Process } from '../process/process.ts'
 import { sizeOf, type Tensor } from '../tensor/tensor.ts'
 import type { ConditionCard, TimeLabel } from './card.ts'
+import { cast, conditionFeed } from './condition.ts'
 import type { RuntimeTensor, Session, ValueMetadata } from './runtime.ts'
 
 /** How a graph's values are to be read: the part of a {@link NetworkCard} that prediction needs. */
@@ -120,56 +120,6 @@ function labelOf({ process, label = { type: 'linear', scale: 1, offset: 0 } }: N
     const value = scale * coordinate(t) + offset
     if (!Number.isFinite(value)) throw new Error(`The ${type} time label at process time t = ${t} is ${value}.`)
     return value
-  }
-}
-
-function conditionFeed(input: ValueMetadata, card: ConditionCard, given: Tensor | undefined, n: number): RuntimeTensor {
-  const { name } = input
-  const size = sizeOf(card.shape)
-  let values: ArrayLike<number>
-  if (given) {
-    if (given.shape[0] !== n || given.data.length !== n * size) {
-      throw new Error(
-        `Condition "${name}" is [${given.shape.join(', ')}]; expected [${[n, ...card.shape].join(', ')}].`,
-      )
-    }
-    values = given.data
-  } else {
-    const row = card.default
-    if (!row)
-      throw new Error(`This model needs the condition "${name}" [n, ${card.shape.join(', ')}], and none was given.`)
-    values = Float32Array.from({ length: n * size }, (_, i) => row[i % size])
-  }
-  if (card.values !== undefined) {
-    for (let i = 0; i < values.length; i++) {
-      if (!(Number.isInteger(values[i]) && values[i] >= 0 && values[i] < card.values)) {
-        throw new Error(
-          `Condition "${name}" of row ${Math.floor(i / size)} is ${values[i]}; expected 0 to ${card.values - 1}.`,
-        )
-      }
-    }
-  }
-  // A graph may declare `[n]` or `[n, 1]` for one number a row.
-  const shape = size === 1 ? [n, ...input.shape.slice(1).map(() => 1)] : [n, ...card.shape]
-  return { type: input.type, shape, data: cast(input.type, values) }
-}
-
-/** Numbers in the element type that an input declares; integers by rounding. */
-function cast(type: RuntimeTensor['type'], values: ArrayLike<number>): RuntimeTensor['data'] {
-  switch (type) {
-    case 'float32':
-      return values instanceof Float32Array ? values : Float32Array.from(values)
-    case 'float64':
-      return Float64Array.from(values)
-    case 'int64':
-      return BigInt64Array.from(Array.from(values, (value) => BigInt(Math.round(value))))
-    case 'int32':
-      return Int32Array.from(values, Math.round)
-    case 'bool':
-    case 'uint8':
-      return Uint8Array.from(values, Math.round)
-    case 'float16':
-      return Uint16Array.from(values, toFloat16)
   }
 }
 
