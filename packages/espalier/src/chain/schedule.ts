@@ -24,7 +24,8 @@ export function blocksOf(steps: number, branchAt: readonly number[] = evenBranch
   return branchAt.map((b, i) => ({ from: steps - b, to: steps - (branchAt[i + 1] ?? 0) }))
 }
 
-function evenBranches(steps: number): number[] {
+/** Five blocks as even as they come; one per step where there are fewer. */
+export function evenBranches(steps: number): number[] {
   const blocks = Math.min(5, steps)
   return Array.from({ length: blocks }, (_, i) => Math.round((steps * (blocks - i)) / blocks))
 }
