@@ -1,25 +1,31 @@
-import { InferenceSession, type Tensor } from 'onnxruntime-node'
+import { InferenceSession } from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { type Model, operators, readModel, vjp, writeModel } from '../src/index.ts'
+import { evaluate, type Model, operators, readModel, vjp, writeModel } from '../src/index.ts'
 import { type Case, fixtures, readCases, readNetwork } from './fixtures/fixture.ts'
 
 const open = (bytes: Uint8Array) => InferenceSession.create(bytes, { logSeverityLevel: 3 })
 
+/** A result of ONNX Runtime, or of the interpreter. */
+interface Numbers {
+  readonly dims: readonly number[]
+  readonly data: unknown
+}
+
 const largest = (data: ArrayLike<number>) => Array.from(data).reduce((m, v) => Math.max(m, Math.abs(v)), 0)
 
 /** Largest difference over the largest reference value, or over `floor` where all references are smaller. */
-function relativeError(got: Tensor | undefined, want: Tensor, floor: number): number {
+function relativeError(got: Numbers | undefined, want: Numbers, floor: number): number {
   if (!got) throw new Error('the graph does not return this tensor')
   expect(got.dims).toEqual(want.dims)
-  const [a, b] = [got.data as Float32Array, want.data as Float32Array]
+  const [a, b] = [Array.from(got.data as Float32Array), want.data as Float32Array]
   if (!a.every(Number.isFinite)) return Number.POSITIVE_INFINITY
   return largest(a.map((v, i) => v - b[i]!)) / Math.max(largest(b), floor)
 }
 
 /** Errors of all tensors that are off by more than `tolerance`. */
 function mismatches(
-  got: Record<string, Tensor>,
-  want: Record<string, Tensor>,
+  got: Record<string, Numbers>,
+  want: Record<string, Numbers>,
   tolerance: number,
   prefix = '',
 ): string[] {
@@ -35,6 +41,15 @@ const feeds = ({ input, seed }: Case) => ({
   ...input,
   ...Object.fromEntries(Object.entries(seed).map(([name, t]) => [`grad_${name}`, t])),
 })
+
+const interpret = (model: Model, inputs: Record<string, Numbers>): Record<string, Numbers> => {
+  const arrays = Object.entries(inputs).map(([name, { dims, data }]) => [
+    name,
+    { shape: dims, data: Float64Array.from(data as ArrayLike<number | bigint>, Number) },
+  ])
+  const results = Object.entries(evaluate(model, Object.fromEntries(arrays)))
+  return Object.fromEntries(results.map(([name, { shape, data }]) => [name, { dims: shape, data }]))
+}
 
 const unknownOperators = ({ graph }: Model) => [
   ...new Set(graph.nodes.map((n) => n.op).filter((op) => !Object.hasOwn(operators, op))),
@@ -55,7 +70,12 @@ describe.each(fixtures)('%s', (name) => {
     for (const c of cases) expect(mismatches(await session.run(c.input), c.output, 1e-5), c.name).toEqual([])
   })
 
-  it('vjp returns the gradients of torch for inputs and weights', async () => {
+  it('the interpreter computes in float64 what torch computed', () => {
+    const model = readModel(readNetwork(name))
+    for (const c of cases) expect(mismatches(interpret(model, c.input), c.output, 1e-6), c.name).toEqual([])
+  })
+
+  it('vjp returns the gradients of torch, in ONNX Runtime', async () => {
     const model = readModel(readNetwork(name))
     expect(unknownOperators(model), 'operators without a definition').toEqual([])
     const session = await open(writeModel(vjp(model, { wrt, keepOutputs: true })))
@@ -64,5 +84,10 @@ describe.each(fixtures)('%s', (name) => {
       expect(mismatches(got, c.output, 1e-5), c.name).toEqual([])
       expect(mismatches(got, c.grad, 1e-4, 'grad_'), c.name).toEqual([])
     }
+  })
+
+  it('vjp returns the gradients of torch, in the float64 interpreter', () => {
+    const gradient = vjp(readModel(readNetwork(name)), { wrt })
+    for (const c of cases) expect(mismatches(interpret(gradient, feeds(c)), c.grad, 1e-6, 'grad_'), c.name).toEqual([])
   })
 })
