@@ -15,4 +15,5 @@ export {
   stream,
   uniform,
 } from './random.ts'
+export { readSafetensors, type Safetensors, type StoredTensor, writeSafetensors } from './safetensors.ts'
 export { concatenate, gather, row, rowSize, sizeOf, stack, type Tensor, tensor } from './tensor.ts'
