@@ -120,7 +120,8 @@ export function convWeightGradient(x: Expr, g: Expr, w: Window, group: number): 
   const out = spatialOf(g)
   const positions = sizeOf(out)
   const taps = sizeOf(w.kernel)
-  if (taps === 1 && group === 1 && w.strides.every((s) => s === 1) && [...w.begins, ...w.ends].every((p) => p === 0)) {
+  const sameGrid = w.strides.every((s) => s === 1) && [...w.begins, ...w.ends].every((p) => p === 0)
+  if (taps === 1 && group === 1 && sameGrid && spatialOf(x).every((d, i) => d === out[i])) {
     // 1x1: per-row products, summed over the batch.
     const gl = g.reshape([-1, o, positions])
     const xl = x.reshape([-1, c, positions])

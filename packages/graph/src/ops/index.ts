@@ -1,6 +1,7 @@
 import type { OpDefinition, OpTable } from '../op.ts'
 import { binary } from './binary.ts'
 import { convolutions } from './conv.ts'
+import { einsum } from './einsum.ts'
 import { elementwise } from './elementwise.ts'
 import { linear } from './linear.ts'
 import { normalisations } from './norm.ts'
@@ -15,6 +16,7 @@ export const operators: OpTable = {
   ...reductions,
   ...softmaxes,
   ...linear,
+  ...einsum,
   ...convolutions,
   ...layout,
   ...normalisations,

@@ -8,12 +8,18 @@ import { sizeOf } from '../model.ts'
 import type { Fact, NdArray, OpCall, OpDefinition, OpTable } from '../op.ts'
 
 /** The shared rule. `center` is false for RMS norm. Returns dx and the normalised xh. */
-function normalise(x: Expr, q: Expr, axes: readonly number[], epsilon: number, center = true): { dx: Expr; xh: Expr } {
+function normalise(
+  x: Expr,
+  q: Expr,
+  axes: readonly number[],
+  epsilon: number,
+  center = true,
+): { dx: Expr; xh: Expr; r: Expr } {
   const centred = center ? x.sub(x.mean(axes, true)) : x
   const r = centred.square().mean(axes, true).add(epsilon).sqrt().reciprocal()
   const xh = centred.mul(r)
   const inner = q.sub(xh.mul(q.mul(xh).mean(axes, true)))
-  return { dx: r.mul(center ? inner.sub(q.mean(axes, true)) : inner), xh }
+  return { dx: r.mul(center ? inner.sub(q.mean(axes, true)) : inner), xh, r }
 }
 
 /** Normalises contiguous groups of `length` numbers to mean 0 (if centred) and variance 1. */
@@ -104,7 +110,7 @@ const layerNormalization: OpDefinition = {
     const x = required(inputs, 0, call)
     const axis = axisOf(call.int('axis', -1), x.shape.length, call)
     const statistics = x.shape.map((d, i) => (i < axis ? d : 1))
-    return [same(inputs, call), { type: 'float32', shape: statistics }, { type: 'float32', shape: statistics }]
+    return [same(inputs, call), { type: x.type, shape: statistics }, { type: x.type, shape: statistics }]
   },
   evaluate: ([x, scale, bias], call, outputs) => {
     const axis = axisOf(call.int('axis', -1), x!.shape.length, call)
@@ -120,10 +126,22 @@ const layerNormalization: OpDefinition = {
       { shape: outputs[2]?.shape ?? [], data: Float64Array.from(inv) },
     ]
   },
-  vjp: ({ x: [x, scale, bias], g0, call, needs }) => {
+  vjp: ({ x: [x, scale, bias], g: [, gMean, gInverse], g0, call, needs }) => {
     const axis = axisOf(call.int('axis', -1), x.rank, call)
     const axes = Array.from({ length: x.rank - axis }, (_, i) => axis + i)
-    const { dx, xh } = normalise(x, g0.mul(scale), axes, call.float('epsilon', 1e-5))
+    const { dx: dy, xh, r } = normalise(x, g0.mul(scale), axes, call.float('epsilon', 1e-5))
+    const count = sizeOf(axes.map((a) => x.size(a)))
+    let dx = dy
+    // The statistics as outputs: d mean = 1/n, d r = -r^2 xh / n.
+    if (gMean) dx = dx.add(gMean.cast(x.type).mul(1 / count))
+    if (gInverse)
+      dx = dx.sub(
+        gInverse
+          .cast(x.type)
+          .mul(r.square())
+          .mul(xh)
+          .mul(1 / count),
+      )
     return [
       dx,
       needs(1) ? g0.mul(xh).unbroadcast(scale) : undefined,

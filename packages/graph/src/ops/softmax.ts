@@ -33,6 +33,14 @@ function softmaxRow(row: Float64Array, log: boolean): void {
   for (let k = 0; k < row.length; k++) row[k] = log ? row[k] - m - Math.log(z) : Math.exp(row[k] - m) / z
 }
 
+/** 1 at the first largest element of the row, 0 elsewhere. */
+function hardmaxRow(row: Float64Array): void {
+  let best = 0
+  for (let k = 1; k < row.length; k++) if (row[k] > row[best]) best = k
+  row.fill(0)
+  row[best] = 1
+}
+
 function normalised(log: boolean, dx: (y: Expr, g: Expr, axes: readonly number[]) => Expr): OpDefinition {
   return {
     infer: (inputs, call) => [{ type: required(inputs, 0, call).type, shape: inputs[0]!.shape }],
@@ -46,4 +54,9 @@ export const softmaxes: OpTable = {
   Softmax: normalised(false, (y, g, axes) => y.mul(g.sub(g.mul(y).sum(axes, true)))),
   // dx = g - exp(y) sum(g)
   LogSoftmax: normalised(true, (y, g, axes) => g.sub(y.exp().mul(g.sum(axes, true)))),
+  Hardmax: {
+    infer: (inputs, call) => [{ type: required(inputs, 0, call).type, shape: inputs[0]!.shape }],
+    evaluate: ([x], call) => [rows(x!, normalisedAxes(x!.shape.length, call), hardmaxRow)],
+    vjp: 'zero',
+  },
 }

@@ -394,8 +394,7 @@ export const limits: Readonly<Record<keyof Report, number>> = {
 export function failures(c: OpCase, report: Report): string[] {
   return (Object.keys(limits) as (keyof Report)[])
     .filter((key) => {
-      const limit =
-        key === 'forward' || key === 'runtime' || key === 'adjoint' ? (c.tolerance ?? limits[key]) : limits[key]
+      const limit = key !== 'finite' && key !== 'second' ? (c.tolerance ?? limits[key]) : limits[key]
       return report[key] !== undefined && !(report[key] <= limit)
     })
     .map((key) => `${key}: relative error ${report[key]?.toExponential(1)}`)

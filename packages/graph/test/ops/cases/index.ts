@@ -1,9 +1,17 @@
 import type { OpCase } from '../harness.ts'
 import { binaryCases } from './binary.ts'
+import { convCases } from './conv.ts'
 import { elementwiseCases } from './elementwise.ts'
+import { linearCases } from './linear.ts'
+import { normCases } from './norm.ts'
+import { reduceCases } from './reduce.ts'
 
 /** All operator cases, by family. */
 export const families: Readonly<Record<string, readonly OpCase[]>> = {
   elementwise: elementwiseCases,
   binary: binaryCases,
+  reductions: reduceCases,
+  products: linearCases,
+  normalisations: normCases,
+  convolutions: convCases,
 }
