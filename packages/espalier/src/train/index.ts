@@ -1,0 +1,11 @@
+export { AdamW, type AdamWOptions, type Layout, layoutOf, warmupCosine } from './adamw.ts'
+export { bakeParameters, crossEntropy, type Loss, liftParameters, meanSquare, trainingGraph } from './graph.ts'
+export { type ConvOptions, depthToSpace, Layers, spaceToDepth } from './layers.ts'
+export {
+  type CheckpointStore,
+  type Task,
+  type TrainOptions,
+  type TrainProgress,
+  type TrainResult,
+  train,
+} from './trainer.ts'

@@ -1,0 +1,154 @@
+import { concat, type Expr, type GraphBuilder, tensor } from '@espalier/graph'
+import { type Key, normal, purpose } from '../tensor/random.ts'
+import { sizeOf } from '../tensor/tensor.ts'
+
+export interface ConvOptions {
+  /** Side of the square kernel. Default 3. */
+  readonly kernel?: number
+  /** Default 1. The padding keeps the size at stride 1. */
+  readonly stride?: number
+  /** Start from zero weights: the layer adds nothing at first. Default false. */
+  readonly zero?: boolean
+}
+
+/**
+ * Trainable layers over a {@link GraphBuilder}. Every weight is a named parameter of the graph, drawn from the keyed
+ * stream of its name: the same seed gives the same network whatever the order in which layers are written.
+ * Images are `[n, channels, height, width]`.
+ */
+export class Layers {
+  readonly b: GraphBuilder
+  /** Names of all trainable parameters, in the order in which they were made. */
+  readonly parameters: string[] = []
+  readonly #key: Key
+
+  constructor(b: GraphBuilder, key: Key) {
+    this.b = b
+    this.#key = key
+  }
+
+  /** A parameter: normal with the given standard deviation, or a constant. */
+  parameter(name: string, shape: readonly number[], start: { readonly std: number } | { readonly fill: number }): Expr {
+    const values = new Float32Array(sizeOf(shape))
+    if ('fill' in start) values.fill(start.fill)
+    else {
+      normal(purpose(this.#key, name), values)
+      for (let i = 0; i < values.length; i++) values[i] *= start.std
+    }
+    this.parameters.push(name)
+    return this.b.parameter(name, tensor(values, shape))
+  }
+
+  /** `x W + bias` over the last axis. */
+  linear(name: string, x: Expr, out: number, options: { readonly zero?: boolean; readonly bias?: boolean } = {}): Expr {
+    const fan = x.size(-1)
+    const weight = this.parameter(`${name}.weight`, [fan, out], weightStart(fan, options.zero))
+    const y = x.matmul(weight)
+    return options.bias === false ? y : y.add(this.parameter(`${name}.bias`, [out], { fill: 0 }))
+  }
+
+  /** A 2-d convolution with bias. */
+  conv(name: string, x: Expr, out: number, options: ConvOptions = {}): Expr {
+    const { kernel = 3, stride = 1, zero = false } = options
+    const channels = x.size(1)
+    const weight = this.parameter(
+      `${name}.weight`,
+      [out, channels, kernel, kernel],
+      weightStart(channels * kernel * kernel, zero),
+    )
+    const bias = this.parameter(`${name}.bias`, [out], { fill: 0 })
+    const pad = (kernel - 1) >> 1
+    const attributes = { kernel_shape: [kernel, kernel], strides: [stride, stride], pads: [pad, pad, pad, pad] }
+    return this.b.op('Conv', [x, weight, bias], attributes)
+  }
+
+  /** Mean 0, variance 1 over each group of channels (Wu and He 2018), without a learned scale. */
+  normalise(x: Expr, groups: number): Expr {
+    const channels = x.size(1)
+    if (channels % groups !== 0) throw new Error(`${channels} channels do not divide into ${groups} groups`)
+    const area = x.size(2) * x.size(3)
+    const { b } = this
+    const ones = b.constant(tensor(1, [groups]))
+    const zeros = b.constant(tensor(0, [groups]))
+    const grouped = x.reshape([-1, groups, (channels / groups) * area])
+    return b.op('InstanceNormalization', [grouped, ones, zeros], { epsilon: 1e-5 }).reshapeLike(x)
+  }
+
+  /** Group normalisation with a learned scale and offset per channel. */
+  groupNorm(name: string, x: Expr, groups: number): Expr {
+    const scale = this.parameter(`${name}.scale`, [x.size(1), 1, 1], { fill: 1 })
+    const offset = this.parameter(`${name}.offset`, [x.size(1), 1, 1], { fill: 0 })
+    return this.normalise(x, groups).mul(scale).add(offset)
+  }
+
+  /**
+   * Residual block `x + conv(silu(modulate(conv(silu(norm x)))))`: the condition scales and shifts the second
+   * normalisation per channel (Dhariwal and Nichol 2021, "adaptive group normalisation"). The last convolution starts
+   * at zero.
+   * @param condition `[n, d]`, already through its non-linearity
+   */
+  residual(name: string, x: Expr, out: number, condition: Expr | undefined, groups: number): Expr {
+    let h = this.conv(`${name}.in`, this.groupNorm(`${name}.norm`, x, groups).silu(), out)
+    if (condition) {
+      const modulation = this.linear(`${name}.condition`, condition, 2 * out).reshape([-1, 2 * out, 1, 1])
+      h = this.normalise(h, groups)
+        .mul(modulation.slice(1, 0, out).add(1))
+        .add(modulation.slice(1, out, 2 * out))
+    } else h = this.groupNorm(`${name}.out.norm`, h, groups)
+    h = this.conv(`${name}.out`, h.silu(), out, { zero: true })
+    return h.add(x.size(1) === out ? x : this.conv(`${name}.skip`, x, out, { kernel: 1 }))
+  }
+
+  /** Multi-head self-attention over the positions of an image, added to it. The last layer starts at zero. */
+  attention(name: string, x: Expr, heads: number, groups: number): Expr {
+    const [channels, tokens] = [x.size(1), x.size(2) * x.size(3)]
+    const width = channels / heads
+    const rows = this.groupNorm(`${name}.norm`, x, groups).reshape([-1, channels, tokens]).transpose([0, 2, 1])
+    const qkv = this.linear(`${name}.qkv`, rows, 3 * channels, { bias: false })
+      .reshape([-1, tokens, 3, heads, width])
+      .transpose([2, 0, 3, 1, 4])
+    const [q, k, v] = [0, 1, 2].map((i) => qkv.slice(0, i, i + 1).reshape([-1, heads, tokens, width]))
+    const weights = q
+      .matmul(k.T)
+      .mul(1 / Math.sqrt(width))
+      .softmax(-1)
+    const mixed = weights.matmul(v).transpose([0, 2, 1, 3]).reshape([-1, tokens, channels])
+    const y = this.linear(`${name}.out`, mixed, channels, { zero: true })
+    return x.add(y.transpose([0, 2, 1]).reshapeLike(x))
+  }
+
+  /**
+   * Sinusoidal features of a number per row, `[sin(f t), cos(f t)]` with frequencies from `slowest` to `fastest`
+   * radians per unit, geometric (Vaswani et al. 2017).
+   * @param t `[n]`
+   * @returns `[n, 2 * count]`
+   */
+  sinusoids(t: Expr, count: number, slowest: number, fastest: number): Expr {
+    const frequencies = Float32Array.from(
+      { length: count },
+      (_, i) => slowest * (fastest / slowest) ** (i / (count - 1)),
+    )
+    const angle = t.reshape([-1, 1]).mul(this.b.constant(tensor(frequencies, [1, count])))
+    return concat([angle.sin(), angle.cos()], 1)
+  }
+}
+
+const weightStart = (fan: number, zero = false) => (zero ? { fill: 0 } : { std: 1 / Math.sqrt(fan) })
+
+/** Blocks of 2x2 pixels to channels: `[n, c, 2h, 2w]` to `[n, 4c, h, w]`. */
+export function spaceToDepth(x: Expr): Expr {
+  const [c, h, w] = [x.size(1), x.size(2) / 2, x.size(3) / 2]
+  return x
+    .reshape([-1, c, h, 2, w, 2])
+    .transpose([0, 1, 3, 5, 2, 4])
+    .reshape([-1, 4 * c, h, w])
+}
+
+/** The inverse of {@link spaceToDepth}: `[n, 4c, h, w]` to `[n, c, 2h, 2w]`. */
+export function depthToSpace(x: Expr): Expr {
+  const [c, h, w] = [x.size(1) / 4, x.size(2), x.size(3)]
+  return x
+    .reshape([-1, c, 2, 2, h, w])
+    .transpose([0, 1, 4, 2, 5, 3])
+    .reshape([-1, c, 2 * h, 2 * w])
+}

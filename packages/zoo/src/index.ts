@@ -1,0 +1,3 @@
+export { type LabelledImages, oneHot, readMnist, writeImage } from './mnist.ts'
+export type { Recipe, RecipeSettings } from './recipe.ts'
+export { exportModel, type RecipeResult, type RunRecipeOptions, recipes, runRecipe } from './train.ts'

@@ -1,0 +1,24 @@
+import type { Model } from '@espalier/graph'
+import type { AdamWOptions, Task } from 'espalier/train'
+
+export interface RecipeSettings {
+  readonly seed: number
+  readonly steps: number
+  readonly batch: number
+}
+
+/** How one model of the zoo is trained: data, network, loss, optimiser, and what its card says. */
+export interface Recipe {
+  readonly name: string
+  /** One line for `--help` and the card. */
+  readonly title: string
+  readonly defaults: RecipeSettings
+  task(settings: RecipeSettings): Task
+  optimizer(settings: RecipeSettings): AdamWOptions
+  /** Decay of the moving average of the weights; the average is what is exported. */
+  readonly ema: number
+  /** The card without its `training` entry. */
+  card(): Readonly<Record<string, unknown>>
+  /** Numbers about the trained model, for the card. */
+  evaluate(model: Model): Promise<Readonly<Record<string, unknown>>>
+}

@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto'
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Model, writeModel } from '@espalier/graph'
+import { nodeRuntime } from 'espalier/node'
+import { bakeParameters, type TrainProgress, train } from 'espalier/train'
+import { writeFileAtomic } from './files.ts'
+import type { Recipe, RecipeSettings } from './recipe.ts'
+import { mnistClassifier, mnistJudge } from './recipes/classifier.ts'
+import { mnist } from './recipes/mnist.ts'
+
+/** The recipes by name. */
+export const recipes: Readonly<Record<string, Recipe>> = {
+  mnist,
+  'mnist-classifier': mnistClassifier,
+  'mnist-judge': mnistJudge,
+}
+
+export interface RunRecipeOptions extends Partial<RecipeSettings> {
+  /** Where `checkpoint.safetensors`, `loss.jsonl`, `model.onnx` and `card.json` go. */
+  readonly folder: string
+  readonly onStep?: (progress: TrainProgress) => void
+  readonly signal?: AbortSignal
+  /** Intra-op threads. Default: the physical cores. */
+  readonly threads?: number
+  /** Seconds between checkpoints. Default 60. */
+  readonly checkpointEvery?: number
+}
+
+export interface RecipeResult {
+  /** False when it was stopped; run it again to go on. */
+  readonly finished: boolean
+  readonly step: number
+  readonly steps: number
+  readonly seconds: number
+  /** The finished model's files. */
+  readonly files: readonly string[]
+  readonly metrics: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Trains a model of the zoo from its recipe, or continues where the folder's checkpoint stands, and writes the model
+ * and its card. This is what `espalier train <name>` runs.
+ *
+ * @throws Error when there is no such recipe, the data are missing, or the folder holds another run's checkpoint
+ */
+export async function runRecipe(name: string, options: RunRecipeOptions): Promise<RecipeResult> {
+  const recipe = Object.hasOwn(recipes, name) ? recipes[name] : undefined
+  if (!recipe) throw new Error(`there is no recipe "${name}"; there are ${Object.keys(recipes).join(', ')}`)
+  const settings = resolveSettings(recipe, options)
+  const { folder } = options
+  mkdirSync(folder, { recursive: true })
+  const checkpoint = join(folder, 'checkpoint.safetensors')
+  const losses = join(folder, 'loss.jsonl')
+  const runtime = nodeRuntime({ workers: 0 })
+  try {
+    const task = recipe.task(settings)
+    let sum = 0
+    let count = 0
+    const result = await train(task, {
+      runtime,
+      steps: settings.steps,
+      optimizer: recipe.optimizer(settings),
+      ema: recipe.ema,
+      threads: options.threads,
+      checkpointEvery: options.checkpointEvery,
+      fingerprint: `${name} ${JSON.stringify(settings)}`,
+      signal: options.signal,
+      store: {
+        load: async () => (existsSync(checkpoint) ? readFileSync(checkpoint) : undefined),
+        save: async (bytes) => writeFileAtomic(checkpoint, bytes),
+      },
+      onStep: async (progress) => {
+        sum += progress.loss
+        count++
+        if (progress.step % 100 === 0) {
+          const { step, gradientNorm, seconds } = progress
+          appendFileSync(losses, `${JSON.stringify({ step, loss: sum / count, gradientNorm, seconds })}\n`)
+          sum = count = 0
+        }
+        options.onStep?.(progress)
+        // A run of the graph blocks this thread; let signals and timers through.
+        if (progress.step % 10 === 0) await new Promise((resolve) => setImmediate(resolve))
+      },
+    })
+    const { step, seconds } = result
+    if (step < settings.steps) return { finished: false, step, steps: settings.steps, seconds, files: [], metrics: {} }
+    const model = bakeParameters(task.model, result.average)
+    const metrics = await recipe.evaluate(model)
+    const files = exportModel(folder, recipe, model, {
+      command: `espalier train ${name}`,
+      ...settings,
+      seconds: Math.round(seconds),
+      parameters: task.parameters.reduce((total, p) => total + (result.average.get(p)?.length ?? 0), 0),
+      metrics,
+    })
+    return { finished: true, step, steps: settings.steps, seconds, files, metrics }
+  } finally {
+    await runtime.close()
+  }
+}
+
+function resolveSettings(recipe: Recipe, options: Partial<RecipeSettings>): RecipeSettings {
+  const { seed = recipe.defaults.seed, steps = recipe.defaults.steps, batch = recipe.defaults.batch } = options
+  for (const [what, value] of Object.entries({ steps, batch }))
+    if (!(Number.isInteger(value) && value >= 1)) throw new Error(`${what} must be a whole number >= 1, got ${value}`)
+  return { seed, steps, batch }
+}
+
+/** Writes `model.onnx` and `card.json`, which names the model's hash. */
+export function exportModel(
+  folder: string,
+  recipe: Recipe,
+  model: Model,
+  training: Readonly<Record<string, unknown>>,
+): string[] {
+  const bytes = writeModel(model)
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  const files = [join(folder, 'model.onnx'), join(folder, 'card.json')]
+  writeFileAtomic(files[0], bytes)
+  writeFileAtomic(files[1], `${JSON.stringify({ ...recipe.card(), training: { ...training, sha256 } }, null, 2)}\n`)
+  return files
+}
