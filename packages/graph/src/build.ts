@@ -1,10 +1,13 @@
 import { GraphError } from './errors.ts'
+import { Expr } from './expr.ts'
 import { inferNode } from './facts.ts'
 import type { Attribute, DataType, Dim, Graph, Model, Node, TensorData, Value } from './model.ts'
-import { elementCodes, float, floats, int, ints, sizeOf, string, tensor, tensorAttribute, toNumbers } from './model.ts'
+import { float, floats, int, ints, sizeOf, string, tensor, tensorAttribute } from './model.ts'
 import type { Fact } from './op.ts'
 import { OpCall } from './op.ts'
 import { definitionOf } from './ops/index.ts'
+
+export { concat, countOf, Expr, reduce } from './expr.ts'
 
 /** An operand: an expression, a number (a scalar of the other operand's type), or a constant. */
 export type Operand = Expr | number | TensorData
@@ -22,6 +25,7 @@ const floatNames = new Set(
 )
 const floatsNames = new Set(['scales', 'value_floats', 'roi'])
 
+/** An attribute with its ONNX kind, from a plain value and the attribute's name. */
 export function attribute(name: string, value: NonNullable<Attributes[string]>): Attribute {
   if (typeof value === 'number') return floatNames.has(name) ? float(value) : int(value)
   if (typeof value === 'string') return string(value)
@@ -47,7 +51,10 @@ const primes = [
   [193, 197],
 ]
 
-export const probeCount = 2
+const probeCount = 2
+
+/** No tensor of a sensible graph has more elements. */
+const mostElements = 2 ** 40
 
 interface MutableNode {
   name: string
@@ -91,6 +98,8 @@ export class GraphBuilder {
   readonly #producers = new Map<string, number>()
   readonly #symbols = new Map<string, readonly number[]>()
   readonly #shared = new Map<string, readonly Expr[]>()
+  readonly #constants = new Set<string>()
+  readonly #reserved = new Set<string>()
   #counter = 0
 
   constructor(options: BuilderOptions = {}) {
@@ -118,7 +127,7 @@ export class GraphBuilder {
     )
   }
 
-  /** A named trainable constant (an initialiser). */
+  /** A named constant that may be trained or replaced later (an initialiser). */
   parameter(name: string, value: TensorData): Expr {
     this.#initializers.set(name, value)
     return this.#define(name, new Array<Fact>(probeCount).fill({ type: value.type, shape: value.shape, value }))
@@ -133,6 +142,7 @@ export class GraphBuilder {
     const found = small ? this.#shared.get(key) : undefined
     if (found) return found[0]
     const made = this.parameter(this.fresh('constant'), value)
+    this.#constants.add(made.name)
     if (small) this.#shared.set(key, [made])
     return made
   }
@@ -164,20 +174,11 @@ export class GraphBuilder {
     const typed: Record<string, Attribute> = {}
     for (const [name, value] of Object.entries(attributes))
       if (value !== undefined) typed[name] = attribute(name, value)
-    const key = `${domain}|${op}|${outputs}|${operands.map((e) => e?.name ?? '')}|${JSON.stringify(typed, keyOf)}`
-    const found = this.#shared.get(key)
+    const call = { op, domain, inputs: operands.map((e) => e?.name ?? ''), attributes: typed }
+    const found = this.#shared.get(keyOf(call, outputs))
     if (found) return found
     const names = Array.from({ length: outputs }, () => this.fresh(op.toLowerCase()))
-    const made = this.node({
-      name: names[0],
-      op,
-      domain,
-      inputs: operands.map((e) => e?.name ?? ''),
-      outputs: names,
-      attributes: typed,
-    })
-    if (!op.startsWith('Random') && op !== 'Dropout') this.#shared.set(key, made)
-    return made
+    return this.node({ name: names[0], ...call, outputs: names })
   }
 
   /** Adds a node as it is (used when an existing model is taken in). */
@@ -193,24 +194,36 @@ export class GraphBuilder {
     const inputs = node.inputs.map((name) => (name === '' ? undefined : this.get(name)))
     const definition = definitionOf(node.op, node.domain)
     if (!definition) throw new GraphError(`${call.label}: the operator is not known to this package`)
-    const probes = Array.from({ length: probeCount }, (_, p) =>
+    const infer = (p: number): readonly Fact[] =>
       inferNode(
         definition,
         inputs.map((e) => e?.facts[p]),
         call,
-      ),
-    )
+      )
+    let probes: (readonly Fact[])[]
+    try {
+      // What does not depend on the free dimensions is inferred once.
+      const once = inputs.every((e) => e?.facts[0] === e?.facts[1])
+      probes = once ? new Array(probeCount).fill(infer(0)) : Array.from({ length: probeCount }, (_, p) => infer(p))
+    } catch (error) {
+      if (error instanceof GraphError) throw error
+      throw new GraphError(`${call.label}: its inputs do not fit the operator (${(error as Error).message})`)
+    }
     const index = this.#nodes.push({ ...node, inputs: [...node.inputs], outputs: [...node.outputs] }) - 1
-    return node.outputs.map((name, i) => {
+    const made = node.outputs.map((name, i) => {
       if (name === '') return undefined as unknown as Expr
       if (!probes[0][i]) throw new GraphError(`${call.label}: it has no output ${i}`)
-      const made = this.#define(
+      const expr = this.#define(
         name,
         probes.map((facts) => facts[i]),
       )
       this.#producers.set(name, index)
-      return made
+      return expr
     })
+    const key = keyOf(node, node.outputs.length)
+    const random = node.op.startsWith('Random') || node.op === 'Dropout'
+    if (!random && !node.outputs.includes('') && !this.#shared.has(key)) this.#shared.set(key, made)
+    return made
   }
 
   /** Names output i of the node that made `expr` (it may have been left out) and returns it. */
@@ -269,8 +282,18 @@ export class GraphBuilder {
   fresh(stem: string): string {
     for (;;) {
       const name = `${this.#prefix}${stem}_${this.#counter++}`
-      if (!this.#exprs.has(name)) return name
+      if (!this.#exprs.has(name) && !this.#reserved.has(name)) return name
     }
+  }
+
+  /** Keeps names free for tensors that come later: {@link fresh} does not invent them. */
+  reserve(names: Iterable<string>): void {
+    for (const name of names) this.#reserved.add(name)
+  }
+
+  /** Whether a tensor is a constant that was made without a name (so that nobody can ask for it by name). */
+  isAnonymous(name: string): boolean {
+    return this.#constants.has(name)
   }
 
   get nodes(): readonly Node[] {
@@ -329,6 +352,9 @@ export class GraphBuilder {
 
   #define(name: string, facts: readonly Fact[]): Expr {
     if (this.#exprs.has(name)) throw new GraphError(`"${name}" is made twice`)
+    for (const { shape } of facts)
+      if (!(sizeOf(shape) <= mostElements))
+        throw new GraphError(`"${name}" would have shape [${shape}], which is too large to be meant`)
     const expr = new Expr(this, name, facts)
     this.#exprs.set(name, expr)
     return expr
@@ -343,247 +369,13 @@ export class GraphBuilder {
   }
 }
 
-function keyOf(_: string, value: unknown): unknown {
+/** What makes two nodes the same computation. */
+function keyOf(node: Omit<Node, 'name' | 'outputs'>, outputs: number): string {
+  return `${node.domain}|${node.op}|${outputs}|${node.inputs}|${JSON.stringify(node.attributes, plain)}`
+}
+
+function plain(_: string, value: unknown): unknown {
   if (typeof value === 'bigint') return `${value}n`
   if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>, String)
   return value
-}
-
-/** A tensor in a graph under construction: a name, a type, and what is known of its shape. */
-export class Expr {
-  readonly b: GraphBuilder
-  readonly name: string
-  /** One fact per probe of the free dimensions. */
-  readonly facts: readonly Fact[]
-
-  constructor(b: GraphBuilder, name: string, facts: readonly Fact[]) {
-    this.b = b
-    this.name = name
-    this.facts = facts
-  }
-
-  get type(): DataType {
-    return this.facts[0].type
-  }
-  get rank(): number {
-    return this.facts[0].shape.length
-  }
-  /** Sizes, -1 where the size is free. */
-  get shape(): readonly number[] {
-    return this.facts[0].shape.map((d, i) => (d === this.facts[1].shape[i] ? d : -1))
-  }
-  /** Sizes; a free one by its name where it has one. */
-  get dims(): readonly Dim[] {
-    return this.b.dimensions(this)
-  }
-  /** Size of one axis (negative counts from the end). @throws GraphError when it is free */
-  size(axis: number): number {
-    const d = this.shape.at(axis)
-    if (d === undefined || d < 0)
-      throw new GraphError(`"${this.name}" has no fixed size on axis ${axis}: shape [${this.shape}]`)
-    return d
-  }
-  /** The value, where it depends on neither data nor free dimensions. */
-  get value(): TensorData | undefined {
-    const [a, b] = this.facts
-    if (!a.value || !b.value || a.value.type === 'string') return undefined
-    if (a.value === b.value) return a.value
-    if (String(a.shape) !== String(b.shape)) return undefined
-    const [p, q] = [toNumbers(a.value), toNumbers(b.value)]
-    return p.every((v, i) => Object.is(v, q[i])) ? a.value : undefined
-  }
-
-  /** Whether two expressions have the same shape for every size of the free dimensions. */
-  sameShape(other: Expr): boolean {
-    return this.facts.every(
-      (f, p) =>
-        f.shape.length === other.facts[p].shape.length && f.shape.every((d, i) => d === other.facts[p].shape[i]),
-    )
-  }
-
-  add(y: Operand): Expr {
-    return this.b.op('Add', [this, y])
-  }
-  sub(y: Operand): Expr {
-    return this.b.op('Sub', [this, y])
-  }
-  mul(y: Operand): Expr {
-    return this.b.op('Mul', [this, y])
-  }
-  div(y: Operand): Expr {
-    return this.b.op('Div', [this, y])
-  }
-  pow(y: Operand): Expr {
-    return this.b.op('Pow', [this, y])
-  }
-  matmul(y: Operand): Expr {
-    return this.b.op('MatMul', [this, y])
-  }
-  neg(): Expr {
-    return this.b.op('Neg', [this])
-  }
-  exp(): Expr {
-    return this.b.op('Exp', [this])
-  }
-  log(): Expr {
-    return this.b.op('Log', [this])
-  }
-  sqrt(): Expr {
-    return this.b.op('Sqrt', [this])
-  }
-  square(): Expr {
-    return this.mul(this)
-  }
-  reciprocal(): Expr {
-    return this.b.op('Reciprocal', [this])
-  }
-  abs(): Expr {
-    return this.b.op('Abs', [this])
-  }
-  sin(): Expr {
-    return this.b.op('Sin', [this])
-  }
-  cos(): Expr {
-    return this.b.op('Cos', [this])
-  }
-  tanh(): Expr {
-    return this.b.op('Tanh', [this])
-  }
-  sigmoid(): Expr {
-    return this.b.op('Sigmoid', [this])
-  }
-  relu(): Expr {
-    return this.b.op('Relu', [this])
-  }
-  /** `x * sigmoid(x)`. */
-  silu(): Expr {
-    return this.mul(this.sigmoid())
-  }
-  softmax(axis = -1): Expr {
-    return this.b.op('Softmax', [this], { axis })
-  }
-  logSoftmax(axis = -1): Expr {
-    return this.b.op('LogSoftmax', [this], { axis })
-  }
-  greater(y: Operand): Expr {
-    return this.b.op('Greater', [this, y])
-  }
-  less(y: Operand): Expr {
-    return this.b.op('Less', [this, y])
-  }
-  equal(y: Operand): Expr {
-    return this.b.op('Equal', [this, y])
-  }
-  /** Element-wise choice; this is the boolean condition. */
-  where(yes: Operand, no: Operand): Expr {
-    const like = [yes, no].find((v): v is Expr => v instanceof Expr)
-    const operand = (v: Operand): Operand => (typeof v === 'number' ? this.b.scalar(v, like?.type ?? 'float32') : v)
-    return this.b.op('Where', [this, operand(yes), operand(no)])
-  }
-  cast(type: DataType): Expr {
-    if (type === this.type) return this
-    return this.b.op('Cast', [this], { to: elementCodes[type] })
-  }
-
-  /** Sum over axes (all when left out). */
-  sum(axes?: readonly number[], keepdims = false): Expr {
-    return reduce(this, 'ReduceSum', axes, keepdims, 13)
-  }
-  mean(axes?: readonly number[], keepdims = false): Expr {
-    return reduce(this, 'ReduceMean', axes, keepdims, 18)
-  }
-  max(axes?: readonly number[], keepdims = false): Expr {
-    return reduce(this, 'ReduceMax', axes, keepdims, 18)
-  }
-
-  /** Reshape to sizes; one may be -1. */
-  reshape(shape: readonly number[]): Expr {
-    return this.b.op('Reshape', [this, this.b.int64(shape)])
-  }
-  /** Reshape to the shape of another expression, free dimensions included. */
-  reshapeLike(like: Expr): Expr {
-    if (this.sameShape(like)) return this
-    const shape = like.shape
-    if (shape.filter((d) => d < 0).length <= 1 && !shape.includes(0)) return this.reshape(shape)
-    return this.b.op('Reshape', [this, like.shapeOf()])
-  }
-  /** The `Shape` of this tensor as an int64 expression. */
-  shapeOf(): Expr {
-    return this.b.op('Shape', [this])
-  }
-  transpose(perm: readonly number[]): Expr {
-    if (perm.every((p, i) => p === i)) return this
-    return this.b.op('Transpose', [this], { perm })
-  }
-  /** Swaps the last two axes. */
-  get T(): Expr {
-    const perm = Array.from({ length: this.rank }, (_, i) => i)
-    perm.push(...perm.splice(-2).reverse())
-    return this.transpose(perm)
-  }
-  unsqueeze(axes: readonly number[]): Expr {
-    return this.b.opset >= 13
-      ? this.b.op('Unsqueeze', [this, this.b.int64(axes)])
-      : this.b.op('Unsqueeze', [this], { axes })
-  }
-  squeeze(axes: readonly number[]): Expr {
-    return this.b.opset >= 13
-      ? this.b.op('Squeeze', [this, this.b.int64(axes)])
-      : this.b.op('Squeeze', [this], { axes })
-  }
-  /** Broadcasts to the shape of `like`. */
-  expandLike(like: Expr): Expr {
-    if (this.sameShape(like)) return this
-    // A free dimension that this tensor has already may be written as 1; one that it lacks needs the run-time shape.
-    const at = (p: number, i: number): number => this.facts[p].shape[i - (like.rank - this.rank)] ?? 1
-    const free = like.shape.some((d, i) => d < 0 && at(0, i) !== like.facts[0].shape[i])
-    const target = free ? like.shapeOf() : this.b.int64(like.shape.map((d) => (d < 0 ? 1 : d)))
-    return this.b.op('Expand', [this, target])
-  }
-  /** Part of an axis, `start <= i < end`. */
-  slice(axis: number, start: number, end: number, step = 1): Expr {
-    const { b } = this
-    return b.op('Slice', [this, b.int64([start]), b.int64([end]), b.int64([axis]), b.int64([step])])
-  }
-  /** Zeros of this shape. */
-  zerosLike(): Expr {
-    if (!this.shape.includes(-1)) return this.b.constant(tensor(0, this.shape, this.type))
-    return this.b.op('ConstantOfShape', [this.shapeOf()], { value: tensor([0], [1], this.type) })
-  }
-  /** Sums over the axes along which `like` was broadcast to this shape. */
-  unbroadcast(like: Expr): Expr {
-    if (this.sameShape(like)) return this
-    const extra = this.rank - like.rank
-    const axes: number[] = []
-    for (let i = 0; i < this.rank; i++)
-      if (i < extra || this.facts.some((f, p) => like.facts[p].shape[i - extra] === 1 && f.shape[i] !== 1)) axes.push(i)
-    const summed = axes.length > 0 ? this.sum(axes, true) : this
-    return summed.reshapeLike(like)
-  }
-}
-
-/** A Reduce op, with its axes as an input from opset `since` on and as an attribute before. */
-export function reduce(
-  x: Expr,
-  op: string,
-  axes: readonly number[] | undefined,
-  keepdims: boolean,
-  since: number,
-): Expr {
-  const list = axes?.map((a) => (a < 0 ? a + x.rank : a))
-  const keep = keepdims ? 1 : 0
-  if (list === undefined) return x.b.op(op, [x], { keepdims: keep })
-  return x.b.opset >= since
-    ? x.b.op(op, [x, x.b.int64(list)], { keepdims: keep })
-    : x.b.op(op, [x], { keepdims: keep, axes: list })
-}
-
-/** Concatenates along an axis. */
-export function concat(parts: readonly Expr[], axis: number): Expr {
-  return parts.length === 1 ? parts[0] : parts[0].b.op('Concat', parts, { axis })
-}
-
-/** Number of elements of an expression per probe. */
-export function countOf(x: Expr): number[] {
-  return x.facts.map((f) => sizeOf(f.shape))
 }

@@ -17,6 +17,7 @@ export type DataType =
   | 'bool'
   | 'string'
 
+/** The elements of a tensor, as they lie in memory. */
 export type TensorArray =
   | Float32Array
   | Float64Array
@@ -49,7 +50,10 @@ export type Attribute =
   | { readonly kind: 'strings'; readonly value: readonly string[] }
   | { readonly kind: 'tensors'; readonly value: readonly TensorData[] }
   | { readonly kind: 'graphs'; readonly value: readonly Graph[] }
+  /** Inside a function: stands for the attribute `value` of the node that calls the function; `code` is its ONNX kind. */
+  | { readonly kind: 'reference'; readonly value: string; readonly code: number }
 
+/** One call of an operator. */
 export interface Node {
   readonly name: string
   /** Operator type, such as `Conv`. */
@@ -70,8 +74,11 @@ export interface Value {
   readonly name: string
   readonly type: DataType | undefined
   readonly shape: readonly Dim[] | undefined
+  /** The bytes of an ONNX type that is no tensor of a known element type (a sequence, a map, an 8-bit float). */
+  readonly raw?: Uint8Array
 }
 
+/** Nodes between named tensors. */
 export interface Graph {
   readonly name: string
   /** In an order in which every input is made before it is used. */
@@ -91,10 +98,13 @@ export interface FunctionDefinition {
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
   readonly attributes: readonly string[]
+  /** Attributes that have a default. */
+  readonly defaults: Readonly<Record<string, Attribute>>
   readonly nodes: readonly Node[]
   readonly opsets: Readonly<Record<string, number>>
 }
 
+/** An ONNX model: a graph and the versions of the operators that it is written in. */
 export interface Model {
   /** Version of the standard operator set (domain `''`). */
   readonly opset: number
@@ -125,11 +135,17 @@ export const elementCodes: Readonly<Record<DataType, number>> = {
   bfloat16: 16,
 }
 
+/** An integer attribute. */
 export const int = (value: number): Attribute => ({ kind: 'int', value })
+/** A float attribute. */
 export const float = (value: number): Attribute => ({ kind: 'float', value })
+/** A list of integers as an attribute. */
 export const ints = (value: readonly number[]): Attribute => ({ kind: 'ints', value })
+/** A list of floats as an attribute. */
 export const floats = (value: readonly number[]): Attribute => ({ kind: 'floats', value })
+/** A text attribute. */
 export const string = (value: string): Attribute => ({ kind: 'string', value })
+/** A constant as an attribute. */
 export const tensorAttribute = (value: TensorData): Attribute => ({ kind: 'tensor', value })
 
 const arrays = {
@@ -161,6 +177,7 @@ export function sizeOf(shape: readonly number[]): number {
   return n
 }
 
+/** Whether a type has gradients. */
 export function isFloat(type: DataType | undefined): boolean {
   return type === 'float32' || type === 'float64' || type === 'float16' || type === 'bfloat16'
 }
@@ -202,9 +219,16 @@ export function tensor(
   return { type, shape: dims, data }
 }
 
+/** The nearest 64-bit integer; bounds such as INT64_MAX (2^63 as a number) are clamped, NaN is 0. */
+export function toInt64(value: number, unsigned = false): bigint {
+  const [low, high] = unsigned ? [0n, 2n ** 64n - 1n] : [-(2n ** 63n), 2n ** 63n - 1n]
+  if (value >= Number(high)) return high
+  return value <= Number(low) ? low : BigInt(Math.trunc(value || 0))
+}
+
 /** Writes a number as one element of `type` (rounding to the nearest for 16-bit floats). */
 export function setElement(type: DataType, data: TensorArray, i: number, value: number): void {
-  if (type === 'int64' || type === 'uint64') (data as BigInt64Array)[i] = BigInt(Math.trunc(value))
+  if (type === 'int64' || type === 'uint64') (data as BigInt64Array)[i] = toInt64(value, type === 'uint64')
   else if (type === 'float16') (data as Uint16Array)[i] = toFloat16(value)
   else if (type === 'bfloat16') (data as Uint16Array)[i] = toBfloat16(value)
   else if (type === 'string') throw new GraphError('a number was given for a string tensor')
@@ -247,6 +271,7 @@ function roundHalfEven(x: number): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor
 }
 
+/** The number that IEEE binary16 bits mean. */
 export function fromFloat16(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1
   const exponent = (bits >>> 10) & 31
@@ -255,6 +280,7 @@ export function fromFloat16(bits: number): number {
   return exponent === 0 ? sign * mantissa * 2 ** -24 : sign * (1024 + mantissa) * 2 ** (exponent - 25)
 }
 
+/** bfloat16 bits (the upper half of a float32), rounded to nearest even. */
 export function toBfloat16(value: number): number {
   f32[0] = value
   if (Number.isNaN(value)) return 0x7fc0
@@ -262,6 +288,7 @@ export function toBfloat16(value: number): number {
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff
 }
 
+/** The number that bfloat16 bits mean. */
 export function fromBfloat16(bits: number): number {
   u32[0] = bits << 16
   return f32[0]
