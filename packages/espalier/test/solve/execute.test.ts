@@ -177,7 +177,13 @@ describe('execute', () => {
     const world = new GaussianMixture({ means: [[0, 1, 2, 3]], stds: [0.1], event: [1, 2, 2] })
     let given: unknown
     const inner = world.denoiser(process)
-    const model: Denoiser = { ...inner, predict: (x, t, target, c) => ((given = c), inner.predict(x, t, target)) }
+    const model: Denoiser = {
+      ...inner,
+      predict: (x, t, target, condition) => {
+        given = condition
+        return inner.predict(x, t, target)
+      },
+    }
     const plan = ddim()(process, logSnrGrid(process, 30))
     const condition = { label: rows([3]) }
     const end = await execute(plan, model, start(plan, model, rowKeys(1, 1)), { condition })
