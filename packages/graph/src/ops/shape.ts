@@ -107,6 +107,13 @@ export function sliceAxes(inputs: readonly (Fact | undefined)[], call: OpCall): 
   })
 }
 
+/** How many places a slice of step 1 or -1 leaves out on either side. */
+function cut({ axis, start, step, count }: SliceAxis, x?: Fact): { before: number; after: number } {
+  const last = start + (count - 1) * step
+  const [low, high] = count === 0 ? [start, start - 1] : [Math.min(start, last), Math.max(start, last)]
+  return { before: low, after: (x?.shape[axis] ?? 0) - 1 - high }
+}
+
 /** Spreads g's axis out by `step` with zeros between (MatMul with a constant 0/1 matrix) and places it at `start` in n. */
 function placeAlong(g: Expr, axis: number, n: number, start: number, step: number): Expr {
   const { b } = g
@@ -162,13 +169,12 @@ export const layout: OpTable = {
         codeTypes.get(call.int('to')) ?? call.fail(`cast to element type number ${call.int('to')} is not supported`)
       return [{ type, shape: required(inputs, 0, call).shape }]
     },
-    evaluate: ([x], _, [y]) => {
-      if (isFloat(y.type)) return [x!]
-      const bits = integerRange[y.type]
-      const to = (v: number): number =>
-        y.type === 'bool' ? Number(v !== 0) : bits ? wrap(Math.trunc(v), bits, y.type.startsWith('u')) : Math.trunc(v)
-      return [{ shape: y.shape, data: x!.data.map(to) }]
-    },
+    evaluate: ([x], _, [y]) => [{ shape: y.shape, data: castTo(x!.data, y.type) }],
+    vjp: ({ x: [x], y: [y], g0 }) => [isFloat(x.type) && isFloat(y.type) ? g0.cast(x.type) : undefined],
+  },
+  CastLike: {
+    infer: (inputs, call) => [{ type: required(inputs, 1, call).type, shape: required(inputs, 0, call).shape }],
+    evaluate: ([x], _, [y]) => [{ shape: y.shape, data: castTo(x!.data, y.type) }],
     vjp: ({ x: [x], y: [y], g0 }) => [isFloat(x.type) && isFloat(y.type) ? g0.cast(x.type) : undefined],
   },
   Constant: {
@@ -293,20 +299,23 @@ export const layout: OpTable = {
         }
       return [{ shape: y.shape, data }]
     },
-    vjp: ({ x, g0, call, needs }) => {
+    vjp: ({ b, x, g0, call, needs }) => {
       const axis = axisOf(call.int('axis'), x[0].rank, call)
-      // One part may have a free size: it is cut off from the other side.
-      let start = 0
-      let open = false
-      const after = (i: number): number => x.slice(i + 1).reduce((a, e) => a + e.size(axis), 0)
-      return x.map((part, i) => {
-        const free = part.shape[axis] < 0
-        const from = open ? -(after(i) + (free ? 0 : part.size(axis))) : start
-        const to = free || open ? (after(i) === 0 ? 2 ** 53 : -after(i)) : start + part.size(axis)
-        if (free) open = true
-        else start += part.size(axis)
-        return needs(i) ? g0.slice(axis, from, to) : undefined
-      })
+      if (x.every((part) => part.shape[axis] >= 0)) {
+        let start = 0
+        return x.map((part, i) => {
+          const from = start
+          start += part.size(axis)
+          return needs(i) ? g0.slice(axis, from, start) : undefined
+        })
+      }
+      // Parts of free sizes: the sizes are read at run time.
+      const sizes = b.op(
+        'Concat',
+        x.map((part) => sizeAt(part, axis)),
+        { axis: 0 },
+      )
+      return b.call('Split', [g0, sizes], { axis }, x.length)
     },
   },
   Split: {
@@ -356,36 +365,37 @@ export const layout: OpTable = {
       return [strided(x!, y.shape, steps, offset)]
     },
     vjp: ({ b, x, g0, call }) => {
-      const probes = [0, 1].map((p) =>
+      const probes = x[0].facts.map((_, p) =>
         sliceAxes(
           x.map((e) => e?.facts[p]),
           call,
         ),
       )
       let g = g0
-      const begins = new Array<number>(x[0].rank).fill(0)
-      const ends = new Array<number>(x[0].rank).fill(0)
+      const begins = new Array<Amount>(x[0].rank).fill(0)
+      const ends = new Array<Amount>(x[0].rank).fill(0)
       for (const [i, s] of probes[0].entries()) {
-        const other = probes[1][i]
-        if (Math.abs(s.step) > 1) {
-          g = placeAlong(g, s.axis, x[0].size(s.axis), s.start, s.step)
+        const { axis, step } = s
+        if (Math.abs(step) > 1) {
+          g = placeAlong(g, axis, x[0].size(axis), s.start, step)
           continue
         }
-        // Padding that does not depend on the free size, counted from either end.
-        const [first, last] = [
-          Math.min(s.start, s.start + (s.count - 1) * s.step),
-          Math.max(s.start, s.start + (s.count - 1) * s.step),
+        if (step < 0) g = b.op('Slice', [g, b.int64([-1]), b.int64([-(2 ** 53)]), b.int64([axis]), b.int64([-1])])
+        // Places cut off before and after, per probe: what differs between them depends on a free size.
+        const [before, after] = [
+          probes.map((all) => cut(all[i]).before),
+          probes.map((all, p) => cut(all[i], x[0].facts[p]).after),
         ]
-        const [first2, last2] = [
-          Math.min(other.start, other.start + (other.count - 1) * other.step),
-          Math.max(other.start, other.start + (other.count - 1) * other.step),
-        ]
-        const [after, after2] = [x[0].facts[0].shape[s.axis] - 1 - last, x[0].facts[1].shape[s.axis] - 1 - last2]
-        if (first !== first2 || after !== after2)
-          call.fail('a slice whose position depends on a free size has no gradient here; fix that size')
-        if (s.step < 0) g = b.op('Slice', [g, b.int64([-1]), b.int64([-(2 ** 53)]), b.int64([s.axis]), b.int64([-1])])
-        begins[s.axis] = first
-        ends[s.axis] = after
+        const fixed = (counts: readonly number[]): boolean => counts.every((n) => n === counts[0])
+        if (!fixed(before) && !fixed(after))
+          call.fail('a slice whose both ends depend on a free size has no gradient here; fix that size')
+        // x = before + slice + after
+        const rest = (known: number): Expr =>
+          sizeAt(x[0], axis)
+            .sub(sizeAt(g0, axis))
+            .sub(b.int64([known]))
+        begins[axis] = fixed(before) ? before[0] : rest(after[0])
+        ends[axis] = fixed(after) ? after[0] : rest(before[0])
       }
       return [padded(g, begins, ends)]
     },
@@ -417,20 +427,25 @@ export const layout: OpTable = {
       }
       return [{ shape: y.shape, data }]
     },
-    vjp: ({ b, x, g0, call }) => {
+    vjp: ({ b, x, g0, call, needs }) => {
       const { begins, ends } = padAmounts(
         x.map((e) => e?.facts[0]),
         call,
       )
       const mode = call.string('mode', 'constant')
-      if (mode === 'constant')
-        return [
-          padded(
-            g0,
-            begins.map((p) => -p),
-            ends.map((p) => -p),
-          ),
-        ]
+      const free = x[1] && !x[1].value
+      if (mode === 'constant') {
+        const dx = free
+          ? b.op('Pad', [g0, x[1].neg(), undefined, x[3]].slice(0, x[3] ? 4 : 2))
+          : padded(
+              g0,
+              begins.map((p) => -p),
+              ends.map((p) => -p),
+            )
+        // The fill value is seen wherever x is not.
+        return [dx, undefined, x[2] && needs(2) ? g0.sum().sub(dx.sum()).reshapeLike(x[2]) : undefined]
+      }
+      if (free) call.fail(`the amounts of a ${mode} pad depend on a free size; fix that size`)
       // y = A x along each padded axis, with one 1 per row of A: dx = A^T g.
       let g = g0
       for (let axis = 0; axis < begins.length; axis++) {
@@ -472,13 +487,26 @@ export const layout: OpTable = {
       }
       return [{ shape: y.shape, data }]
     },
-    vjp: ({ x: [x, repeats], g0 }) => {
-      const counts = repeats.value ? Array.from(toNumbers(repeats.value)) : undefined
-      if (!counts) throw new Error(`Tile of "${x.name}": the repeats depend on a free size; fix that size`)
-      const shape = x.shape.flatMap((d, i) => [counts[i], d])
-      return [g0.reshape(shape).sum(counts.map((_, i) => 2 * i))]
+    vjp: ({ b, x: [x, repeats], g0 }) => {
+      const sums = x.shape.map((_, i) => 2 * i)
+      if (repeats.value) {
+        const counts = Array.from(toNumbers(repeats.value))
+        const shape = x.shape.flatMap((d, i) => [counts[i], d])
+        if (shape.filter((d) => d < 0).length <= 1) return [g0.reshape(shape).sum(sums)]
+      }
+      // Interleave [r0, d0, r1, d1, ...] at run time.
+      const pairs = b.op('Concat', [repeats.unsqueeze([1]), x.shapeOf().unsqueeze([1])], { axis: 1 })
+      return [b.op('Reshape', [g0, pairs.reshape([-1])]).sum(sums)]
     },
   },
+}
+
+/** The numbers after a cast; float types keep them as they are (the interpreter works in float64 throughout). */
+function castTo(data: Float64Array, type: DataType): Float64Array {
+  if (isFloat(type)) return data
+  if (type === 'bool') return data.map((v) => Number(v !== 0))
+  const bits = integerRange[type]
+  return data.map((v) => (bits ? wrap(Math.trunc(v), bits, type.startsWith('u')) : Math.trunc(v)))
 }
 
 function wrap(v: number, bits: number, unsigned: boolean): number {
@@ -494,10 +522,31 @@ function permutation(rank: number, call: OpCall): readonly number[] {
   )
 }
 
+/** A number of places, or an int64 expression of shape [1] where it depends on a free size. */
+export type Amount = number | Expr
+
 /** Pads with zeros and crops (negative amounts) at once. */
-export function padded(x: Expr, begins: readonly number[], ends: readonly number[]): Expr {
-  if (begins.every((p) => p === 0) && ends.every((p) => p === 0)) return x
-  return x.b.op('Pad', [x, x.b.int64([...begins, ...ends])])
+export function padded(x: Expr, begins: readonly Amount[], ends: readonly Amount[]): Expr {
+  const amounts = [...begins, ...ends]
+  if (amounts.every((p) => p === 0)) return x
+  const { b } = x
+  const known = amounts.filter((p) => typeof p === 'number')
+  const pads =
+    known.length === amounts.length
+      ? b.int64(known)
+      : b.op(
+          'Concat',
+          amounts.map((p) => (typeof p === 'number' ? b.int64([p]) : p)),
+          { axis: 0 },
+        )
+  return b.op('Pad', [x, pads])
+}
+
+/** The size of one axis as an int64 expression of shape [1], read at run time where it is free. */
+export function sizeAt(x: Expr, axis: number): Expr {
+  const { b } = x
+  if (x.shape[axis] >= 0) return b.int64([x.shape[axis]])
+  return b.op('Slice', [x.shapeOf(), b.int64([axis]), b.int64([axis + 1])])
 }
 
 function padAmounts(inputs: readonly (Fact | undefined)[], call: OpCall): { begins: number[]; ends: number[] } {

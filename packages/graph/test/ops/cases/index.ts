@@ -2,6 +2,7 @@ import type { OpCase } from '../harness.ts'
 import { binaryCases } from './binary.ts'
 import { convCases } from './conv.ts'
 import { elementwiseCases } from './elementwise.ts'
+import { layoutCases } from './layout.ts'
 import { linearCases } from './linear.ts'
 import { normCases } from './norm.ts'
 import { reduceCases } from './reduce.ts'
@@ -14,4 +15,5 @@ export const families: Readonly<Record<string, readonly OpCase[]>> = {
   products: linearCases,
   normalisations: normCases,
   convolutions: convCases,
+  layout: layoutCases,
 }
