@@ -1,0 +1,2 @@
+export { run } from './experiment.ts'
+export { figures, report } from './figure.ts'
