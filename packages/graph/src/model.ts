@@ -231,6 +231,7 @@ export function setElement(type: DataType, data: TensorArray, i: number, value: 
   if (type === 'int64' || type === 'uint64') (data as BigInt64Array)[i] = toInt64(value, type === 'uint64')
   else if (type === 'float16') (data as Uint16Array)[i] = toFloat16(value)
   else if (type === 'bfloat16') (data as Uint16Array)[i] = toBfloat16(value)
+  else if (type === 'bool') (data as Uint8Array)[i] = value === 0 ? 0 : 1
   else if (type === 'string') throw new GraphError('a number was given for a string tensor')
   else (data as Float64Array)[i] = value
 }
