@@ -64,7 +64,7 @@ export async function runRecipe(name: string, options: RunRecipeOptions): Promis
       ema: recipe.ema,
       threads: options.threads,
       checkpointEvery: options.checkpointEvery,
-      fingerprint: `${name} ${JSON.stringify(settings)}`,
+      fingerprint: `${name} seed ${settings.seed} batch ${settings.batch}`,
       signal: options.signal,
       store: {
         load: async () => (existsSync(checkpoint) ? readFileSync(checkpoint) : undefined),

@@ -1,3 +1,4 @@
+export { fitGaussian, frechetDistance, type GaussianFit } from './frechet.ts'
 export {
   bootstrap95,
   type Interval,

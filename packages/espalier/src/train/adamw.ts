@@ -11,11 +11,22 @@ export interface AdamWOptions {
   readonly clip?: number
 }
 
-/** Linear warm-up to `peak`, then half a cosine down to `last * peak` at the final step. */
-export function warmupCosine(peak: number, steps: number, warmup: number, last = 0.01): (step: number) => number {
+/**
+ * Linear warm-up to `peak` over the first `warmup` steps, then `peak` until the share `hold` of all steps is done, then
+ * half a cosine down to `last * peak` at the final step. With `hold` above 0 a run's early part does not depend on its
+ * length: it can be stopped, and resumed with more steps than were planned.
+ */
+export function warmupCosine(
+  peak: number,
+  steps: number,
+  warmup: number,
+  options: { readonly hold?: number; readonly last?: number } = {},
+): (step: number) => number {
+  const { hold = 0, last = 0.01 } = options
+  const from = Math.max(warmup, hold * steps)
   return (step) => {
     if (step < warmup) return (peak * (step + 1)) / warmup
-    const progress = Math.min(1, (step - warmup) / Math.max(1, steps - 1 - warmup))
+    const progress = Math.min(1, Math.max(0, (step - from) / Math.max(1, steps - 1 - from)))
     return peak * (last + (1 - last) * 0.5 * (1 + Math.cos(Math.PI * progress)))
   }
 }

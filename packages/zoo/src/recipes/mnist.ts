@@ -16,7 +16,7 @@ export const mnist: Recipe = {
   title: 'class-conditional diffusion network of handwritten digits',
   defaults: { seed: 1, steps: 24_000, batch: 64 },
   task,
-  optimizer: ({ steps }) => ({ rate: warmupCosine(1e-3, steps, 500), decay: 0.01, clip: 1 }),
+  optimizer: ({ steps }) => ({ rate: warmupCosine(1e-3, steps, 500, { hold: 0.6 }), decay: 0.01, clip: 1 }),
   ema: 0.999,
   card: () => ({
     type: 'network',
