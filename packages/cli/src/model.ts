@@ -7,6 +7,7 @@ import { classifierFree, conditioned } from 'espalier/guide'
 import type { Condition, Denoiser } from 'espalier/process'
 import {
   type ClassifierCard,
+  type ConditionCard,
   loadDenoiser,
   type ModelCard,
   type NetworkCard,
@@ -130,32 +131,41 @@ export async function openClassifier(
  *
  * @param label a class name of the card; none leaves the card's default (usually: no condition)
  * @param guidance the weight `w` of `u + w (c - u)`; 1 is none
+ * @param denoiser the model's, or a wrapper of it such as the batching evaluator
  * @throws UserError if the model knows no such class, or was not trained for guidance
  */
-export function conditionedOn(model: DiffusionModel, label: string | undefined, guidance: number): Denoiser {
-  const { card, denoiser, name } = model
+export function conditionedOn(
+  model: DiffusionModel,
+  label: string | undefined,
+  guidance: number,
+  denoiser: Denoiser = model.denoiser,
+): Denoiser {
+  const { card, name } = model
   if (label === undefined) {
     if (guidance !== 1) throw new UserError(`--guidance ${guidance} strengthens a class; name one with --class`)
     return denoiser
   }
   const network = card.type === 'network' ? (card as NetworkCard) : undefined
-  const entry = Object.entries(network?.conditions ?? {}).find(([, condition]) => condition.values !== undefined)
-  if (!network || !entry) throw new UserError(`--class ${label}: the model ${name} takes no class`)
+  const classes = network?.classes ?? []
+  const entry = Object.entries(network?.conditions ?? {}).find(([, given]) => takesClass(given, classes.length))
+  if (!entry) throw new UserError(`--class ${label}: the model ${name} takes no class`)
   const [input, condition] = entry
-  const classes = network.classes ?? Array.from({ length: condition.values as number }, (_, i) => String(i))
   const index = classes.indexOf(label)
   if (index < 0) throw new UserError(`--class ${label}: the model ${name} knows ${classes.join(', ')}`)
   const row = (values: readonly number[]): Condition => ({
-    [input]: { shape: [1, ...condition.shape], data: Float32Array.from(values) },
+    [input]: { shape: [1, ...(condition.shape ?? [])], data: Float32Array.from(values) },
   })
-  if (guidance === 1) return conditioned(denoiser, row([index]))
+  const given = row(condition.shape?.length ? classes.map((_, i) => (i === index ? 1 : 0)) : [index])
+  if (guidance === 1) return conditioned(denoiser, given)
   if (!condition.unconditional) {
     throw new UserError(`--guidance ${guidance}: the model ${name} was not trained without its class; leave it at 1`)
   }
-  return conditioned(
-    classifierFree(denoiser, { scale: guidance, unconditional: row(condition.unconditional) }),
-    row([index]),
-  )
+  return conditioned(classifierFree(denoiser, { scale: guidance, unconditional: row(condition.unconditional) }), given)
+}
+
+/** A class enters a network as its number, or as a row with a one at its place. */
+function takesClass({ shape = [], values }: ConditionCard, classes: number): boolean {
+  return shape.length === 0 ? values !== undefined : shape.length === 1 && shape[0] === classes
 }
 
 function sha256(bytes: Uint8Array): string {

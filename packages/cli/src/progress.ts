@@ -12,7 +12,10 @@ export interface ProgressState {
 }
 
 export interface ProgressLine {
+  /** Shows NFE, rate, time left and the best reward. */
   update(state: ProgressState): void
+  /** Shows any line. @param text made only when the line is due */
+  show(text: () => string): void
   /** Prints above the line. */
   say(text: string): void
   /** Takes the line away. */
@@ -37,19 +40,22 @@ export function progressLine(
   let lastDrawn = Number.NEGATIVE_INFINITY
   let text = ''
   const erase = () => live && stream.write('\r\x1b[K')
+  const show = (make: () => string) => {
+    if (!live || now() - lastDrawn < 100) return
+    lastDrawn = now()
+    text = make().slice(0, (stream.columns ?? 80) - 1)
+    erase()
+    stream.write(text)
+  }
   return {
+    show,
     update(state) {
-      const time = now()
       if (state.label !== label) {
         label = state.label
-        started = time
+        started = now()
         firstNfe = state.nfe
       }
-      if (!live || time - lastDrawn < 100) return
-      lastDrawn = time
-      text = describe(state, (time - started) / 1000, firstNfe).slice(0, (stream.columns ?? 80) - 1)
-      erase()
-      stream.write(text)
+      show(() => describe(state, (now() - started) / 1000, firstNfe))
     },
     say(message) {
       erase()

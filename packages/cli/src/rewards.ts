@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { quadraticReward, rewardOf } from 'espalier/process'
 import { classReward, incompressibility, type Reward } from 'espalier/reward'
-import type { Runtime } from 'espalier/runtime'
+import type { ClassifierCard, Runtime } from 'espalier/runtime'
 import type { Tensor } from 'espalier/tensor'
 import { messageOf, UserError } from './errors.ts'
 import { type DiffusionModel, openClassifier } from './model.ts'
@@ -100,8 +100,8 @@ async function openClassReward(
   transform: 'softmax' | 'log-softmax',
 ): Promise<Reward<Tensor>> {
   const fits = (event: readonly number[]) => event.join() === model.event.join()
-  const chosen =
-    classifier ?? zooModels().find(({ card }) => card.type === 'classifier' && fits(card.event as number[]))?.name
+  const fitting = zooModels().filter(({ card }) => card.type === 'classifier' && fits((card as ClassifierCard).event))
+  const chosen = classifier ?? (fitting.find(({ name }) => name === `${model.name}-classifier`) ?? fitting[0])?.name
   if (!chosen) {
     throw new UserError(`--reward class: no classifier of [${model.event}] is in the zoo; name one with --classifier`)
   }

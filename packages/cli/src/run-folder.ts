@@ -2,7 +2,7 @@
 
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { writeFileAtomic } from './atomic.ts'
 import { messageOf, UserError } from './errors.ts'
 import { versions } from './versions.ts'
@@ -84,6 +84,7 @@ export class RunFolder {
   /** Writes a file of the run. @param name relative to the folder */
   write(name: string, data: Uint8Array | string): string {
     const path = join(this.path, name)
+    mkdirSync(dirname(path), { recursive: true })
     writeFileAtomic(path, data)
     return path
   }
@@ -105,12 +106,12 @@ export class RunFolder {
   /**
    * Runs `body`; a failure is recorded before it goes on.
    *
-   * @param body returns the numbers for `run.json`, and whether the user stopped it
+   * @param body returns the numbers for `run.json`; `stopped: true` where the user ended it early
    */
-  async during<T extends { readonly stopped?: boolean }>(body: () => Promise<T>): Promise<T> {
+  async during<T extends object>(body: () => Promise<T>): Promise<T> {
     try {
       const result = await body()
-      this.finish(result.stopped ? 'stopped' : 'done', result)
+      this.finish('stopped' in result && result.stopped ? 'stopped' : 'done', result)
       return result
     } catch (error) {
       this.event('error', { message: messageOf(error) })

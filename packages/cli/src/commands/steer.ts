@@ -1,0 +1,133 @@
+import { Command } from 'commander'
+import { type GridName, grids } from 'espalier/process'
+import { UserError } from '../errors.ts'
+import { type MethodName, methodNames, methods } from '../methods.ts'
+import { integer, number, oneOf, seeds } from '../options.ts'
+import { rewardKinds } from '../rewards.ts'
+import { readRunRecord } from '../run-folder.ts'
+import { defaultSettings, type SteerSettings } from '../steering.ts'
+
+interface SteerOptions extends Partial<Omit<SteerSettings, 'rewards' | 'methods'>> {
+  readonly reward?: string[]
+  readonly method?: MethodName[]
+  readonly seed?: number
+  readonly resume?: string
+  readonly out?: string
+  readonly deadline?: number
+  readonly checkpointEvery: number
+  readonly json: boolean
+}
+
+/** What a continued run may change: how much is spent, and how it is told. */
+const free = new Set(['resume', 'budget', 'width', 'deadline', 'checkpointEvery', 'json'])
+
+export function steerCommand(): Command {
+  const d = defaultSettings
+  return new Command('steer')
+    .description('Steers a diffusion model to a reward by search, and shows what it found.')
+    .option('--model <model>', 'zoo name, folder with a card.json, or world.json')
+    .option('--reward <reward>', 'what is wanted (list below); may be repeated', collect)
+    .option('--method <methods>', `searches, with commas between (list below; default: ${d.methods})`, methodList)
+    .option('--budget <nfe>', `network evaluations per search (default: ${d.budget})`, integer(1))
+    .option('--lambda <x>', `inverse temperature of exp(lambda reward) (default: ${d.lambda})`, number(0))
+    .option('--seed <n>', 'one seed (default: 0)', integer(0))
+    .option('--seeds <list>', 'several seeds, such as 0-4; the table then has 95% intervals', seeds)
+    .option('--steps <n>', `solver steps of one sample (default: ${d.steps})`, integer(1))
+    .option(
+      '--grid <grid>',
+      `${Object.keys(grids).join(', ')} (default: ${d.grid})`,
+      oneOf(Object.keys(grids) as GridName[]),
+    )
+    .option('--eta <x>', `noise of DDIM steps, above 0 so that a tree can branch (default: ${d.eta})`, number(0, 1))
+    .option('--branch <list>', 'remaining-step counts where the tree may branch, such as 50,40,30,20,10', branches)
+    .option(
+      '--width <n>',
+      `rollouts under way together (default: ${d.width}; 1 is the sequential algorithm)`,
+      integer(1),
+    )
+    .option('--class <label>', 'condition the model on a class')
+    .option('--guidance <w>', `classifier-free guidance; costs 2 NFE a step (default: ${d.guidance}, none)`, number(0))
+    .option('--classifier <model>', 'classifier of class and prob rewards (default: the one in the zoo)')
+    .option('--c <x>', `widening: a node with N visits has c N^alpha children (default: ${d.c})`, number(0))
+    .option('--alpha <x>', `widening; the paper has 0.8, small budgets want less (default: ${d.alpha})`, number(0, 1))
+    .option('--c-uct <x>', `exploration of dts-star (default: ${d.cUct})`, number(0))
+    .option('--out <folder>', 'where the run goes (default: runs/steer-<time>)')
+    .option('--resume <folder>', 'continue a run, with a larger --budget if wanted')
+    .option('--deadline <seconds>', 'stop then, and hand over the best so far', number(0))
+    .option('--checkpoint-every <seconds>', 'save the tree so often', number(0), 10)
+    .option('--json', 'print one JSON result on stdout', false)
+    .addHelpText(
+      'after',
+      `
+Methods:
+${methodNames.map((name) => `  ${name.padEnd(12)} ${methods[name].about}`).join('\n')}
+
+Rewards (a minus in front negates):
+${rewardKinds.map(({ form, about }) => `  ${form.padEnd(16)} ${about}`).join('\n')}
+  ./my-reward.mjs  a module that exports reward(samples): one number per sample { shape, data }
+
+Ctrl-C stops a search at any time and keeps the best so far; --resume goes on. A tree that was killed goes on from its
+last checkpoint to the same result; methods without a tree repeat the seed that was under way, with the same result.
+
+Examples:
+  espalier steer --model mnist --reward class:7 --budget 20000
+  espalier steer --model mnist --reward=-jpeg --method dts-star,best-of-n --seeds 0-4
+  espalier steer --model world.json --reward near:3,1 --method dts --lambda 2 --steps 100
+  espalier steer --resume runs/steer-2026-01-31-12-00-00 --budget 40000`,
+    )
+    .action(async (options: SteerOptions, command: Command) => {
+      const { runSteer } = await import('../run-steer.ts')
+      await runSteer({
+        command: 'steer',
+        settings: options.resume ? resumedSettings(options, command) : freshSettings(options),
+        resume: options.resume,
+        out: options.out,
+        deadline: options.deadline,
+        checkpointEvery: options.checkpointEvery,
+        json: options.json,
+      })
+    })
+}
+
+function freshSettings({ seed, seeds, model, reward, method, ...given }: SteerOptions): SteerSettings {
+  if (!model) throw new UserError('--model is missing; try --model mnist')
+  if (!reward) throw new UserError('--reward is missing; try --reward class:7')
+  if (seed !== undefined && seeds) throw new UserError('--seed and --seeds were both given; one is needed')
+  const { resume: _r, out: _o, deadline: _d, checkpointEvery: _c, json: _j, ...settings } = given
+  return {
+    ...defaultSettings,
+    ...settings,
+    model,
+    rewards: [...new Set(reward)],
+    methods: method ?? defaultSettings.methods,
+    seeds: seeds ?? [seed ?? 0],
+  }
+}
+
+function resumedSettings(options: SteerOptions, command: Command): SteerSettings {
+  const folder = options.resume as string
+  const changed = Object.keys(options).find((name) => !free.has(name) && command.getOptionValueSource(name) === 'cli')
+  if (changed) {
+    const flag = command.options.find((option) => option.attributeName() === changed)?.long
+    throw new UserError(`${flag} cannot change when a run goes on; start a new run, or leave it out`)
+  }
+  const record = readRunRecord(folder)
+  const settings = record.configuration as unknown as SteerSettings
+  if (!Array.isArray(settings.rewards) || !Array.isArray(settings.methods)) {
+    throw new UserError(`${folder} holds a run of "${record.command}", which steer cannot continue`)
+  }
+  const { budget = settings.budget, width = settings.width } = options
+  return { ...settings, budget, width }
+}
+
+function collect(text: string, earlier: string[] = []): string[] {
+  return [...earlier, text]
+}
+
+function methodList(text: string): MethodName[] {
+  return [...new Set(text.split(',').map(oneOf(methodNames)))]
+}
+
+function branches(text: string): number[] {
+  return text.split(',').map((part) => integer(1)(part))
+}

@@ -1,0 +1,204 @@
+/** `espalier steer` and `espalier demo`: every seed, reward and method in turn, everything on the disk as it goes. */
+
+import { nodeRuntime } from 'espalier/node'
+import { UserError } from './errors.ts'
+import { interruptible } from './interrupt.ts'
+import { methods } from './methods.ts'
+import { type ProgressLine, progressLine } from './progress.ts'
+import { formatNumber } from './report/index.ts'
+import { RunFolder } from './run-folder.ts'
+import { shellLine } from './shell-line.ts'
+import { rolloutCost, runTrial, type Steering, type SteerSettings, setUpSteering, type Trial } from './steering.ts'
+import { bestReward, type Comparison, printComparisons, summarise, writeSteeringReport } from './steering-report.ts'
+import { loadTree, loadTrial, saveTree, saveTrial, stemOf, type TrialName } from './trial-files.ts'
+
+export interface SteerRun {
+  readonly command: string
+  readonly settings: SteerSettings
+  /** Folder of the run that goes on. */
+  readonly resume?: string
+  readonly out?: string
+  /** Seconds. */
+  readonly deadline?: number
+  /** Seconds. */
+  readonly checkpointEvery: number
+  readonly json: boolean
+}
+
+/** @throws UserError for what the user can put right, a model or a reward that fails included */
+export async function runSteer(run: SteerRun): Promise<void> {
+  const { settings } = run
+  const runtime = nodeRuntime()
+  const progress = progressLine()
+  try {
+    const steering = await setUpSteering(runtime, settings)
+    const cost = rolloutCost(steering.chain)
+    if (settings.budget < cost) {
+      throw new UserError(
+        `--budget ${settings.budget} is less than one sample of ${cost} NFE; raise it, or lower --steps`,
+      )
+    }
+    const folder = openFolder(run)
+    const interrupt = interruptible((text) => progress.say(text))
+    const signal = run.deadline
+      ? AbortSignal.any([interrupt.signal, AbortSignal.timeout(1000 * run.deadline)])
+      : interrupt.signal
+    try {
+      const result = await folder.during(async () => {
+        const trials = await searchAll({ run, steering, folder, signal, progress })
+        progress.clear()
+        return conclude(run, steering, folder, trials, signal.aborted)
+      })
+      const failed = result.runs.find(({ failure }) => failure)
+      if (failed) throw new UserError(`${failed.failure} (what was found before is in ${folder.path})`)
+    } finally {
+      interrupt.release()
+    }
+  } finally {
+    progress.clear()
+    await runtime.close()
+  }
+}
+
+/** The shell line that repeats a run of these settings. */
+export function steerLine({ rewards, methods, ...settings }: SteerSettings): string {
+  return shellLine('steer', { ...settings, reward: rewards, method: methods.join(',') })
+}
+
+function openFolder({ command, settings, resume, out }: SteerRun): RunFolder {
+  const configuration = { ...settings }
+  if (resume) return RunFolder.resume(resume, configuration)
+  return RunFolder.create({ command, out, line: steerLine(settings), configuration, seeds: settings.seeds })
+}
+
+interface Context {
+  readonly run: SteerRun
+  readonly steering: Steering
+  readonly folder: RunFolder
+  readonly signal: AbortSignal
+  readonly progress: ProgressLine
+}
+
+/** Seeds go outermost, so that a run that is stopped early still compares its methods on the same seeds. */
+async function searchAll(context: Context): Promise<Trial[]> {
+  const { rewards, methods, seeds } = context.run.settings
+  const trials: Trial[] = []
+  for (const seed of seeds) {
+    for (const reward of rewards) {
+      for (const method of methods) {
+        if (context.signal.aborted) return trials
+        const trial = await search(context, { reward, method, seed })
+        trials.push(trial)
+        if (trial.failure) return trials
+      }
+    }
+  }
+  return trials
+}
+
+async function search(context: Context, name: TrialName): Promise<Trial> {
+  const { run, steering, folder, signal, progress } = context
+  const { settings, resume, checkpointEvery } = run
+  const { label, tree } = methods[name.method]
+  const stem = stemOf(name)
+  const earlier = resume && tree ? await loadTree(resume, name) : undefined
+  if (resume && !tree) {
+    const done = await loadTrial(resume, name)
+    // A search that ended by its own budget would only repeat itself.
+    if (done && done.result.stopped === 'budget' && done.budget === settings.budget) return done
+  }
+  const before = earlier?.seconds ?? 0
+  const started = performance.now()
+  const elapsed = () => before + (performance.now() - started) / 1000
+  let best = Number.NEGATIVE_INFINITY
+  let saved = performance.now()
+  folder.event('search', { ...name, resumed: earlier !== undefined })
+  const trial = await runTrial(steering, {
+    ...settings,
+    ...name,
+    signal,
+    resume: earlier?.saved,
+    onProgress(state) {
+      progress.update({ label: `${label} for ${name.reward}, seed ${name.seed}`, ...state })
+      if (!(state.best > best)) return
+      best = state.best
+      folder.event('best', { ...name, nfe: state.nfe, best })
+    },
+    onCheckpoint(save) {
+      if (performance.now() - saved < 1000 * checkpointEvery) return
+      saveTree(folder, stem, save(), elapsed())
+      saved = performance.now()
+    },
+  })
+  const whole = { ...trial, seconds: elapsed() }
+  saveTrial(folder, whole)
+  const { nfe, stopped } = trial.result
+  folder.event('search done', { ...name, nfe, best: bestReward(trial.result), stopped })
+  return whole
+}
+
+/** Pictures, page and the printed answer; returns what `run.json` keeps. */
+function conclude(
+  { settings, json }: SteerRun,
+  { model }: Steering,
+  folder: RunFolder,
+  trials: readonly Trial[],
+  stopped: boolean,
+) {
+  const { rewards, methods: names, budget, seeds, eta, steps, lambda } = settings
+  const comparisons: Comparison[] = rewards.map((reward) => ({
+    reward,
+    budget,
+    trials: trials.filter((trial) => trial.reward === reward),
+  }))
+  const labels = names.map((name) => methods[name].label).join(' and ')
+  const files = writeSteeringReport(folder, {
+    title: `${labels} on ${model.name}`,
+    lead:
+      `${labels} searched the samples of ${model.name} for large ${rewards.join(' and for large ')}, each with ` +
+      `${formatNumber(budget)} network evaluations per seed, on ${seeds.length > 1 ? `the same ${seeds.length} seeds` : 'one seed'}.` +
+      `${stopped ? ' The run was stopped early.' : ''}`,
+    facts: [
+      ['model', model.name],
+      ['budget per search', `${formatNumber(budget)} NFE`],
+      ['seeds', seeds.join(', ')],
+      ['solver', `ddim, eta ${eta}, ${steps} steps`],
+      ['lambda', String(lambda)],
+    ],
+    comparisons,
+    range: model.range,
+    command: steerLine(settings),
+    configuration: settings,
+  })
+  const result = {
+    folder: folder.path,
+    stopped,
+    model: { name: model.name, sha256: model.sha256 },
+    summary: comparisons.flatMap(({ reward, trials }) => summarise(trials).map((summary) => ({ reward, ...summary }))),
+    runs: trials.map(({ reward, method, seed, seconds, failure, result: r }) => ({
+      reward,
+      method,
+      seed,
+      best: r.best < 0 ? null : bestReward(r),
+      selected: r.selected < 0 ? null : r.candidates[r.selected].reward,
+      logZ: r.logZ,
+      nfe: r.nfe,
+      gradientEvaluations: 0,
+      rewardEvaluations: r.rewardEvaluations,
+      candidates: r.candidates.length,
+      seconds,
+      stopped: r.stopped,
+      failure,
+    })),
+    files,
+  }
+  if (json) process.stdout.write(`${JSON.stringify(result)}\n`)
+  else if (files.length === 0) process.stdout.write(`Nothing was found yet. ${folder.path}\n`)
+  else process.stdout.write(`${printComparisons(comparisons)}\n${listFiles(folder.path, files)}`)
+  return result
+}
+
+function listFiles(folder: string, files: readonly string[]): string {
+  const shown = files.filter((file) => !file.endsWith('.svg'))
+  return `${shown.map((file) => `  ${folder}/${file}`).join('\n')}\n`
+}

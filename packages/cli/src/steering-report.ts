@@ -1,0 +1,263 @@
+/** What a comparison of searches shows: table, curve, pictures, page. */
+
+import { type Interval, mean95, pairedDifference95 } from 'espalier/measure'
+import type { SearchResult } from 'espalier/search'
+import { categorical, key, purpose, stack, stream, type Tensor } from 'espalier/tensor'
+import { type MethodName, methods } from './methods.ts'
+import {
+  contactSheet,
+  formatDuration,
+  formatInterval,
+  formatNumber,
+  isImageShape,
+  type LinePlotOptions,
+  linePlot,
+  type Picture,
+  type PictureGroup,
+  picturesOf,
+  pictureToPng,
+  type ReportSection,
+  renderReport,
+  scatterPlot,
+  svgToPng,
+  type Table,
+  tableToText,
+  traceBand,
+} from './report/index.ts'
+import type { RunFolder } from './run-folder.ts'
+import type { Trial } from './steering.ts'
+import { slug } from './trial-files.ts'
+
+/** Trials for one reward: one or more methods, each on the same seeds, at the same budget. */
+export interface Comparison {
+  /** The reward as it was asked for. */
+  readonly reward: string
+  /** What it means, in a few words. */
+  readonly about?: string
+  readonly budget: number
+  readonly trials: readonly Trial[]
+}
+
+export interface SteeringReport {
+  readonly title: string
+  readonly lead: string
+  readonly facts: readonly (readonly [string, string])[]
+  readonly comparisons: readonly Comparison[]
+  readonly range?: readonly [number, number]
+  readonly command: string
+  readonly configuration: unknown
+}
+
+/** The numbers of one method over its seeds. */
+export interface MethodSummary {
+  readonly method: MethodName
+  readonly seeds: readonly number[]
+  readonly best: Interval
+  readonly nfe: number
+  readonly gradientEvaluations: number
+  readonly rewardEvaluations: number
+  readonly seconds: number
+}
+
+/** Best reward over seeds with its 95% interval; costs are means per seed. Seeds that found nothing are left out. */
+export function summarise(trials: readonly Trial[]): MethodSummary[] {
+  return methodsOf(trials).map((method) => {
+    const own = trials.filter((trial) => trial.method === method && trial.result.best >= 0)
+    const average = (pick: (trial: Trial) => number) => own.reduce((sum, t) => sum + pick(t), 0) / own.length
+    return {
+      method,
+      seeds: own.map(({ seed }) => seed),
+      best: mean95(own.map(({ result }) => bestReward(result))),
+      nfe: Math.round(average(({ result }) => result.nfe)),
+      gradientEvaluations: 0,
+      rewardEvaluations: Math.round(average(({ result }) => result.rewardEvaluations)),
+      seconds: average(({ seconds }) => seconds),
+    }
+  })
+}
+
+/** Rows per method; a last row with the paired difference where two methods ran on the same seeds. */
+export function summaryTable(trials: readonly Trial[]): Table {
+  const summaries = summarise(trials)
+  const rows = summaries.map((s) => [
+    methods[s.method].label,
+    formatInterval(s.best),
+    formatNumber(s.nfe),
+    String(s.gradientEvaluations),
+    formatNumber(s.rewardEvaluations),
+    String(s.seeds.length),
+    formatDuration(s.seconds),
+  ])
+  const difference = differenceOf(trials)
+  if (difference) rows.push([difference.label, formatInterval(difference.interval), '', '', '', '', ''])
+  const right = true
+  return {
+    columns: [
+      { name: 'method' },
+      { name: 'best reward [95%]', right },
+      { name: 'NFE', right },
+      { name: 'gradient evals', right },
+      { name: 'reward evals', right },
+      { name: 'seeds', right },
+      { name: 'wall per seed', right },
+    ],
+    rows,
+  }
+}
+
+function differenceOf(trials: readonly Trial[]): { label: string; interval: Interval } | undefined {
+  const names = methodsOf(trials)
+  if (names.length !== 2) return undefined
+  const [a, b] = names.map((name) => trials.filter((t) => t.method === name && t.result.best >= 0))
+  const both = a.filter(({ seed }) => b.some((other) => other.seed === seed))
+  if (both.length < 2) return undefined
+  const rewardIn = (own: readonly Trial[], seed: number) => bestReward(own.find((t) => t.seed === seed)!.result)
+  const interval = pairedDifference95(
+    both.map(({ seed }) => rewardIn(a, seed)),
+    both.map(({ seed }) => rewardIn(b, seed)),
+  )
+  return { label: `${methods[names[0]].label} minus ${methods[names[1]].label}`, interval }
+}
+
+/**
+ * Writes pictures, curves and the page into a run's folder.
+ *
+ * @returns the files written, relative to the folder, the page last; nothing if no seed found anything
+ */
+export function writeSteeringReport(folder: RunFolder, report: SteeringReport): string[] {
+  const files: string[] = []
+  const write = (name: string, data: Uint8Array | string) => {
+    folder.write(name, data)
+    files.push(name)
+  }
+  const sections: ReportSection[] = []
+  for (const comparison of report.comparisons) {
+    const trials = comparison.trials.filter(({ result }) => result.best >= 0)
+    if (trials.length === 0) continue
+    const suffix = report.comparisons.length > 1 ? `-${slug(comparison.reward)}` : ''
+    const plot = rewardPlot(comparison.reward, trials)
+    if (plot) {
+      const svg = linePlot(plot)
+      write(`reward-against-nfe${suffix}.svg`, svg)
+      write(`reward-against-nfe${suffix}.png`, svgToPng(svg))
+    }
+    const event = trials[0].result.candidates[0].sample.shape
+    const groups = report.range && isImageShape(event) ? pictureGroups(trials, report.range) : []
+    if (groups.length > 0) {
+      const title = `${comparison.reward}: ${groups.length > 1 ? 'best of each seed' : 'what was found'}`
+      write(`contact-sheet${suffix}.png`, contactSheet(groups, { title }))
+    } else if (event.length === 1 && event[0] === 2) {
+      const svg = scatterPlot({ title: `Samples for ${comparison.reward}`, series: clouds(trials) })
+      write(`samples${suffix}.svg`, svg)
+      write(`samples${suffix}.png`, svgToPng(svg))
+    }
+    sections.push({
+      heading: `Reward ${comparison.reward}`,
+      text: comparison.about,
+      table: summaryTable(trials),
+      plot,
+      pictures: groups.map(({ label, pictures }) => ({
+        label,
+        pictures: pictures.map((picture, i) => ({
+          png: pictureToPng(picture, Math.max(1, Math.floor(84 / picture.width))),
+          alt: `${label ?? 'sample'}, picture ${i + 1}, reward ${picture.caption}`,
+          caption: picture.caption,
+        })),
+      })),
+    })
+  }
+  if (sections.length === 0) return []
+  const { title, lead, facts, command, configuration } = report
+  write('report.html', renderReport({ title, lead, facts, sections, command, configuration }))
+  return files
+}
+
+/** The tables as text, each under the name of its reward. */
+export function printComparisons(comparisons: readonly Comparison[]): string {
+  return comparisons
+    .filter(({ trials }) => trials.some(({ result }) => result.best >= 0))
+    .map(({ reward, trials }) => `reward ${reward}\n${tableToText(summaryTable(trials))}\n`)
+    .join('\n')
+}
+
+export function bestReward(result: SearchResult<Tensor>): number {
+  return result.best < 0 ? Number.NEGATIVE_INFINITY : result.candidates[result.best].reward
+}
+
+function rewardPlot(reward: string, trials: readonly Trial[]): LinePlotOptions | undefined {
+  const seeds = new Set(trials.map(({ seed }) => seed)).size
+  const series = methodsOf(trials).flatMap((method) => {
+    const own = trials.filter((trial) => trial.method === method)
+    const points = traceBand(own.map(({ result }) => result.trace))
+    return points.length > 0 ? [{ name: methods[method].label, points }] : []
+  })
+  if (series.length === 0) return undefined
+  return {
+    title: `Best ${reward} against network evaluations`,
+    subtitle: seeds > 1 ? `mean of ${seeds} seeds, 95% interval` : `seed ${trials[0].seed}`,
+    x: { label: 'network evaluations (NFE)', log: true },
+    y: { label: 'best reward so far' },
+    series,
+    curve: 'step',
+  }
+}
+
+/** One method, one seed: many of its candidates. Otherwise one row per method: the best of each seed. */
+function pictureGroups(trials: readonly Trial[], range: readonly [number, number]): PictureGroup[] {
+  const draw = (trial: Trial, indices: readonly number[]): Picture[] => {
+    const chosen = indices.map((i) => trial.result.candidates[i])
+    const { shape } = chosen[0].sample
+    const batch = stack(
+      chosen.map(({ sample }) => sample.data),
+      shape,
+    )
+    return picturesOf(batch, range).map((picture, i) => ({
+      ...picture,
+      caption: formatNumber(chosen[i].reward),
+      marked: trials.length === 1 && indices[i] === trial.result.selected,
+    }))
+  }
+  if (trials.length === 1) {
+    const [trial] = trials
+    const label = isSampler(trial) ? 'drawn by weight' : 'largest rewards; the method selects the framed one'
+    return [{ label, pictures: draw(trial, isSampler(trial) ? byWeight(trial, 32) : byReward(trial, 32)) }]
+  }
+  return methodsOf(trials).map((method) => ({
+    label: methods[method].label,
+    pictures: trials.filter((t) => t.method === method).flatMap((trial) => draw(trial, [trial.result.best])),
+  }))
+}
+
+function clouds(trials: readonly Trial[]) {
+  return methodsOf(trials).map((method) => ({
+    name: methods[method].label,
+    points: trials
+      .filter((trial) => trial.method === method)
+      .flatMap((trial) => {
+        const indices = isSampler(trial) ? byWeight(trial, 1000) : byReward(trial, 1000)
+        return indices.map((i) => trial.result.candidates[i].sample.data)
+      })
+      .map(([x, y]) => ({ x, y })),
+  }))
+}
+
+/** Whether the method's answer is a law (draws by weight), not a maximum. */
+function isSampler({ method }: Trial): boolean {
+  return method === 'dts' || method === 'importance'
+}
+
+function byReward({ result }: Trial, count: number): number[] {
+  const order = result.candidates.map((_, i) => i)
+  order.sort((a, b) => result.candidates[b].reward - result.candidates[a].reward)
+  return order.slice(0, count)
+}
+
+function byWeight({ result, seed }: Trial, count: number): number[] {
+  const draws = stream(purpose(key(seed), 'report'))
+  const weights = result.candidates.map(({ weight }) => weight)
+  return Array.from({ length: count }, () => categorical(draws.uniform(), weights))
+}
+
+function methodsOf(trials: readonly Trial[]): MethodName[] {
+  return [...new Set(trials.map(({ method }) => method))]
+}
