@@ -38,20 +38,24 @@ export function attribute(name: string, value: NonNullable<Attributes[string]>):
 }
 
 // Stand-ins for the free dimensions: two primes per name, so that a size that depends on one differs between the probes.
+// The gaps differ too, so that no multiple of one name plus a few looks like another.
 const primes = [
   [101, 103],
-  [107, 109],
-  [113, 127],
-  [131, 137],
-  [139, 149],
-  [151, 157],
-  [163, 167],
-  [173, 179],
-  [181, 191],
-  [193, 197],
+  [107, 127],
+  [109, 151],
+  [113, 179],
+  [137, 227],
+  [149, 263],
+  [131, 269],
+  [191, 353],
+  [163, 349],
+  [157, 367],
 ]
 
 const probeCount = 2
+
+/** Sizes `k N + c` keep their name up to this c; what is further off is rather a product of two free sizes. */
+const largestSum = 64
 
 /** No tensor of a sensible graph has more elements. */
 const mostElements = 2 ** 40
@@ -331,6 +335,10 @@ export class GraphBuilder {
   }
 
   #symbol(name: string): readonly number[] {
+    // Names that `dimensions` gave: multiples of a free size (a batch merged with heads) and sums (rows put in front).
+    const [, factor, base, sum] = /^(?:(\d+)\*)?(.+?)([+-]\d+)?$/.exec(name) ?? []
+    if ((factor || sum) && base && !this.#symbols.has(name))
+      return this.#symbol(base).map((d) => Number(factor ?? 1) * d + Number(sum ?? 0))
     let sizes = this.#symbols.get(name)
     if (!sizes) {
       sizes = primes[this.#symbols.size]
@@ -345,7 +353,12 @@ export class GraphBuilder {
     return expr.facts[0].shape.map((d, i) => {
       const other = expr.facts[1].shape[i]
       if (other === d) return d
-      for (const [name, sizes] of this.#symbols) if (sizes[0] === d && sizes[1] === other) return name
+      for (const [name, [p, q]] of this.#symbols) {
+        const factor = (other - d) / (q - p)
+        const sum = d - factor * p
+        if (!Number.isInteger(factor) || factor < 1 || Math.abs(sum) > largestSum) continue
+        return `${factor === 1 ? '' : `${factor}*`}${name}${sum === 0 ? '' : sum < 0 ? sum : `+${sum}`}`
+      }
       return undefined
     })
   }
