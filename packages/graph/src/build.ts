@@ -6,6 +6,7 @@ import { float, floats, int, ints, sizeOf, string, tensor, tensorAttribute } fro
 import type { Fact } from './op.ts'
 import { OpCall } from './op.ts'
 import { definitionOf } from './ops/index.ts'
+import { prune } from './prune.ts'
 
 export { concat, countOf, Expr, reduce } from './expr.ts'
 
@@ -307,23 +308,15 @@ export class GraphBuilder {
   /** The finished model; nodes and constants that no output needs are left out. */
   build(options: { readonly producer?: string; readonly metadata?: Readonly<Record<string, string>> } = {}): Model {
     if (this.#outputs.length === 0) throw new GraphError('the graph has no output; call output(name, expr) first')
-    const needed = new Set(this.#outputs.map((o) => o.name))
-    const nodes: Node[] = []
-    for (let i = this.#nodes.length - 1; i >= 0; i--) {
-      const node = this.#nodes[i]
-      if (!node.outputs.some((name) => needed.has(name))) continue
-      for (const name of node.inputs) if (name) needed.add(name)
-      nodes.push(node)
-    }
     const graph: Graph = {
       name: this.#name,
-      nodes: nodes.reverse(),
-      inputs: this.#inputs,
-      outputs: this.#outputs,
-      initializers: new Map([...this.#initializers].filter(([name]) => needed.has(name))),
+      nodes: this.#nodes,
+      inputs: [...this.#inputs],
+      outputs: [...this.#outputs],
+      initializers: this.#initializers,
       values: [],
     }
-    return {
+    return prune({
       opset: this.opset,
       domains: {},
       irVersion: this.opset >= 21 ? 10 : this.opset >= 19 ? 9 : 8,
@@ -331,7 +324,7 @@ export class GraphBuilder {
       metadata: options.metadata ?? {},
       functions: [],
       graph,
-    }
+    })
   }
 
   #symbol(name: string): readonly number[] {

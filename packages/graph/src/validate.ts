@@ -2,6 +2,7 @@ import { GraphError } from './errors.ts'
 import type { FunctionDefinition, Graph, Model, Node } from './model.ts'
 import { allocate, sizeOf } from './model.ts'
 import { definitionOf, operators } from './ops/index.ts'
+import { usedBy } from './prune.ts'
 import { nearest, remedyFor, standardOperators } from './standard.ts'
 
 /** How errors call a node: operator and name (or what it makes). */
@@ -26,9 +27,9 @@ export function functionsOf(model: Model): ReadonlyMap<string, FunctionDefinitio
 export function validate(model: Model): Model {
   const functions = functionsOf(model)
   const check = new Checker(model, functions)
-  for (const f of model.functions) check.function(f)
+  const ordered = model.functions.map((f) => check.function(f))
   check.recursion()
-  return { ...model, graph: check.graph(model.graph, new Set(), 'the graph') }
+  return { ...model, functions: ordered, graph: check.graph(model.graph, new Set(), 'the graph') }
 }
 
 class Checker {
@@ -75,7 +76,7 @@ class Checker {
       outputs.add(name)
       if (!known.has(name)) this.#missing(`the list of outputs of ${place}`, name, known)
     }
-    const nodes = sorted(graph.nodes, (node) => captures(node, known))
+    const nodes = sorted(graph.nodes)
     return { ...graph, nodes: nodes.map((node) => this.#branches(node, known)) }
   }
 
@@ -92,8 +93,8 @@ class Checker {
     return { ...node, attributes: Object.fromEntries(attributes) }
   }
 
-  /** Checks the body of a model-local function. */
-  function(f: FunctionDefinition): void {
+  /** Checks the body of a model-local function; returns it with its nodes in order. */
+  function(f: FunctionDefinition): FunctionDefinition {
     const known = new Set(f.inputs)
     for (const node of f.nodes) {
       for (const name of node.outputs) if (name !== '') known.add(name)
@@ -105,7 +106,7 @@ class Checker {
       this.operator(node, { ...this.model.domains, ...f.opsets })
     }
     for (const name of f.outputs) if (!known.has(name)) this.#missing(`the list of outputs of ${place}`, name, known)
-    sorted(f.nodes, (node) => captures(node, known))
+    return { ...f, nodes: sorted(f.nodes) }
   }
 
   /** Functions that call each other in a circle cannot be written out. */
@@ -158,29 +159,15 @@ class Checker {
   }
 }
 
-/** Tensors that a node uses: its inputs, and what the graphs inside it take from around it. */
-export function captures(node: Node, known: ReadonlySet<string>): Set<string> {
-  const used = new Set(node.inputs.filter((name) => name !== ''))
-  const walk = (graph: Graph): void => {
-    for (const inner of graph.nodes) for (const name of captures(inner, known)) used.add(name)
-    for (const { name } of graph.outputs) if (known.has(name)) used.add(name)
-  }
-  for (const a of Object.values(node.attributes)) {
-    if (a.kind === 'graph') walk(a.value)
-    else if (a.kind === 'graphs') a.value.forEach(walk)
-  }
-  return used
-}
-
 /** The nodes in an order in which everything is made before it is used; the given order where it is one. */
-function sorted(nodes: readonly Node[], uses: (node: Node) => ReadonlySet<string>): readonly Node[] {
+function sorted(nodes: readonly Node[]): readonly Node[] {
   const producer = new Map<string, number>()
   nodes.forEach((node, i) => {
     for (const name of node.outputs) if (name !== '') producer.set(name, i)
   })
   const needs = nodes.map((node) => {
     const found = new Set<number>()
-    for (const name of uses(node)) {
+    for (const name of usedBy(node)) {
       const at = producer.get(name)
       if (at !== undefined) found.add(at)
     }
