@@ -3,9 +3,11 @@ import { binary } from './binary.ts'
 import { convolutions } from './conv.ts'
 import { einsum } from './einsum.ts'
 import { elementwise } from './elementwise.ts'
+import { gathers } from './gather.ts'
 import { linear } from './linear.ts'
 import { normalisations } from './norm.ts'
 import { reductions } from './reduce.ts'
+import { scatters } from './scatter.ts'
 import { layout } from './shape.ts'
 import { softmaxes } from './softmax.ts'
 
@@ -19,6 +21,8 @@ export const operators: OpTable = {
   ...einsum,
   ...convolutions,
   ...layout,
+  ...gathers,
+  ...scatters,
   ...normalisations,
 }
 

@@ -542,6 +542,17 @@ export function padded(x: Expr, begins: readonly Amount[], ends: readonly Amount
   return b.op('Pad', [x, pads])
 }
 
+/** Views x with sizes of which several may be known at run time only. */
+export function viewAs(x: Expr, sizes: readonly Amount[]): Expr {
+  const { b } = x
+  const known = sizes.filter((d) => typeof d === 'number')
+  if (known.length === sizes.length) return x.reshape(known)
+  if (known.length === sizes.length - 1 && !known.includes(-1) && !known.includes(0))
+    return x.reshape(sizes.map((d) => (typeof d === 'number' ? d : -1)))
+  const parts = sizes.map((d) => (typeof d === 'number' ? b.int64([d]) : d))
+  return b.op('Reshape', [x, b.op('Concat', parts, { axis: 0 })])
+}
+
 /** The size of one axis as an int64 expression of shape [1], read at run time where it is free. */
 export function sizeAt(x: Expr, axis: number): Expr {
   const { b } = x

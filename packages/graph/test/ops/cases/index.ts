@@ -2,6 +2,7 @@ import type { OpCase } from '../harness.ts'
 import { binaryCases } from './binary.ts'
 import { convCases } from './conv.ts'
 import { elementwiseCases } from './elementwise.ts'
+import { indexCases } from './index-ops.ts'
 import { layoutCases } from './layout.ts'
 import { linearCases } from './linear.ts'
 import { normCases } from './norm.ts'
@@ -16,4 +17,5 @@ export const families: Readonly<Record<string, readonly OpCase[]>> = {
   normalisations: normCases,
   convolutions: convCases,
   layout: layoutCases,
+  indexing: indexCases,
 }
