@@ -20,5 +20,5 @@ export interface Recipe {
   /** The card without its `training` entry. */
   card(): Readonly<Record<string, unknown>>
   /** Numbers about the trained model, for the card. */
-  evaluate(model: Model): Promise<Readonly<Record<string, unknown>>>
+  evaluate(model: Model): Promise<object>
 }

@@ -35,7 +35,7 @@ export interface RecipeResult {
   readonly seconds: number
   /** The finished model's files. */
   readonly files: readonly string[]
-  readonly metrics: Readonly<Record<string, unknown>>
+  readonly metrics: object
 }
 
 /**

@@ -1,8 +1,9 @@
 import { vpCosine } from 'espalier/process'
 import { fold, key, normal, purpose, stream, uniform } from 'espalier/tensor'
 import { meanSquare, type Task, warmupCosine } from 'espalier/train'
+import { evaluateDigits } from '../fid.ts'
 import { oneHot, readMnist, writeImage } from '../mnist.ts'
-import { digitNetwork } from '../networks.ts'
+import { digitNetwork, mnistNetworkSize } from '../networks.ts'
 import type { Recipe, RecipeSettings } from '../recipe.ts'
 import { Epochs } from '../sampling.ts'
 
@@ -18,7 +19,12 @@ export const mnist: Recipe = {
   task,
   optimizer: ({ steps }) => ({ rate: warmupCosine(1e-3, steps, 500, { hold: 0.6 }), decay: 0.01, clip: 1 }),
   ema: 0.999,
-  card: () => ({
+  card,
+  evaluate: (model) => evaluateDigits(model, card()),
+}
+
+function card() {
+  return {
     type: 'network',
     name: 'mnist',
     process: { type: 'vp-cosine' },
@@ -36,8 +42,7 @@ export const mnist: Recipe = {
       },
     },
     classes: Array.from({ length: classes }, (_, i) => String(i)),
-  }),
-  evaluate: async () => ({}),
+  }
 }
 
 /**
@@ -55,7 +60,7 @@ function task({ seed, batch }: RecipeSettings): Task {
   const t = new Float32Array(batch)
   const labels = new Int32Array(batch)
   return {
-    ...digitNetwork(seed, { outer: 48, inner: 128, blocks: 2 }),
+    ...digitNetwork(seed, mnistNetworkSize),
     loss: meanSquare('prediction'),
     batch(step) {
       normal(fold(keys.noise, step), target)
