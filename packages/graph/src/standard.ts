@@ -68,7 +68,8 @@ export function remedyFor(op: string, domain: string): string {
 /** The name of `names` that is nearest to `name`, if it is near enough to be meant. */
 export function nearest(name: string, names: Iterable<string>): string | undefined {
   let best: string | undefined
-  let least = Math.max(1, Math.floor(name.length / 3)) + 1
+  // Names of one or two letters are near to anything.
+  let least = name.length < 3 ? 1 : Math.max(1, Math.floor(name.length / 3)) + 1
   for (const candidate of names) {
     const d = distance(name.toLowerCase(), candidate.toLowerCase(), least)
     if (d < least) {

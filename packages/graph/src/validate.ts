@@ -99,7 +99,7 @@ class Checker {
     for (const node of f.nodes) {
       for (const name of node.outputs) if (name !== '') known.add(name)
     }
-    const place = `function ${f.domain}.${f.name}`
+    const place = `function ${f.domain ? `${f.domain}.` : ''}${f.name}`
     for (const node of f.nodes) {
       for (const name of node.inputs)
         if (name !== '' && !known.has(name)) this.#missing(`${labelOf(node)} in ${place}`, name, known)
@@ -114,7 +114,8 @@ class Checker {
     const state = new Map<string, 'open' | 'done'>()
     const visit = (key: string): void => {
       if (state.get(key) === 'done') return
-      if (state.get(key) === 'open') throw new GraphError(`function ${key.replace(/^:/, '')} calls itself`)
+      if (state.get(key) === 'open')
+        throw new GraphError(`function ${key.replace(':', '.').replace(/^\./, '')} calls itself`)
       state.set(key, 'open')
       for (const node of this.functions.get(key)?.nodes ?? []) {
         const called = functionKey({ domain: node.domain, name: node.op })
