@@ -15,8 +15,9 @@ import {
   parsePlan,
   type Stage,
   start,
+  stepsOf,
 } from '../../src/solve/index.ts'
-import { concatenate, fold, gather, key, normal, purpose, row, type Tensor } from '../../src/tensor/index.ts'
+import { concatenate, fold, gather, type Key, key, normal, purpose, row, type Tensor } from '../../src/tensor/index.ts'
 import { problemG } from '../process/worlds.ts'
 import { counted, order, rowKeys, rows } from './helpers.ts'
 
@@ -252,6 +253,76 @@ describe('errors of execute', () => {
     await expect(execute(stochastic, denoiser, wide, { keys: rowKeys(1, 1) })).rejects.toThrow('got [1,2]')
     const remembers = adamsBashforth(uniformGrid(process, 4, { to: 0.1 }))
     await expect(execute(remembers, denoiser, x, { from: 2 })).rejects.toThrow('continue it with advance()')
+  })
+})
+
+/** Plans of any shape: stages that call or do not, and read as far back as has been kept. */
+const anyPlan = fc
+  .array(fc.array(fc.boolean(), { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 5 })
+  .chain((steps) => {
+    const calls = steps.flatMap((stages, step) => stages.map((call) => ({ step, call })))
+    const list = (kept: number) =>
+      fc.array(fc.oneof(fc.constant(0), fc.constant(1), fc.double({ min: -1, max: 1, noNaN: true })), {
+        maxLength: Math.min(4, kept),
+      })
+    return fc.tuple(
+      ...calls.map(({ step, call }, i) => {
+        const asked = calls.slice(0, i).filter((before) => before.call).length
+        return fc.record({
+          step: fc.constant(step),
+          time: call ? fc.double({ min: 0.05, max: 1, noNaN: true }) : fc.constant(null),
+          ask: call ? fc.record({ states: list(i + 1), predictions: list(asked) }) : fc.constant(HERE),
+          states: list(i + 1),
+          predictions: list(asked + (call ? 1 : 0)),
+          noise: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1, noNaN: true })),
+        })
+      }),
+    )
+  })
+  .map((stages: Stage[]) =>
+    make(
+      Array.from({ length: stages.at(-1)!.step + 2 }, (_, i) => 1 - i / 8),
+      'data',
+      stages,
+    ),
+  )
+
+/** The definition of a plan, keeping everything, one row of one number at a time. */
+async function interpret(plan: Plan, x: number, k: Key): Promise<number> {
+  const states = [Math.fround(x)]
+  const predictions: number[] = []
+  const dot = (c: readonly number[], v: readonly number[], sum: number) =>
+    c.reduce((total, value, j) => total + (value === 0 ? 0 : value * v[j]), sum)
+  for (const [i, stage] of plan.stages.entries()) {
+    if (stage.time !== null) {
+      const at = Math.fround(dot(stage.ask.predictions, predictions, dot(stage.ask.states, states, 0)))
+      predictions.unshift((await denoiser.predict(rows([at]), Float64Array.of(stage.time), plan.target)).data[0])
+    }
+    const z = new Float32Array(1)
+    normal(fold(k, i), z)
+    states.unshift(
+      Math.fround(dot([stage.noise], [...z], dot(stage.predictions, predictions, dot(stage.states, states, 0)))),
+    )
+  }
+  return states[0]
+}
+
+describe('any plan', () => {
+  it('does what its table says, in one run and in two blocks', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyPlan, fc.nat(4), async (plan, cut) => {
+        const keys = rowKeys(8, 2)
+        const x = rows([0.6, -1.1])
+        const expected = await Promise.all([...x.data].map((v, i) => interpret(plan, v, keys[i])))
+        const whole = await execute(plan, denoiser, x, { keys })
+        expect([...whole.data].map((v) => v + 0)).toEqual(expected.map((v) => v + 0))
+        const middle = Math.min(cut, stepsOf(plan))
+        const first = await advance(plan, denoiser, { states: [x], predictions: [] }, { keys, to: middle })
+        const second = await advance(plan, denoiser, first, { keys, from: middle })
+        expect(second.states[0]).toEqual(whole)
+      }),
+      { numRuns: 300 },
+    )
   })
 })
 

@@ -209,6 +209,9 @@ describe('arrays of draws', () => {
     expect(Math.abs(correlation(siblings[1], siblings[2]))).toBeLessThan(4 * se)
     const u = draws(uniform, root).map((v) => (v - 0.5) * Math.sqrt(12))
     expect(Math.abs(correlation(base, u))).toBeLessThan(4 * se)
+    // The kinds share no words: the squared radius of a Box-Muller pair would be a function of a shared uniform.
+    const radii = u.map((_, i) => (base[2 * i] ** 2 + base[2 * i + 1] ** 2) / 2 - 1).subarray(0, N / 2)
+    expect(Math.abs(correlation(radii, u.subarray(0, N / 2)))).toBeLessThan(6 * se)
     // The first draw of many sibling rows is itself a normal sample.
     const first = new Float64Array(N / 8)
     for (let i = 0; i < first.length; i++) normal(fold(root, i), first, i, 1)
