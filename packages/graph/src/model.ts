@@ -194,7 +194,8 @@ export function fromBytes(type: DataType, bytes: Uint8Array): TensorArray {
   const width = Elements.BYTES_PER_ELEMENT
   if (bytes.byteLength % width !== 0)
     throw new GraphError(`${bytes.byteLength} bytes are not a whole number of ${type} elements (${width} bytes each)`)
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice()
+  // Uint8Array's own slice: that of a Node Buffer is a view, not a copy.
+  const aligned = bytes.byteOffset % width === 0 ? bytes : Uint8Array.prototype.slice.call(bytes)
   return new Elements(aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / width)
 }
 

@@ -8,6 +8,7 @@ import { fold, key, purpose, type Tensor } from 'espalier/tensor'
 import { classify, imagesTensor, predictedClasses } from './evaluate.ts'
 import { readMnist } from './mnist.ts'
 import { loadZoo } from './models.ts'
+import type { EvaluateOptions } from './recipe.ts'
 
 export interface SampleDigitsOptions {
   readonly count: number
@@ -19,6 +20,7 @@ export interface SampleDigitsOptions {
   /** Rows at once. Default 100. */
   readonly batch?: number
   readonly onBatch?: (done: number) => void
+  readonly signal?: AbortSignal
 }
 
 /** Digits drawn with deterministic DDIM on even times, row i from its own stream. `[count, 1, 28, 28]`. */
@@ -38,6 +40,7 @@ export async function sampleDigits(
     const classes = card.classes?.length ?? 0
     const data = new Float32Array(count * size)
     for (let at = 0; at < count; at += batch) {
+      options.signal?.throwIfAborted()
       const n = Math.min(batch, count - at)
       const keys = Array.from({ length: n }, (_, i) => fold(root, at + i))
       const label = new Float32Array(n * classes)
@@ -78,14 +81,9 @@ export interface DigitEvaluation {
 export async function evaluateDigits(
   model: Model,
   card: unknown,
-  options: {
-    readonly samples?: number
-    readonly steps?: number
-    readonly seed?: number
-    readonly onProgress?: (share: number) => void
-  } = {},
+  options: EvaluateOptions & { readonly samples?: number; readonly steps?: number; readonly seed?: number } = {},
 ): Promise<DigitEvaluation> {
-  const { samples = 10_000, steps = 50, seed = 0, onProgress } = options
+  const { samples = 10_000, steps = 50, seed = 0, signal, onProgress } = options
   const parsed = parseModelCard(card) as NetworkCard
   const bytes = writeModel(model)
   const asked = Uint8Array.from({ length: samples }, (_, i) => i % 10)
@@ -95,6 +93,7 @@ export async function evaluateDigits(
       steps,
       seed: seed + part,
       labels,
+      signal,
       onBatch: (done) => onProgress?.((part + done / samples) / 2),
     })
   const sets = {

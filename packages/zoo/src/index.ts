@@ -1,3 +1,4 @@
+export { type Augmentation, writeAugmented } from './augment.ts'
 export { accuracy, classify, imagesTensor, predictedClasses } from './evaluate.ts'
 export { type DigitEvaluation, type DigitFid, evaluateDigits, type SampleDigitsOptions, sampleDigits } from './fid.ts'
 export { type LabelledImages, oneHot, readMnist, writeImage } from './mnist.ts'
@@ -11,4 +12,5 @@ export {
   type Network,
 } from './networks.ts'
 export type { Recipe, RecipeSettings } from './recipe.ts'
+export { Epochs } from './sampling.ts'
 export { exportModel, type RecipeResult, type RunRecipeOptions, recipes, runRecipe } from './train.ts'

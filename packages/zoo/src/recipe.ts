@@ -7,6 +7,11 @@ export interface RecipeSettings {
   readonly batch: number
 }
 
+export interface EvaluateOptions {
+  readonly onProgress?: (share: number) => void
+  readonly signal?: AbortSignal
+}
+
 /** How one model of the zoo is trained: data, network, loss, optimiser, and what its card says. */
 export interface Recipe {
   readonly name: string
@@ -19,6 +24,6 @@ export interface Recipe {
   readonly ema: number
   /** The card without its `training` entry. */
   card(): Readonly<Record<string, unknown>>
-  /** Numbers about the trained model, for the card. */
-  evaluate(model: Model): Promise<object>
+  /** Numbers about the trained model, for the card. `onProgress` gets the share that is done. */
+  evaluate(model: Model, options?: EvaluateOptions): Promise<object>
 }

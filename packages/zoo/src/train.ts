@@ -20,6 +20,10 @@ export interface RunRecipeOptions extends Partial<RecipeSettings> {
   /** Where `checkpoint.safetensors`, `loss.jsonl`, `model.onnx` and `card.json` go. */
   readonly folder: string
   readonly onStep?: (progress: TrainProgress) => void
+  /** Measure the finished model for its card (minutes for `mnist`). Default true. */
+  readonly evaluate?: boolean
+  /** Called during that measurement with the share that is done. */
+  readonly onEvaluate?: (share: number) => void
   readonly signal?: AbortSignal
   /** Intra-op threads. Default: the physical cores. */
   readonly threads?: number
@@ -28,7 +32,7 @@ export interface RunRecipeOptions extends Partial<RecipeSettings> {
 }
 
 export interface RecipeResult {
-  /** False when it was stopped; run it again to go on. */
+  /** False when it was stopped, in training or in the measurement after it; run it again to go on. */
   readonly finished: boolean
   readonly step: number
   readonly steps: number
@@ -84,9 +88,18 @@ export async function runRecipe(name: string, options: RunRecipeOptions): Promis
       },
     })
     const { step, seconds } = result
-    if (step < settings.steps) return { finished: false, step, steps: settings.steps, seconds, files: [], metrics: {} }
+    const stopped = { finished: false, step, steps: settings.steps, seconds, files: [], metrics: {} }
+    if (step < settings.steps) return stopped
     const model = bakeParameters(task.model, result.average)
-    const metrics = await recipe.evaluate(model)
+    let metrics = {}
+    if (options.evaluate ?? true) {
+      try {
+        metrics = await recipe.evaluate(model, { signal: options.signal, onProgress: options.onEvaluate })
+      } catch (error) {
+        if (options.signal?.aborted) return stopped
+        throw error
+      }
+    }
     const files = exportModel(folder, recipe, model, {
       command: `espalier train ${name}`,
       ...settings,

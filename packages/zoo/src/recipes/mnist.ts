@@ -20,7 +20,7 @@ export const mnist: Recipe = {
   optimizer: ({ steps }) => ({ rate: warmupCosine(1e-3, steps, 500, { hold: 0.6 }), decay: 0.01, clip: 1 }),
   ema: 0.999,
   card,
-  evaluate: (model) => evaluateDigits(model, card()),
+  evaluate: (model, options) => evaluateDigits(model, card(), options),
 }
 
 function card() {
