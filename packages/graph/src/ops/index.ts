@@ -6,7 +6,9 @@ import { elementwise } from './elementwise.ts'
 import { gathers } from './gather.ts'
 import { linear } from './linear.ts'
 import { normalisations } from './norm.ts'
+import { pools } from './pool.ts'
 import { reductions } from './reduce.ts'
+import { resizes } from './resize.ts'
 import { scatters } from './scatter.ts'
 import { layout } from './shape.ts'
 import { softmaxes } from './softmax.ts'
@@ -21,6 +23,8 @@ export const operators: OpTable = {
   ...einsum,
   ...convolutions,
   ...layout,
+  ...pools,
+  ...resizes,
   ...gathers,
   ...scatters,
   ...normalisations,

@@ -89,7 +89,7 @@ function shared({ x: [x], gk, yk, axes }: Kept): Expr {
 }
 
 /** Number of elements that each result was made of, as a float expression (free sizes are read at run time). */
-function reducedCount(x: Expr, y: Expr): Expr {
+export function reducedCount(x: Expr, y: Expr): Expr {
   const [p, q] = countOf(x).map((n, i) => n / Math.max(countOf(y)[i], 1))
   if (p === q) return x.b.scalar(p, x.type)
   const size = (e: Expr): Expr => x.b.op('Size', [e]).cast(x.type)

@@ -6,7 +6,9 @@ import { indexCases } from './index-ops.ts'
 import { layoutCases } from './layout.ts'
 import { linearCases } from './linear.ts'
 import { normCases } from './norm.ts'
+import { poolCases } from './pool.ts'
 import { reduceCases } from './reduce.ts'
+import { resizeCases } from './resize.ts'
 
 /** All operator cases, by family. */
 export const families: Readonly<Record<string, readonly OpCase[]>> = {
@@ -18,4 +20,6 @@ export const families: Readonly<Record<string, readonly OpCase[]>> = {
   convolutions: convCases,
   layout: layoutCases,
   indexing: indexCases,
+  pools: poolCases,
+  resize: resizeCases,
 }
