@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto'
+import { readModel } from '@espalier/graph'
+import { accuracy, classify, loadZoo, predictedClasses, readMnist, sampleDigits, zooModels } from '@espalier/zoo'
+import type { NetworkCard } from 'espalier/runtime'
+import { describe, expect, it } from 'vitest'
+
+describe('the models of the zoo', () => {
+  it.each(zooModels)('%s is the file that its card describes, and small', (name) => {
+    const { model, card } = loadZoo(name)
+    const training = card.training as { sha256: string; parameters: number; command: string }
+    expect(createHash('sha256').update(model).digest('hex')).toBe(training.sha256)
+    expect(training.command).toBe(`espalier train ${name}`)
+    expect(model.length).toBeLessThan(10e6)
+    const { initializers } = readModel(model).graph
+    const weights = [...initializers].filter(([key]) => !key.startsWith('constant_'))
+    expect(weights.reduce((sum, [, { data }]) => sum + data.length, 0)).toBe(training.parameters)
+    expect(training.parameters).toBeLessThanOrEqual(2.5e6)
+  })
+
+  it.each(['mnist-classifier', 'mnist-judge'])(
+    '%s reads at least 99% of the test digits, as its card says',
+    async (name) => {
+      const { model, card } = loadZoo(name)
+      const right = await accuracy(readModel(model), readMnist('test'))
+      const { metrics } = card.training as { metrics: { testAccuracy: number } }
+      expect(right).toBeGreaterThanOrEqual(0.99)
+      // Another CPU rounds otherwise; a few borderline digits may change sides.
+      expect(Math.abs(right - metrics.testAccuracy)).toBeLessThan(0.001)
+    },
+  )
+
+  it('mnist draws the digits that it is asked for', async () => {
+    const { model, card } = loadZoo('mnist')
+    const labels = Array.from({ length: 50 }, (_, i) => i % 10)
+    const samples = await sampleDigits(model, card as NetworkCard, { count: 50, steps: 20, seed: 3, labels, batch: 25 })
+    expect(samples.shape).toEqual([50, 1, 28, 28])
+    // The background is -1, as in the data; ink covers a part of the picture.
+    const dark = samples.data.filter((v) => v < -0.9).length / samples.data.length
+    expect(dark).toBeGreaterThan(0.6)
+    expect(dark).toBeLessThan(0.9)
+    const seen = predictedClasses((await classify(loadZoo('mnist-judge').model, samples)).logits)
+    expect(seen.filter((k, i) => k === labels[i]).length).toBeGreaterThanOrEqual(45)
+  })
+
+  it('a row depends on its seed and number alone, not on the batch', async () => {
+    const { model, card } = loadZoo('mnist')
+    const draw = (batch: number) =>
+      sampleDigits(model, card as NetworkCard, { count: 6, steps: 3, seed: 1, labels: [0, 1, 2, -1, 4, 5], batch })
+    const [one, other] = [await draw(6), await draw(4)]
+    one.data.forEach((value, i) => {
+      expect(other.data[i]).toBeCloseTo(value, 4)
+    })
+  })
+
+  it('names what there is', () => {
+    expect(() => loadZoo('cifar')).toThrow('the zoo has no model "cifar"; it has mnist, mnist-classifier, mnist-judge')
+    expect(() => loadZoo('../../etc')).toThrow('the zoo has no model')
+  })
+})
