@@ -4,7 +4,8 @@ import type { RuntimeTensor, Session, ValueMetadata } from './runtime.ts'
 /** What may be fed: a float32 {@link Tensor}, or a {@link RuntimeTensor} of any type. */
 export type Feeds = Readonly<Record<string, Tensor | RuntimeTensor>>
 
-const arrays = {
+/** The typed array of each element type. */
+export const arrays = {
   float32: Float32Array,
   float64: Float64Array,
   float16: Uint16Array,

@@ -1,5 +1,5 @@
 import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from 'onnxruntime-common'
-import { type Feeds, isSupportedType, typed } from './feeds.ts'
+import { arrays, type Feeds, isSupportedType, typed } from './feeds.ts'
 import type { RuntimeTensor, Session, SessionOptions, ValueMetadata } from './runtime.ts'
 
 /** The part of onnxruntime-node and onnxruntime-web that is used: both export it under these names. */
@@ -89,7 +89,9 @@ function metadata(values: readonly InferenceSession.ValueMetadata[]): ValueMetad
 
 function toOrt(ort: OrtModule, tensor: RuntimeTensor): OrtTensor {
   // The engine refuses shared memory, so such data is copied here, on the engine's own thread.
-  const data = isShared(tensor.data) ? tensor.data.slice() : tensor.data
+  const data = isShared(tensor.data)
+    ? new arrays[tensor.type](tensor.data as Float32Array & BigInt64Array)
+    : tensor.data
   return new ort.Tensor(tensor.type, data as Float32Array, tensor.shape as number[]) as OrtTensor
 }
 

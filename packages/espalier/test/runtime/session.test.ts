@@ -47,6 +47,20 @@ describe.each(Object.entries(runtimes))('sessions: %s', (_, runtime) => {
     await session.release()
   })
 
+  test('takes Node Buffers, and leaves them as they were', async () => {
+    const bytes = multiplyAdd()
+    const file = Buffer.from(bytes)
+    await (await runtime.load(file)).release()
+    expect(file.equals(bytes)).toBe(true)
+    const { model, feeds } = everyType()
+    const session = await runtime.load(model)
+    const data = Buffer.from([7, 8])
+    const { uint8_out } = await session.run({ ...feeds, uint8: { type: 'uint8', shape: [2], data } })
+    expect(Array.from(uint8_out.data as Uint8Array)).toEqual([7, 8])
+    expect(data.equals(Uint8Array.of(7, 8))).toBe(true)
+    await session.release()
+  })
+
   test('reads views and shared memory, and keeps concurrent runs apart', async () => {
     const session = await runtime.load(multiplyAdd())
     const all = Float32Array.from({ length: 40 }, (_, i) => i)

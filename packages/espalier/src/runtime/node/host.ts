@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { type Feeds, typed } from '../feeds.ts'
+import { arrays, type Feeds, typed } from '../feeds.ts'
 import { isShared, type ResolvedOptions } from '../ort.ts'
 import type { RuntimeTensor, Session } from '../runtime.ts'
 import { BufferPool } from './pool.ts'
@@ -41,8 +41,9 @@ export class WorkerHost {
 
   async load(model: Uint8Array, options: ResolvedOptions, transfer: boolean): Promise<Session> {
     const session = this.nextSession++
-    // A view may look into a much larger buffer, which would travel whole: copy exactly the model.
-    const bytes = model.slice()
+    // A view may look into a much larger buffer, which would travel whole: copy exactly the model. Not by `slice`,
+    // which is a view again where a file was read into a Node Buffer.
+    const bytes = new Uint8Array(model)
     this.sessions++
     const loaded = await this.ask({ kind: 'load', session, model: bytes, options }, [bytes.buffer]).catch((error) => {
       this.sessions--
@@ -95,11 +96,7 @@ export class WorkerHost {
         const buffer = this.pool.take(data.byteLength)
         lent.push(buffer)
         new Uint8Array(buffer).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-        const Values = data.constructor as new (
-          buffer: ArrayBuffer,
-          offset: number,
-          length: number,
-        ) => RuntimeTensor['data']
+        const Values = arrays[tensor.type]
         sent[name] = { type: tensor.type, shape: tensor.shape, data: new Values(buffer, 0, data.length) }
       }
     }
