@@ -6,7 +6,7 @@ import type { Expr } from '../build.ts'
 import { required } from '../facts.ts'
 import { sizeOf, tensor } from '../model.ts'
 import type { Fact, OpCall, OpTable } from '../op.ts'
-import { stridesOf } from './shape.ts'
+import { stridesOf } from './views.ts'
 
 const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
 

@@ -6,8 +6,8 @@ import type { Expr } from '../build.ts'
 import { axisOf, knownInts, required } from '../facts.ts'
 import { sizeOf, tensor, toNumbers } from '../model.ts'
 import type { NdArray, OpCall, OpTable } from '../op.ts'
-import type { Amount } from './shape.ts'
-import { padded, sizeAt, stridesOf, viewAs } from './shape.ts'
+import type { Amount } from './views.ts'
+import { padded, sizeAt, stridesOf, viewAs } from './views.ts'
 
 /** Up to this many rows a one-hot product beats a scatter, and needs no atomic additions on a GPU. */
 const fewRows = 128

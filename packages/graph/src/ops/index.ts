@@ -1,5 +1,6 @@
 import type { OpDefinition, OpTable } from '../op.ts'
 import { binary } from './binary.ts'
+import { constants } from './constant.ts'
 import { convolutions } from './conv.ts'
 import { einsum } from './einsum.ts'
 import { elementwise } from './elementwise.ts'
@@ -7,10 +8,12 @@ import { gathers } from './gather.ts'
 import { linear } from './linear.ts'
 import { normalisations } from './norm.ts'
 import { pools } from './pool.ts'
+import { rearrangements } from './rearrange.ts'
 import { reductions } from './reduce.ts'
 import { resizes } from './resize.ts'
 import { scatters } from './scatter.ts'
-import { layout } from './shape.ts'
+import { shapes } from './shape.ts'
+import { slices } from './slice.ts'
 import { softmaxes } from './softmax.ts'
 
 /** Every operator of the standard domain that this package knows. */
@@ -22,7 +25,10 @@ export const operators: OpTable = {
   ...linear,
   ...einsum,
   ...convolutions,
-  ...layout,
+  ...constants,
+  ...shapes,
+  ...slices,
+  ...rearrangements,
   ...pools,
   ...resizes,
   ...gathers,

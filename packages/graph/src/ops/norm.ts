@@ -4,8 +4,12 @@
  */
 import type { Expr } from '../build.ts'
 import { axisOf, required } from '../facts.ts'
-import { sizeOf } from '../model.ts'
+import { sizeOf, tensor } from '../model.ts'
 import type { Fact, NdArray, OpCall, OpDefinition, OpTable } from '../op.ts'
+import { zip } from './binary.ts'
+import { signOf } from './elementwise.ts'
+import { foldAxes } from './reduce.ts'
+import { alongAxis } from './views.ts'
 
 /** The shared rule. `center` is false for RMS norm. Returns dx and the normalised xh. */
 function normalise(
@@ -199,10 +203,102 @@ const groupNormalization: OpDefinition = {
   },
 }
 
+/** `x / ||x||_p` along one axis, p 1 or 2; a zero vector stays zero. */
+const lpNormalization: OpDefinition = {
+  infer: (inputs, call) => {
+    if (![1, 2].includes(call.int('p', 2))) call.fail(`p is ${call.int('p', 2)}, expected 1 or 2`)
+    return [same(inputs, call)]
+  },
+  evaluate: ([x], call) => {
+    const axis = axisOf(call.int('axis', -1), x!.shape.length, call)
+    const p = call.int('p', 2)
+    const shape = x!.shape.map((d, i) => (i === axis ? 1 : d))
+    const norms = foldAxes(x!, [axis], shape, (v) => v.reduce((s, e) => s + Math.abs(e) ** p, 0) ** (1 / p))
+    return [zip([x!, norms], x!.shape, ([v, norm]) => (norm === 0 ? 0 : v / norm))]
+  },
+  // p = 2: (g - y <g, y>) / ||x||; p = 1: (g - sign(x) <g, y>) / ||x||.
+  vjp: ({ x: [x], y: [y], g0, call }) => {
+    const axes = [axisOf(call.int('axis', -1), x.rank, call)]
+    const euclidean = call.int('p', 2) === 2
+    const norm = euclidean ? x.square().sum(axes, true).sqrt() : x.abs().sum(axes, true)
+    const along = (euclidean ? y : signOf(x)).mul(g0.mul(y).sum(axes, true))
+    return [norm.equal(0).where(0, g0.sub(along).div(norm))]
+  },
+}
+
+/** Added to the standard deviation by the standard's definition of MeanVarianceNormalization. */
+const tiny = 1e-9
+
+const meanVarianceNormalization: OpDefinition = {
+  infer: (inputs, call) => [same(inputs, call)],
+  evaluate: ([x], call) => {
+    const axes = call.ints('axes', [0, 2, 3])
+    const kept = x!.shape.map((d, i) => (axes.includes(i) ? 1 : d))
+    const mean = (v: Float64Array): number => v.reduce((a, b) => a + b, 0) / v.length
+    const spread = (v: Float64Array): number => {
+      const mu = mean(v)
+      return Math.sqrt(v.reduce((a, b) => a + (b - mu) ** 2, 0) / v.length)
+    }
+    const [mu, sigma] = [foldAxes(x!, axes, kept, mean), foldAxes(x!, axes, kept, spread)]
+    return [zip([x!, mu, sigma], x!.shape, ([v, m, s]) => (v - m) / (s + tiny))]
+  },
+  vjp: ({ x: [x], g0, call }) => [normalise(x, g0, call.ints('axes', [0, 2, 3]), tiny ** 2).dx],
+}
+
+/** Sums over a window of neighbouring channels, as a constant band matrix [C, C]. */
+function channelBand(channels: number, size: number): Float64Array {
+  const band = new Float64Array(channels * channels)
+  const before = Math.floor((size - 1) / 2)
+  for (let c = 0; c < channels; c++)
+    for (let k = Math.max(0, c - before); k <= Math.min(channels - 1, c + size - 1 - before); k++)
+      band[c * channels + k] = 1
+  return band
+}
+
+/** Local response normalisation: `y = x s^-beta`, `s = bias + alpha / size * sum x^2` over neighbouring channels. */
+const lrn: OpDefinition = {
+  infer: (inputs, call) => [same(inputs, call)],
+  evaluate: ([x], call) => {
+    const { alpha, beta, bias, size } = lrnConstants(call)
+    const channels = x!.shape[1]
+    const inner = sizeOf(x!.shape.slice(2))
+    const band = channelBand(channels, size)
+    const data = x!.data.map((v, i) => {
+      const c = Math.floor(i / inner) % channels
+      let sum = 0
+      for (let k = 0; k < channels; k++) if (band[c * channels + k]) sum += x!.data[i + (k - c) * inner] ** 2
+      return v * (bias + (alpha / size) * sum) ** -beta
+    })
+    return [{ shape: x!.shape, data }]
+  },
+  vjp: ({ b, x: [x], y: [y], g0, call }) => {
+    const { alpha, beta, bias, size } = lrnConstants(call)
+    const channels = x.size(1)
+    const band = b.constant(tensor(channelBand(channels, size), [channels, channels], x.type))
+    const s = alongAxis(x.square(), 1, band)
+      .mul(alpha / size)
+      .add(bias)
+    const neighbours = alongAxis(g0.mul(y).div(s), 1, band.T)
+    return [g0.mul(b.op('Pow', [s, -beta])).sub(x.mul(neighbours).mul((2 * alpha * beta) / size))]
+  },
+}
+
+function lrnConstants(call: OpCall): { alpha: number; beta: number; bias: number; size: number } {
+  return {
+    alpha: call.float('alpha', 1e-4),
+    beta: call.float('beta', 0.75),
+    bias: call.float('bias', 1),
+    size: call.int('size'),
+  }
+}
+
 export const normalisations: OpTable = {
   BatchNormalization: batchNormalization,
   InstanceNormalization: instanceNormalization,
   LayerNormalization: layerNormalization,
   RMSNormalization: rmsNormalization,
   GroupNormalization: groupNormalization,
+  LpNormalization: lpNormalization,
+  MeanVarianceNormalization: meanVarianceNormalization,
+  LRN: lrn,
 }

@@ -9,7 +9,7 @@ import type { Expr } from '../build.ts'
 import { axisOf, knownInts, required } from '../facts.ts'
 import { sizeOf, tensor, toNumbers } from '../model.ts'
 import type { Backward, Fact, NdArray, OpCall, OpDefinition, OpTable } from '../op.ts'
-import { alongAxis } from './shape.ts'
+import { alongAxis } from './views.ts'
 
 /** How one axis of n numbers becomes m. */
 interface AxisResize {

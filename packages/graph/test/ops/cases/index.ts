@@ -7,6 +7,7 @@ import { layoutCases } from './layout.ts'
 import { linearCases } from './linear.ts'
 import { normCases } from './norm.ts'
 import { poolCases } from './pool.ts'
+import { rearrangeCases } from './rearrange.ts'
 import { reduceCases } from './reduce.ts'
 import { resizeCases } from './resize.ts'
 
@@ -19,6 +20,7 @@ export const families: Readonly<Record<string, readonly OpCase[]>> = {
   normalisations: normCases,
   convolutions: convCases,
   layout: layoutCases,
+  rearrangements: rearrangeCases,
   indexing: indexCases,
   pools: poolCases,
   resize: resizeCases,

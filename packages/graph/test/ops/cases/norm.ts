@@ -73,4 +73,27 @@ export const normCases: readonly OpCase[] = [
       attributes: { axis },
     }),
   ),
+  ...[1, 2].flatMap((p) =>
+    [-1, 1].map(
+      (axis): OpCase => ({
+        op: 'LpNormalization',
+        note: `p ${p} axis ${axis}`,
+        inputs: [x(['N', 3, 5])],
+        attributes: { p, axis },
+      }),
+    ),
+  ),
+  { op: 'LpNormalization', note: 'vector', inputs: [x([7])] },
+  {
+    op: 'LpNormalization',
+    note: 'a zero vector',
+    inputs: [x([2, 2], [0, 0, 3, 4])],
+    gradients: [[0, 0, (4 * 4 - 3 * 4) / 125, (3 * 3 - 3 * 4) / 125]],
+  },
+  { op: 'MeanVarianceNormalization', note: 'default axes', inputs: [x(['N', 3, 4, 2])] },
+  { op: 'MeanVarianceNormalization', note: 'axes 1', inputs: [x(['N', 5])], attributes: { axes: [1] } },
+  { op: 'MeanVarianceNormalization', note: 'axes 0 and 2', inputs: [x([2, 3, 4])], attributes: { axes: [0, 2] } },
+  { op: 'LRN', note: 'size 3', inputs: [x(['N', 5, 3, 2])], attributes: { size: 3, alpha: 0.5, beta: 0.6, bias: 2 } },
+  { op: 'LRN', note: 'size 5', inputs: [x(['N', 7, 2, 2])], attributes: { size: 5, alpha: 0.5 } },
+  { op: 'LRN', note: 'defaults, one channel', inputs: [x([2, 1, 3, 3])], attributes: { size: 1 } },
 ]
