@@ -57,7 +57,7 @@ export class RunFolder {
     const started = new Date().toISOString()
     const path = options.out ?? join('runs', `${options.command}-${started.slice(0, 19).replace(/[:T]/g, '-')}`)
     return usable(path, () => {
-      mkdirSync(path, { recursive: true })
+      makeFolder(path)
       if (readdirSync(path).length > 0) {
         throw new UserError(`--out ${path}: the folder is not empty; name a new folder, or continue it with --resume`)
       }
@@ -84,7 +84,7 @@ export class RunFolder {
   /** Writes a file of the run. @param name relative to the folder */
   write(name: string, data: Uint8Array | string): string {
     const path = join(this.path, name)
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     writeFileAtomic(path, data)
     return path
   }
@@ -106,12 +106,12 @@ export class RunFolder {
   /**
    * Runs `body`; a failure is recorded before it goes on.
    *
-   * @param body returns the numbers for `run.json`; `stopped: true` where the user ended it early
+   * @param body returns the numbers for `run.json`, with the status where it is not `done`
    */
-  async during<T extends object>(body: () => Promise<T>): Promise<T> {
+  async during<T extends { readonly status?: RunStatus }>(body: () => Promise<T>): Promise<T> {
     try {
       const result = await body()
-      this.finish('stopped' in result && result.stopped ? 'stopped' : 'done', result)
+      this.finish(result.status ?? 'done', result)
       return result
     } catch (error) {
       this.event('error', { message: messageOf(error) })
@@ -139,6 +139,13 @@ export function readRunRecord(path: string): RunRecord {
 export function machineClass(): string {
   const memory = Math.round(totalmem() / 2 ** 30)
   return `${availableParallelism()} cores, ${process.platform} ${process.arch}, ${memory} GiB`
+}
+
+/** Makes a folder and those above it. Node's own recursive call never returns on some systems that refuse (/proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  mkdirSync(path)
 }
 
 function usable<T>(path: string, body: () => T): T {

@@ -76,7 +76,7 @@ export async function runSample({ settings, out, json }: SampleRun): Promise<voi
         const drawn = done.reduce((n, { shape }) => n + shape[0], 0)
         const result = {
           folder: folder.path,
-          stopped: interrupt.signal.aborted,
+          status: interrupt.signal.aborted ? ('stopped' as const) : ('done' as const),
           model: { name: model.name, sha256: model.sha256 },
           samples: drawn,
           nfe: meter.nfe,

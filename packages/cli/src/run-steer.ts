@@ -6,7 +6,7 @@ import { interruptible } from './interrupt.ts'
 import { methods } from './methods.ts'
 import { type ProgressLine, progressLine } from './progress.ts'
 import { formatNumber } from './report/index.ts'
-import { RunFolder } from './run-folder.ts'
+import { RunFolder, type RunStatus } from './run-folder.ts'
 import { shellLine } from './shell-line.ts'
 import { rolloutCost, runTrial, type Steering, type SteerSettings, setUpSteering, type Trial } from './steering.ts'
 import { bestReward, type Comparison, printComparisons, summarise, writeSteeringReport } from './steering-report.ts'
@@ -151,11 +151,11 @@ function conclude(
     budget,
     trials: trials.filter((trial) => trial.reward === reward),
   }))
-  const labels = names.map((name) => methods[name].label).join(' and ')
+  const labels = sentence(names.map((name) => methods[name].label))
   const files = writeSteeringReport(folder, {
     title: `${labels} on ${model.name}`,
     lead:
-      `${labels} searched the samples of ${model.name} for large ${rewards.join(' and for large ')}, each with ` +
+      `${labels} searched the samples of ${model.name} for large ${sentence(rewards)}, each with ` +
       `${formatNumber(budget)} network evaluations per seed, on ${seeds.length > 1 ? `the same ${seeds.length} seeds` : 'one seed'}.` +
       `${stopped ? ' The run was stopped early.' : ''}`,
     facts: [
@@ -172,7 +172,7 @@ function conclude(
   })
   const result = {
     folder: folder.path,
-    stopped,
+    status: statusOf(trials, stopped),
     model: { name: model.name, sha256: model.sha256 },
     summary: comparisons.flatMap(({ reward, trials }) => summarise(trials).map((summary) => ({ reward, ...summary }))),
     runs: trials.map(({ reward, method, seed, seconds, failure, result: r }) => ({
@@ -196,6 +196,16 @@ function conclude(
   else if (files.length === 0) process.stdout.write(`Nothing was found yet. ${folder.path}\n`)
   else process.stdout.write(`${printComparisons(comparisons)}\n${listFiles(folder.path, files)}`)
   return result
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+function sentence(words: readonly string[]): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} and ${words[words.length - 1]}`
+}
+
+function statusOf(trials: readonly Trial[], stopped: boolean): RunStatus {
+  if (trials.some(({ failure }) => failure !== undefined)) return 'failed'
+  return stopped ? 'stopped' : 'done'
 }
 
 function listFiles(folder: string, files: readonly string[]): string {

@@ -59,7 +59,7 @@ export async function runTrain(run: TrainRun): Promise<void> {
         process.stdout.write(
           `Stopped after step ${step} of ${steps}; go on with: espalier train ${recipe} --resume ${path}\n`,
         )
-      return { ...result, stopped: !finished }
+      return { ...result, status: finished ? ('done' as const) : ('stopped' as const) }
     })
   } finally {
     progress.clear()

@@ -85,21 +85,19 @@ export function summaryTable(trials: readonly Trial[]): Table {
     formatNumber(s.nfe),
     String(s.gradientEvaluations),
     formatNumber(s.rewardEvaluations),
-    String(s.seeds.length),
     formatDuration(s.seconds),
   ])
   const difference = differenceOf(trials)
-  if (difference) rows.push([difference.label, formatInterval(difference.interval), '', '', '', '', ''])
+  if (difference) rows.push([difference.label, formatInterval(difference.interval), '', '', '', ''])
   const right = true
   return {
     columns: [
       { name: 'method' },
       { name: 'best reward [95%]', right },
       { name: 'NFE', right },
-      { name: 'gradient evals', right },
+      { name: 'gradients', right },
       { name: 'reward evals', right },
-      { name: 'seeds', right },
-      { name: 'wall per seed', right },
+      { name: 'wall', right },
     ],
     rows,
   }
@@ -146,8 +144,11 @@ export function writeSteeringReport(folder: RunFolder, report: SteeringReport): 
     if (groups.length > 0) {
       const title = `${comparison.reward}: ${groups.length > 1 ? 'best of each seed' : 'what was found'}`
       write(`contact-sheet${suffix}.png`, contactSheet(groups, { title }))
-    } else if (event.length === 1 && event[0] === 2) {
-      const svg = scatterPlot({ title: `Samples for ${comparison.reward}`, series: clouds(trials) })
+    }
+    const planar = event.length === 1 && event[0] === 2
+    const scatter = planar ? { title: `Samples for ${comparison.reward}`, series: clouds(trials) } : undefined
+    if (scatter) {
+      const svg = scatterPlot(scatter)
       write(`samples${suffix}.svg`, svg)
       write(`samples${suffix}.png`, svgToPng(svg))
     }
@@ -156,6 +157,7 @@ export function writeSteeringReport(folder: RunFolder, report: SteeringReport): 
       text: comparison.about,
       table: summaryTable(trials),
       plot,
+      scatter,
       pictures: groups.map(({ label, pictures }) => ({
         label,
         pictures: pictures.map((picture, i) => ({

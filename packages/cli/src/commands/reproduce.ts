@@ -98,7 +98,7 @@ async function reproduce(paper: string | undefined, options: ReproduceOptions): 
       }
       if (json) process.stdout.write(`${JSON.stringify(result)}\n`)
       else process.stdout.write(`${report(result)}\n${update ? join(root, paper) : folder.path}\n`)
-      return { verdict: result.verdict, files: Object.keys(files) }
+      return { status: 'done' as const, verdict: result.verdict, files: Object.keys(files) }
     })
   } finally {
     progress.clear()

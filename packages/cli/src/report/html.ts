@@ -1,7 +1,9 @@
 /** A run on one self-contained page: no script, no outside file, light and dark, from a telephone to a wide screen. */
 
 import { escapeXml } from './escape.ts'
+import type { FrameOptions } from './frame.ts'
 import { type LinePlotOptions, linePlot } from './line-plot.ts'
+import { type ScatterPlotOptions, scatterPlot } from './scatter-plot.ts'
 import type { Table } from './table.ts'
 
 export interface ReportPage {
@@ -22,6 +24,7 @@ export interface ReportSection {
   readonly text?: string
   readonly table?: Table
   readonly plot?: LinePlotOptions
+  readonly scatter?: ScatterPlotOptions
   /** Pictures in rows that wrap; `png` are file bytes, drawn with square pixels. */
   readonly pictures?: readonly ReportPictures[]
 }
@@ -53,7 +56,7 @@ ${facts(page.facts ?? [])}
 ${page.sections.map(section).join('\n')}
 <section>
 <h2>Repeat it</h2>
-<pre><code>${escapeXml(page.command)}</code></pre>
+<pre class="command"><code>${escapeXml(page.command)}</code></pre>
 <details><summary>Full configuration</summary><pre><code>${escapeXml(JSON.stringify(page.configuration, null, 2))}</code></pre></details>
 </section>
 </main>
@@ -68,12 +71,13 @@ function facts(pairs: readonly (readonly [string, string])[]): string {
   return `<dl class="facts">${items.join('')}</dl>`
 }
 
-function section({ heading, text, table, plot, pictures = [] }: ReportSection): string {
+function section({ heading, text, table, plot, scatter, pictures = [] }: ReportSection): string {
   return `<section>
 <h2>${escapeXml(heading)}</h2>
 ${text ? `<p>${escapeXml(text)}</p>` : ''}
 ${table ? htmlTable(table) : ''}
-${plot ? plotFigure(plot) : ''}
+${plot ? figure(linePlot, plot) : ''}
+${scatter ? figure(scatterPlot, scatter) : ''}
 ${pictures.map(pictureRow).join('\n')}
 </section>`
 }
@@ -87,9 +91,9 @@ function htmlTable({ columns, rows }: Table): string {
 }
 
 /** Drawn twice, because text in a scaled drawing is too small to read on a telephone. */
-function plotFigure(options: LinePlotOptions): string {
-  const wide = linePlot({ ...options, width: options.width ?? 820, background: 'none' })
-  const narrow = linePlot({ ...options, width: 350, height: undefined, background: 'none' })
+function figure<O extends FrameOptions>(draw: (options: O) => string, options: O): string {
+  const wide = draw({ ...options, width: options.width ?? 820, background: 'none' })
+  const narrow = draw({ ...options, width: 350, height: undefined, background: 'none' })
   return `<figure class="plot wide">${wide}</figure>\n<figure class="plot narrow">${narrow}</figure>`
 }
 
@@ -109,7 +113,7 @@ const style = `
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, 'DejaVu Sans', sans-serif; }
-main { max-width: 56rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 .brand { margin: 0; color: var(--leaf); font-weight: 700; letter-spacing: .04em; }
 h1 { margin: .2rem 0 .6rem; font-size: clamp(1.5rem, 4.5vw, 2.2rem); line-height: 1.2; text-wrap: pretty; }
 h2 { margin: 2.6rem 0 .6rem; font-size: 1.25rem; }
@@ -136,6 +140,7 @@ figure { margin: 0; }
 figcaption { color: var(--soft); font-size: .72rem; text-align: center; font-variant-numeric: tabular-nums; }
 pre { overflow-x: auto; padding: .8rem 1rem; background: var(--card); border: 1px solid var(--rule); border-radius: 10px;
   font: .85rem/1.5 ui-monospace, 'DejaVu Sans Mono', monospace; }
+.command { white-space: pre-wrap; overflow-wrap: anywhere; }
 summary { cursor: pointer; color: var(--soft); }
 @media print { body { background: #fff; } details { display: none; } }
 `

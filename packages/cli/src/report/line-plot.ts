@@ -127,7 +127,8 @@ function line(series: PlotSeries, index: number, curve: Curve): Plot.Markish[] {
   const marks = [
     Plot.lineY(series.points, { x: 'x', y: 'y', stroke: colour, strokeWidth: 2.2, strokeDasharray, curve }),
   ]
-  if (series.points.length > 40) return marks
+  // Markers stand where something was measured; the corners of a staircase are no measurements.
+  if (curve === 'step-after' || series.points.length > 40) return marks
   const symbol = symbols[index % symbols.length]
   return [...marks, Plot.dot(series.points, { x: 'x', y: 'y', fill: colour, r: 3.4, symbol })]
 }

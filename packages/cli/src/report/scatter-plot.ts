@@ -21,7 +21,8 @@ export function scatterPlot(options: ScatterPlotOptions): string {
   if (points.length === 0) throw new Error('scatterPlot: no points were given, at least one is needed')
   const odd = points.find((p) => !Number.isFinite(p.x) || !Number.isFinite(p.y))
   if (odd) throw new Error(`scatterPlot: the point (${odd.x}, ${odd.y}) is not finite`)
-  const size = { width: 560, height: 540, ...options }
+  const width = options.width ?? 560
+  const size = { ...options, width, height: options.height ?? Math.min(540, width) }
   return drawFramed({
     options: size,
     xLabel: options.xLabel ?? 'x₁',

@@ -1,0 +1,164 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { GraphBuilder, writeModel } from '@espalier/graph'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { run, scratch, session, writeImageModel } from './cli.ts'
+
+const folder = scratch()
+const espalier = session(folder)
+const file = (name: string, content: string | Uint8Array) => writeFileSync(join(folder.path, name), content)
+
+beforeAll(() => {
+  file('broken.json', '{ "type": "gaussian-mixture", ')
+  file('other.json', '{ "type": "gan" }')
+  file('ragged.json', '{ "type": "gaussian-mixture", "means": [[0, 0], [1]], "stds": [1, 1] }')
+  file('line.json', '{ "type": "gaussian-mixture", "means": [[0]], "stds": [1] }')
+  mkdirSync(join(folder.path, 'empty'))
+  mkdirSync(join(folder.path, 'full'))
+  file('full/precious.txt', 'keep me')
+  file('note.txt', 'not a folder')
+  file('no-reward.mjs', 'export const score = () => 1')
+  file('broken.mjs', 'export function reward( {')
+  file('plan.json', '{ "type": "plan" }')
+
+  const network = readFileSync(join(folder.path, 'images', 'model.onnx'))
+  const damaged = (name: string, bytes: Uint8Array) => {
+    cpSync(join(folder.path, 'images'), join(folder.path, name), { recursive: true })
+    file(`${name}/model.onnx`, bytes)
+  }
+  damaged('truncated', network.subarray(0, network.length >> 1))
+  damaged(
+    'random',
+    Uint8Array.from({ length: 5000 }, (_, i) => (i * 2654435761) >>> 24),
+  )
+  mkdirSync(join(folder.path, 'graphless'))
+  cpSync(join(folder.path, 'images', 'card.json'), join(folder.path, 'graphless', 'card.json'))
+  writeImageModel(join(folder.path, 'flat'), { event: [64] })
+  writeImageModel(join(folder.path, 'misnamed'), { output: 'prediction' })
+  writeImageModel(join(folder.path, 'classless'), { classes: undefined })
+
+  const b = new GraphBuilder()
+  b.output('y', b.input('x', [4]).sin())
+  const model = b.build()
+  const nodes = model.graph.nodes.map((node) => ({ ...node, op: 'Sorcery' }))
+  file('no-rule.onnx', writeModel({ ...model, graph: { ...model.graph, nodes } }))
+})
+
+const sample = ['sample', '--model', 'world.json', '--count', '4']
+const steer = ['steer', '--model', 'world.json', '--reward', 'near:0,0']
+
+/** A call that cannot work, and what its one line must name. */
+const calls: [string, string[], RegExp][] = [
+  ['an unknown command', ['smaple'], /unknown command 'smaple'.*sample/],
+  ['an unknown option', [...sample, '--step', '5'], /unknown option '--step'.*--steps/],
+  ['a missing option', ['sample'], /--model <model>' not specified/],
+  ['a model that does not exist', ['sample', '--model', 'nope'], /--model nope: no such model/],
+  ['a folder that is no model', ['sample', '--model', 'empty'], /no card\.json \(it holds nothing\)/],
+  ['a world that is not JSON', ['sample', '--model', 'broken.json'], /broken\.json is not JSON/],
+  ['a card of an unknown type', ['sample', '--model', 'other.json'], /other\.json.*type/],
+  ['a world whose means differ in length', ['sample', '--model', 'ragged.json'], /mean 1 has 1 numbers/],
+  ['a bare network', ['sample', '--model', 'images/model.onnx'], /folder with a card\.json/],
+  ['a card without its network', ['sample', '--model', 'graphless'], /model\.onnx is missing/],
+  ['a truncated network', ['sample', '--model', 'truncated'], /--model truncated: /],
+  ['random bytes as a network', ['sample', '--model', 'random'], /--model random: /],
+  ['a network of another rank than its card', ['sample', '--model', 'flat'], /--model flat: .*(rank|dimension|shape)/i],
+  ['a card that names a missing output', ['sample', '--model', 'misnamed'], /no output "prediction"/],
+  ['a negative count', [...sample.slice(0, 3), '--count', '-3'], /'-3' is invalid.*from 1 on/],
+  ['steps that are no number', [...sample, '--steps', 'many'], /'many' is invalid/],
+  ['an eta beyond 1', [...sample, '--eta', '2'], /between 0 and 1/],
+  ['an unknown solver', [...sample, '--solver', 'magic'], /ddim, ddpm/],
+  ['an unknown grid', [...sample, '--grid', 'magic'], /karras/],
+  ['a damaged plan', [...sample, '--plan', 'plan.json'], /--plan plan\.json: plan\.name/],
+  ['a plan that is not there', [...sample, '--plan', 'nope.json'], /--plan nope\.json: no such file/],
+  ['a class of a world', [...sample, '--class', '3'], /takes no class/],
+  ['an unknown class', ['sample', '--model', 'images', '--class', 'red'], /knows dark, grey, light/],
+  ['a class without names', ['sample', '--model', 'classless', '--class', 'dark'], /takes no class/],
+  ['guidance without a class', ['sample', '--model', 'images', '--guidance', '2'], /name one with --class/],
+  ['a folder that holds something', [...sample, '--out', 'full'], /--out full: the folder is not empty/],
+  ['a folder below a file', [...sample, '--out', 'note.txt/run'], /--out note\.txt\/run: .*cannot be written/],
+  ['a folder that cannot be written', [...sample, '--out', '/proc/run'], /--out \/proc\/run: .*cannot be written/],
+
+  ['no reward', ['steer', '--model', 'world.json'], /--reward is missing/],
+  ['an unknown reward', [...steer.slice(0, 3), '--reward', 'beauty'], /no such reward; there are class:<label>/],
+  ['a point of another dimension', [...steer.slice(0, 3), '--reward', 'near:1'], /2 numbers/],
+  ['JPEG of points', [...steer.slice(0, 3), '--reward', 'jpeg'], /needs images; .*makes \[2\]/],
+  ['a class reward of points', [...steer.slice(0, 3), '--reward', 'class:7'], /no classifier of \[2\]/],
+  [
+    'a diffusion model as classifier',
+    ['steer', '--model', 'images', '--reward', 'class:dark', '--classifier', 'images'],
+    /a classifier is needed/,
+  ],
+  ['a reward file that is not there', [...steer.slice(0, 3), '--reward', './nope.mjs'], /no such file/],
+  [
+    'a reward file without a reward',
+    [...steer.slice(0, 3), '--reward', './no-reward.mjs'],
+    /exports score; a function named "reward"/,
+  ],
+  ['a reward file with a mistake', [...steer.slice(0, 3), '--reward', './broken.mjs'], /cannot be loaded/],
+  ['an unknown method', [...steer, '--method', 'dts-star,luck'], /dts-star, dts, best-of-n, importance/],
+  ['a negative budget', [...steer, '--budget', '-5'], /'-5' is invalid.*from 1 on/],
+  ['a budget below one sample', [...steer, '--budget', '10', '--steps', '50'], /less than one sample of 50 NFE/],
+  ['a negative lambda', [...steer, '--lambda', '-1'], /from 0 on/],
+  ['one seed and several', [...steer, '--seed', '1', '--seeds', '0-3'], /--seed and --seeds/],
+  ['seeds that run backwards', [...steer, '--seeds', '5-2'], /Seeds are needed as/],
+  ['branches that grow', [...steer, '--branch', '10,50'], /branchAt/],
+  ['a tree without noise to branch at', [...steer, '--eta', '0', '--branch', '50,20'], /no noise/],
+  ['a run that is not there', ['steer', '--resume', 'empty'], /no run\.json/],
+
+  ['a gradient of nothing', ['grad', 'nope.onnx'], /nope\.onnx: no such file/],
+  ['a gradient of a truncated model', ['grad', 'truncated/model.onnx'], /truncated\/model\.onnx: /],
+  ['a gradient of random bytes', ['grad', 'random/model.onnx'], /random\/model\.onnx: /],
+  ['a gradient by an unknown input', ['grad', 'images/model.onnx', '--wrt', 'z'], /"z" is neither an input nor/],
+  ['a gradient of an operator without a rule', ['grad', 'no-rule.onnx'], /no-rule\.onnx: .*Sorcery/],
+  ['a gradient over its own model', ['grad', 'images/model.onnx', '--out', 'images/model.onnx'], /is the model itself/],
+  [
+    'a gradient into a missing folder',
+    ['grad', 'images/model.onnx', '--out', 'nowhere/g.onnx'],
+    /--out nowhere\/g\.onnx: /,
+  ],
+  ['a shape that is none', ['grad', 'images/model.onnx', '--shape', 'x'], /such as x=n,3,224,224/],
+
+  ['an unknown recipe', ['train', 'imagenet'], /no recipe "imagenet"; there are mnist/],
+  ['a training run that is not there', ['train', 'mnist', '--resume', 'empty'], /no run to continue/],
+  ['a training folder with other things', ['train', 'mnist', '--out', 'full'], /not empty/],
+  ['an unknown paper', ['reproduce', 'nope'], /no reproduction "nope"|checkout of Espalier/],
+]
+
+describe('bad input ends with exit code 2, one line, and nothing written:', () => {
+  it.each(calls)('%s', async (_, args, line) => {
+    const before = listing()
+    const takesOut = ['sample', 'steer'].includes(args[0]) && !args.includes('--out') && !args.includes('--resume')
+    const { code, stdout, stderr } = await espalier(takesOut ? [...args, '--out', 'never'] : args)
+    expect(stderr).toMatch(/^error: [^\n]+\n$/)
+    expect(stderr).toMatch(line)
+    expect(stderr).not.toMatch(/internal|\[object/)
+    expect(stdout).toBe('')
+    expect(code).toBe(2)
+    expect(listing()).toEqual(before)
+    expect(existsSync(join(folder.path, 'never'))).toBe(false)
+  })
+
+  it('as the whole process tells it', async () => {
+    const { code, stdout, stderr } = await run(['sample', '--model', 'nope'], folder.path)
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(/^error: --model nope: no such model[^\n]*\n$/)
+  })
+
+  it('a continued run cannot change what it searches for', async () => {
+    const first = await espalier([...steer, '--steps', '5', '--budget', '50', '--out', 'fixed'])
+    expect(first.code).toBe(0)
+    const { code, stderr } = await espalier(['steer', '--resume', 'fixed', '--steps', '9'])
+    expect([code, stderr]).toEqual([
+      2,
+      'error: --steps cannot change when a run goes on; start a new run, or leave it out\n',
+    ])
+    file('fixed/searches/near-0-0-dts-star-seed-0.tree.safetensors', 'damaged')
+    const broken = await espalier(['steer', '--resume', 'fixed', '--budget', '100'])
+    expect(broken.code).toBe(2)
+    expect(broken.stderr).toMatch(/^error: .*tree\.safetensors: not a readable safetensors file[^\n]*\n$/)
+  })
+})
+
+function listing(): string[] {
+  return (readdirSync(folder.path, { recursive: true }) as string[]).sort()
+}

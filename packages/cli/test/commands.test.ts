@@ -1,0 +1,253 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { readModel } from '@espalier/graph'
+import { readSafetensors } from 'espalier/tensor'
+import { decode } from 'fast-png'
+import { describe, expect, it } from 'vitest'
+import { readRunRecord } from '../src/run-folder.ts'
+import { scratch, session, start } from './cli.ts'
+
+const folder = scratch()
+const espalier = session(folder)
+
+/** Runs a command that must succeed; returns its JSON. */
+async function answer(...args: string[]) {
+  const { code, stdout, stderr } = await espalier([...args, '--json'])
+  expect(stderr).toBe('')
+  expect(code).toBe(0)
+  return JSON.parse(stdout)
+}
+
+const samplesIn = (name: string) =>
+  readSafetensors(readFileSync(join(folder.path, name, 'samples.safetensors'))).tensors.samples
+
+describe('espalier sample', () => {
+  it('draws from a world, with everything that repeats the run', async () => {
+    const result = await answer('sample', '--model', 'world.json', '--count', '400', '--steps', '25', '--out', 'points')
+    expect(result).toMatchObject({ samples: 400, nfe: 400 * 25, status: 'done' })
+    const { shape, data } = samplesIn('points')
+    expect(shape).toEqual([400, 2])
+    // The modes at -2 and 2 hold 1/4 and 3/4 of the data: four standard errors.
+    const right = data.filter((x, i) => i % 2 === 0 && (x as number) > 0).length / 400
+    expect(Math.abs(right - 0.75)).toBeLessThan(4 * Math.sqrt((0.75 * 0.25) / 400))
+    expect(readdirSync(join(folder.path, 'points')).sort()).toEqual([
+      'events.jsonl',
+      'plan.json',
+      'run.json',
+      'samples.png',
+      'samples.safetensors',
+      'samples.svg',
+    ])
+    expect(readRunRecord(join(folder.path, 'points'))).toMatchObject({
+      status: 'done',
+      seeds: [0],
+      configuration: { steps: 25, solver: 'ddim', grid: 'uniform', eta: 0 },
+    })
+  })
+
+  it('gives the same samples whatever the batch, and others for another seed', async () => {
+    const base = ['sample', '--model', 'world.json', '--count', '30', '--steps', '8', '--eta', '1']
+    await answer(...base, '--batch', '30', '--out', 'whole')
+    await answer(...base, '--batch', '7', '--out', 'parts')
+    await answer(...base, '--seed', '1', '--out', 'other')
+    expect(samplesIn('parts').data).toEqual(samplesIn('whole').data)
+    expect(samplesIn('other').data).not.toEqual(samplesIn('whole').data)
+  })
+
+  it('runs a table from a file as it runs the solver that made it', async () => {
+    const base = ['sample', '--model', 'world.json', '--count', '5']
+    await answer(...base, '--solver', 'ddpm', '--steps', '6', '--grid', 'logSnr', '--out', 'named')
+    await answer(...base, '--plan', 'named/plan.json', '--out', 'planned')
+    expect(samplesIn('planned').data).toEqual(samplesIn('named').data)
+  })
+
+  it('draws images of a class, counts guided rows twice, and makes a contact sheet', async () => {
+    const base = ['sample', '--model', 'images', '--count', '6', '--steps', '10']
+    const dark = await answer(...base, '--class', 'dark', '--out', 'dark')
+    const light = await answer(...base, '--class', 'light', '--guidance', '2', '--out', 'light')
+    expect([dark.nfe, light.nfe]).toEqual([60, 120])
+    const mean = (name: string) => {
+      const data = samplesIn(name).data as Float32Array
+      return data.reduce((a, b) => a + b, 0) / data.length
+    }
+    expect(mean('dark')).toBeLessThan(-0.2)
+    expect(mean('light')).toBeGreaterThan(0.2)
+    const sheet = decode(readFileSync(join(folder.path, 'dark', 'contact-sheet.png')))
+    // Six pictures of 8 pixels, enlarged 11 times, 6 between, 16 around.
+    expect([sheet.width, sheet.height]).toEqual([16 * 2 + 6 * 88 + 5 * 6, 16 * 2 + 88])
+  })
+
+  it('says one thing on stdout and nothing on stderr', async () => {
+    const { stdout, stderr } = await espalier(['sample', '--model', 'world.json', '--count', '3'])
+    expect(stdout).toMatch(/^3 samples, 50 steps of ddim\(eta=0\), 150 NFE in/)
+    expect(stderr).toBe('')
+  })
+})
+
+describe('espalier steer', () => {
+  const base = ['steer', '--model', 'world.json', '--reward', 'near:-2,0', '--steps', '10']
+
+  it('runs every method on the same seeds at the same budget, and reports it', async () => {
+    const result = await answer(
+      ...base,
+      '--method',
+      'dts-star,dts,best-of-n,importance',
+      '--budget',
+      '600',
+      '--seeds',
+      '0-2',
+      '--out',
+      'all',
+    )
+    expect(result.runs).toHaveLength(12)
+    expect(result.summary.map((s: { method: string }) => s.method)).toEqual([
+      'dts-star',
+      'dts',
+      'best-of-n',
+      'importance',
+    ])
+    for (const { nfe, best, stopped } of result.runs) {
+      expect(nfe).toBeLessThanOrEqual(600)
+      expect(nfe).toBeGreaterThan(540)
+      expect(best).toBeLessThanOrEqual(0)
+      expect(stopped).toBe('budget')
+    }
+    const files = readdirSync(join(folder.path, 'all'))
+    expect(files).toEqual(expect.arrayContaining(['report.html', 'reward-against-nfe.svg', 'samples.png', 'searches']))
+    expect(readFileSync(join(folder.path, 'all', 'report.html'), 'utf8')).toContain('DTS*')
+    const { tensors } = readSafetensors(
+      readFileSync(join(folder.path, 'all', 'searches', 'near-2-0-best-of-n-seed-1.safetensors')),
+    )
+    expect(tensors.samples.shape).toEqual([60, 2])
+    expect(Math.max(...(tensors.rewards.data as Float64Array))).toBe(
+      result.runs.find((r: { method: string; seed: number }) => r.method === 'best-of-n' && r.seed === 1).best,
+    )
+  })
+
+  it('takes a reward from a file, and negates any reward', async () => {
+    writeFileSync(
+      join(folder.path, 'first.mjs'),
+      'export async function reward(samples) { return samples.map(({ data }) => data[0]) }',
+    )
+    const options = ['--steps', '10', '--budget', '400', '--method', 'best-of-n']
+    const right = await answer(
+      'steer',
+      '--model',
+      'world.json',
+      '--reward',
+      './first.mjs',
+      ...options,
+      '--out',
+      'right',
+    )
+    expect(right.runs[0].best).toBeGreaterThan(2)
+    const far = await answer('steer', '--model', 'world.json', '--reward=-near:-2,0', ...options, '--out', 'far')
+    expect(far.runs[0].best).toBeGreaterThan(7)
+  })
+
+  it('steers images to a small or a large JPEG', async () => {
+    const options = ['--model', 'images', '--steps', '5', '--budget', '100', '--method', 'best-of-n']
+    const result = await answer('steer', ...options, '--reward', 'jpeg', '--reward=-jpeg', '--out', 'jpeg')
+    const [large, small] = result.runs
+    expect(large.best).toBeGreaterThan(-small.best)
+    const files = readdirSync(join(folder.path, 'jpeg'))
+    expect(files).toEqual(expect.arrayContaining(['contact-sheet-jpeg.png', 'contact-sheet-minus-jpeg.png']))
+  })
+
+  it('goes on after kill -9 to the very result of a run that was never stopped', async () => {
+    const args = [...base, '--method', 'dts-star', '--budget', '12000', '--checkpoint-every', '0']
+    await answer(...args, '--out', 'whole-tree')
+    const { child, ended } = start([...args, '--out', 'killed'], folder.path)
+    const tree = join('searches', 'near-2-0-dts-star-seed-0')
+    while (!existsSync(join(folder.path, 'killed', `${tree}.tree.safetensors`))) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    child.kill('SIGKILL')
+    expect((await ended).signal).toBe('SIGKILL')
+    expect(readRunRecord(join(folder.path, 'killed')).status).toBe('running')
+    await answer('steer', '--resume', 'killed')
+    const bytes = (name: string) => readFileSync(join(folder.path, name, `${tree}.safetensors`))
+    expect(bytes('killed').equals(bytes('whole-tree'))).toBe(true)
+    expect(readRunRecord(join(folder.path, 'killed')).status).toBe('done')
+  })
+
+  it('hands over the best so far at Ctrl-C, and goes on later', async () => {
+    const args = [...base, '--method', 'dts-star,best-of-n', '--budget', '100000', '--seeds', '0-9', '--out', 'stopped']
+    const { child, ended } = start(args, folder.path)
+    while (!existsSync(join(folder.path, 'stopped', 'events.jsonl'))) await new Promise((r) => setTimeout(r, 5))
+    const events = () => readFileSync(join(folder.path, 'stopped', 'events.jsonl'), 'utf8')
+    while (!events().includes('"best"')) await new Promise((resolve) => setTimeout(resolve, 5))
+    child.kill('SIGINT')
+    const { code, stdout, stderr } = await ended
+    expect(code).toBe(0)
+    expect(stderr).toBe('Stopping, and keeping the best so far. Ctrl-C again ends at once.\n')
+    expect(stdout).toContain('DTS*')
+    expect(readRunRecord(join(folder.path, 'stopped')).status).toBe('stopped')
+    const more = await answer('steer', '--resume', 'stopped', '--budget', '400')
+    expect(more.status).toBe('done')
+    expect(more.runs).toHaveLength(20)
+  })
+
+  it('keeps what was found when a reward fails, and says why', async () => {
+    writeFileSync(
+      join(folder.path, 'late.mjs'),
+      'let calls = 0\nexport function reward(samples) { return samples.map(() => (++calls > 20 ? NaN : calls)) }',
+    )
+    const { code, stderr } = await espalier([
+      'steer',
+      '--model',
+      'world.json',
+      '--reward',
+      './late.mjs',
+      '--steps',
+      '5',
+      '--budget',
+      '500',
+      '--width',
+      '4',
+      '--out',
+      'late',
+    ])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^error: .*late\.mjs.* NaN .*what was found before is in late\)\n$/)
+    expect(readRunRecord(join(folder.path, 'late')).status).toBe('failed')
+    const kept = join(folder.path, 'late', 'searches', 'late-mjs-dts-star-seed-0.safetensors')
+    expect(readSafetensors(readFileSync(kept)).tensors.samples.shape).toEqual([20, 2])
+  })
+
+  it('stops at a deadline', async () => {
+    const result = await answer(
+      ...base,
+      '--budget',
+      '10000000',
+      '--method',
+      'best-of-n',
+      '--deadline',
+      '0.3',
+      '--out',
+      'due',
+    )
+    expect(result.status).toBe('stopped')
+    expect(result.runs[0].candidates).toBeGreaterThan(0)
+  })
+})
+
+describe('espalier grad', () => {
+  it('writes the gradient of a model', async () => {
+    const result = await answer('grad', 'images/model.onnx', '--out', 'grad.onnx', '--wrt', 'x,blur')
+    expect(result.outputs.map((v: { name: string }) => v.name)).toEqual(['grad_x', 'grad_blur'])
+    const { graph } = readModel(new Uint8Array(readFileSync(join(folder.path, 'grad.onnx'))))
+    expect(graph.inputs.map((v) => v.name)).toEqual(['x', 't', 'label', 'grad_y'])
+  })
+})
+
+describe('espalier doctor', () => {
+  it('finds that the machine can do the work', async () => {
+    const { stdout } = await espalier(['doctor', '--json'])
+    const { findings } = JSON.parse(stdout) as { findings: { check: string; ok: boolean }[] }
+    for (const check of ['node', 'network runtime', 'gradients', 'pictures', 'working folder']) {
+      expect(findings.find((finding) => finding.check === check)).toMatchObject({ ok: true })
+    }
+    expect(readdirSync(folder.path).filter((name) => name.includes('doctor'))).toEqual([])
+  })
+})
