@@ -1,7 +1,5 @@
 /** What `reproduce/<slug>/result.json` holds: a claim, what was run, and what came out. */
 
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { mean95 } from 'espalier/measure'
 
 export interface ReproductionRow {
@@ -65,9 +63,4 @@ export interface Reproduction {
   figures(result: ReproductionResult): Files
   /** The table and the verdict, for a terminal. */
   report(result: ReproductionResult): string
-}
-
-/** Where a reproduction keeps its files, seen from the built module. */
-export function folderOf(slug: string): string {
-  return join(dirname(fileURLToPath(import.meta.url)), '..', slug)
 }

@@ -12,8 +12,8 @@ export function figures(result: ReproductionResult): Files {
     subtitle: `Total variation between mode masses and the exact target; ${runs}`,
     x: { label: 'NFE', log: true },
     y: { label: 'total variation', log: true },
-    series: samplers.map(({ method, setting }) => ({
-      name: method === 'importance resampling' ? method : `${method.replace(', mixed (ours)', '+mix')} ${setting}`,
+    series: samplers.map(({ method, setting, label }) => ({
+      name: label,
       dashed: method === 'importance resampling',
       points: result.table
         .filter((r) => r.method === method && r.setting === setting && r.metric === metrics.distance)
