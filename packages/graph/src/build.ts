@@ -1,3 +1,4 @@
+import { undecided } from './decided.ts'
 import { GraphError } from './errors.ts'
 import { Expr } from './expr.ts'
 import { inferNode } from './facts.ts'
@@ -38,19 +39,20 @@ export function attribute(name: string, value: NonNullable<Attributes[string]>):
   return tensorAttribute(value as TensorData)
 }
 
-// Stand-ins for the free dimensions: two primes per name, so that a size that depends on one differs between the probes.
-// The gaps differ too, so that no multiple of one name plus a few looks like another.
-const primes = [
-  [101, 103],
-  [107, 127],
-  [109, 151],
-  [113, 179],
-  [137, 227],
-  [149, 263],
-  [131, 269],
-  [191, 353],
-  [163, 349],
-  [157, 367],
+// Stand-ins for the free dimensions: two sizes per name, whose gap is a prime of its own and of some width. So what
+// depends on a free size (its multiples, quotients, remainders) differs between the two, and between names. They are
+// small enough that most tables of positions can be sliced to them.
+const standIns = [
+  [37, 66],
+  [41, 72],
+  [43, 80],
+  [47, 88],
+  [53, 96],
+  [59, 106],
+  [61, 114],
+  [67, 126],
+  [71, 132],
+  [73, 140],
 ]
 
 const probeCount = 2
@@ -104,6 +106,7 @@ export class GraphBuilder {
   readonly #symbols = new Map<string, readonly number[]>()
   readonly #shared = new Map<string, readonly Expr[]>()
   readonly #constants = new Set<string>()
+  readonly #nodeNames = new Set<string>()
   readonly #reserved = new Set<string>()
   #counter = 0
 
@@ -214,13 +217,20 @@ export class GraphBuilder {
       if (error instanceof GraphError) throw error
       throw new GraphError(`${call.label}: its inputs do not fit the operator (${(error as Error).message})`)
     }
-    const index = this.#nodes.push({ ...node, inputs: [...node.inputs], outputs: [...node.outputs] }) - 1
+    // Runtimes want the names of nodes to be different; empty ones are allowed.
+    const taken = this.#nodeNames.has(node.name)
+    const nodeName = taken ? this.fresh(node.name) : node.name
+    if (nodeName !== '') this.#nodeNames.add(nodeName)
+    const copy = { ...node, name: nodeName, inputs: [...node.inputs], outputs: [...node.outputs] }
+    const index = this.#nodes.push(copy) - 1
+    const open = undecided(node, inputs)
     const made = node.outputs.map((name, i) => {
       if (name === '') return undefined as unknown as Expr
       if (!probes[0][i]) throw new GraphError(`${call.label}: it has no output ${i}`)
       const expr = this.#define(
         name,
         probes.map((facts) => facts[i]),
+        open,
       )
       this.#producers.set(name, index)
       return expr
@@ -334,8 +344,9 @@ export class GraphBuilder {
       return this.#symbol(base).map((d) => Number(factor ?? 1) * d + Number(sum ?? 0))
     let sizes = this.#symbols.get(name)
     if (!sizes) {
-      sizes = primes[this.#symbols.size]
-      if (!sizes) throw new GraphError(`more than ${primes.length} free dimensions; fix some of them by giving shapes`)
+      sizes = standIns[this.#symbols.size]
+      if (!sizes)
+        throw new GraphError(`more than ${standIns.length} free dimensions; fix some of them by giving shapes`)
       this.#symbols.set(name, sizes)
     }
     return sizes
@@ -346,22 +357,25 @@ export class GraphBuilder {
     return expr.facts[0].shape.map((d, i) => {
       const other = expr.facts[1].shape[i]
       if (other === d) return d
+      let best: { name: string; factor: number; sum: number } | undefined
       for (const [name, [p, q]] of this.#symbols) {
         const factor = (other - d) / (q - p)
         const sum = d - factor * p
         if (!Number.isInteger(factor) || factor < 1 || Math.abs(sum) > largestSum) continue
-        return `${factor === 1 ? '' : `${factor}*`}${name}${sum === 0 ? '' : sum < 0 ? sum : `+${sum}`}`
+        if (!best || Math.abs(sum) < Math.abs(best.sum)) best = { name, factor, sum }
       }
-      return undefined
+      if (!best) return undefined
+      const { name, factor, sum } = best
+      return `${factor === 1 ? '' : `${factor}*`}${name}${sum === 0 ? '' : sum < 0 ? sum : `+${sum}`}`
     })
   }
 
-  #define(name: string, facts: readonly Fact[]): Expr {
+  #define(name: string, facts: readonly Fact[], open = false): Expr {
     if (this.#exprs.has(name)) throw new GraphError(`"${name}" is made twice`)
     for (const { shape } of facts)
       if (!(sizeOf(shape) <= mostElements))
         throw new GraphError(`"${name}" would have shape [${shape}], which is too large to be meant`)
-    const expr = new Expr(this, name, facts)
+    const expr = new Expr(this, name, facts, open)
     this.#exprs.set(name, expr)
     return expr
   }

@@ -14,10 +14,14 @@ export class Expr {
   /** One fact per probe of the free dimensions. */
   readonly facts: readonly Fact[]
 
-  constructor(b: GraphBuilder, name: string, facts: readonly Fact[]) {
+  /** Its value is a decision about a free size, such as `N = 1`: equal for the stand-ins, which proves nothing. */
+  readonly undecided: boolean
+
+  constructor(b: GraphBuilder, name: string, facts: readonly Fact[], undecided = false) {
     this.b = b
     this.name = name
     this.facts = facts
+    this.undecided = undecided
   }
 
   get type(): DataType {
@@ -43,14 +47,18 @@ export class Expr {
       )
     return d
   }
-  /** The value, where it depends on neither data nor free dimensions. */
+  /** The value, where it depends neither on data nor on free dimensions. */
   get value(): TensorData | undefined {
     const [a, b] = this.facts
-    if (!a.value || !b.value || a.value.type === 'string') return undefined
+    if (this.undecided || !a.value || !b.value || a.value.type === 'string') return undefined
     if (a.value === b.value) return a.value
     if (String(a.shape) !== String(b.shape)) return undefined
     const [p, q] = [toNumbers(a.value), toNumbers(b.value)]
     return p.every((v, i) => Object.is(v, q[i])) ? a.value : undefined
+  }
+  /** Whether its value follows from shapes, and differs with the free dimensions. */
+  get varies(): boolean {
+    return this.facts.every((f) => f.value) && !this.value
   }
 
   /** Whether two expressions have the same shape for every size of the free dimensions. */

@@ -20,7 +20,14 @@ export function inferNode(
   )
     return outputs
   const arrays = inputs.map((f) => (f?.value ? { shape: f.shape, data: toNumbers(f.value) } : undefined))
-  const results = definition.evaluate(arrays, call, outputs, inputs)
+  let results: readonly NdArray[]
+  try {
+    results = definition.evaluate(arrays, call, outputs, inputs)
+  } catch (error) {
+    // Stand-ins of free sizes may lie outside a table that the real ones fit; then the value is not known.
+    if (error instanceof GraphError) return outputs
+    throw error
+  }
   return outputs.map((f, i) => (results[i] ? { ...f, value: toData(results[i], f.type) } : f))
 }
 

@@ -205,8 +205,14 @@ export class Importer {
   }
 
   #branch(node: Node, scope: Scope): void {
-    const condition = this.get(scope, node.inputs[0]).value
-    if (!condition) throw new GraphError(`${labelOf(node)}: the operator is not supported; ${remedyFor('If', '')}`)
+    const decision = this.get(scope, node.inputs[0])
+    const condition = decision.value
+    if (!condition)
+      throw new GraphError(
+        decision.undecided || decision.varies
+          ? `${labelOf(node)}: which branch is taken depends on a size that is free; fix that size with \`shapes\``
+          : `${labelOf(node)}: the operator is not supported; ${remedyFor('If', '')}`,
+      )
     const name = toNumbers(condition)[0] ? 'then_branch' : 'else_branch'
     const branch = node.attributes[name]
     if (branch?.kind !== 'graph') throw new GraphError(`${labelOf(node)}: attribute "${name}" is missing`)

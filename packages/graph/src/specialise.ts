@@ -1,7 +1,8 @@
 import type { GraphBuilder } from './build.ts'
+import type { Expr } from './expr.ts'
 import { expandTarget, reshapeTarget } from './expr.ts'
 import type { Model, Node, TensorData } from './model.ts'
-import { isFloat, sizeOf } from './model.ts'
+import { isFloat, sizeOf, tensor } from './model.ts'
 import { prune } from './prune.ts'
 
 /** Computed float constants beyond this many elements stay computed: the file would grow, the run would not get faster. */
@@ -47,15 +48,33 @@ function valuesOf(b: GraphBuilder, node: Node): Map<string, TensorData> | undefi
   return values
 }
 
-/** Gives Reshape and Expand a constant target where one does for every size of the free dimensions. */
+/** Gives Reshape, Expand and Resize a constant target where one does for every size of the free dimensions. */
 function retargeted(b: GraphBuilder, node: Node, initializers: Map<string, TensorData>): Node {
-  if (node.op !== 'Reshape' && node.op !== 'Expand') return node
-  if (initializers.has(node.inputs[1])) return node
+  const target = { Reshape: 1, Expand: 1, Resize: 3 }[node.op]
+  if (target === undefined || !node.inputs[target] || initializers.has(node.inputs[target])) return node
   const [from, to] = [b.get(node.inputs[0]), b.get(node.outputs[0])]
-  const target = node.op === 'Reshape' ? reshapeTarget(from, to) : expandTarget(from, to)
-  if (!target) return node
-  const constant = b.int64(target)
-  initializers.set(constant.name, constant.facts[0].value!)
-  const attributes = node.op === 'Reshape' ? {} : node.attributes
-  return { ...node, inputs: [node.inputs[0], constant.name], attributes }
+  const hold = (constant: Expr): string => {
+    initializers.set(constant.name, constant.facts[0].value as TensorData)
+    return constant.name
+  }
+  if (node.op === 'Resize') {
+    const scales = scalesOf(node, from, to)
+    return scales ? { ...node, inputs: [node.inputs[0], node.inputs[1], hold(b.constant(scales))] } : node
+  }
+  const shape = node.op === 'Reshape' ? reshapeTarget(from, to) : expandTarget(from, to)
+  return shape ? { ...node, inputs: [node.inputs[0], hold(b.int64(shape))], attributes: {} } : node
+}
+
+/** Scales that do the same as sizes, where free axes keep their size and the others are hit exactly. */
+function scalesOf(node: Node, from: Expr, to: Expr): TensorData | undefined {
+  if (node.attributes.axes || node.attributes.keep_aspect_ratio_policy) return undefined
+  const scales = to.facts[0].shape.map((d, i) => Math.fround(d / from.facts[0].shape[i]))
+  const exact = (scale: number, i: number): boolean =>
+    (scale === 1 || to.shape[i] >= 0) &&
+    // Runtimes multiply in float32 or in float64.
+    to.facts.every((f, p) => {
+      const size = scale * from.facts[p].shape[i]
+      return Math.floor(size) === f.shape[i] && Math.floor(Math.fround(size)) === f.shape[i]
+    })
+  return scales.every(exact) ? tensor(scales, [scales.length]) : undefined
 }
