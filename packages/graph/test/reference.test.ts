@@ -56,7 +56,7 @@ const unknownOperators = ({ graph }: Model) => [
 ]
 
 // Networks exported by torch; outputs and gradients by torch autograd in float64 (fixtures/make.py).
-describe.each(fixtures)('%s', (name) => {
+describe.each(fixtures)('%s', { timeout: 60_000 }, (name) => {
   const cases = readCases(name)
   const wrt = Object.keys(cases[0]!.grad)
 
