@@ -6,7 +6,7 @@ import type { Attribute, Dim, Graph, Model, Node, TensorData, Value } from './mo
 import { Importer, importModel, workingOpset } from './normalize.ts'
 import { prune, usedBy } from './prune.ts'
 import { nearest } from './standard.ts'
-import { validate } from './validate.ts'
+import { validate, wellFormed } from './validate.ts'
 
 const list = (names: Iterable<string>): string => [...names].join(', ') || 'none'
 
@@ -89,28 +89,32 @@ export function call(
  * @throws GraphError when nothing connects the two
  */
 export function chain(first: Model, second: Model, wires: Readonly<Record<string, string>> = {}): Model {
-  const b = new GraphBuilder({ opset: workingOpset(first, second.opset), name: second.graph.name })
-  const given: Record<string, Expr> = {}
-  for (const v of first.graph.inputs) given[v.name] = declare(b, v)
-  const made = call(b, first, given)
-  const outputs = Object.keys(made)
-  const feeds: Record<string, Expr> = {}
-  let connected = false
-  const only = outputs.length === 1 && second.graph.inputs.length === 1
-  for (const v of second.graph.inputs) {
-    const from = wires[v.name] ?? (made[v.name] ? v.name : only ? outputs[0] : undefined)
-    if (from !== undefined && !made[from]) throw unknown('output of the first model', from, outputs)
-    if (from !== undefined) connected = true
-    feeds[v.name] = from !== undefined ? made[from] : (given[v.name] ?? declare(b, v))
-  }
+  const outputs = first.graph.outputs.map((v) => v.name)
   const inputs = second.graph.inputs.map((v) => v.name)
   for (const name of Object.keys(wires))
     if (!inputs.includes(name)) throw unknown('input of the second model', name, inputs)
-  if (!connected)
+  const sources = new Map<string, string>()
+  for (const name of inputs) {
+    const only = outputs.length === 1 && inputs.length === 1 ? outputs[0] : undefined
+    const source = wires[name] ?? (outputs.includes(name) ? name : only)
+    if (source === undefined) continue
+    if (!outputs.includes(source)) throw unknown('output of the first model', source, outputs)
+    sources.set(name, source)
+  }
+  if (sources.size === 0)
     throw new GraphError(
       `no output of the first model (${list(outputs)}) is named like an input of the second (${list(inputs)}); say which with \`wires\``,
     )
-  for (const [name, expr] of Object.entries(call(b, second, feeds))) b.output(name, expr)
+  const b = new GraphBuilder({ opset: workingOpset(first, second.opset), name: second.graph.name })
+  const given: Record<string, Expr> = {}
+  for (const v of [...first.graph.inputs, ...second.graph.inputs.filter((v) => !sources.has(v.name))])
+    given[v.name] ??= declare(b, v)
+  const made = call(b, first, Object.fromEntries(first.graph.inputs.map(({ name }) => [name, given[name]])))
+  const feeds = inputs.map((name) => {
+    const source = sources.get(name)
+    return [name, source === undefined ? given[name] : made[source]] as const
+  })
+  for (const [name, expr] of Object.entries(call(b, second, Object.fromEntries(feeds)))) b.output(name, expr)
   return b.build({ metadata: second.metadata })
 }
 
@@ -230,11 +234,12 @@ export interface ExtractOptions {
 }
 
 /**
- * The part of a model between two sets of tensors: a network up to one of its layers, or from there on.
+ * The part of a model between two sets of tensors: a network up to one of its layers, or from there on. The rest may
+ * hold operators that are not supported.
  * @throws GraphError when a tensor does not exist, or the outputs need an input that is not listed
  */
 export function extract(model: Model, { inputs, outputs }: ExtractOptions): Model {
-  const { graph } = validate(model)
+  const { graph } = wellFormed(model)
   const names = tensorNames(graph)
   for (const name of [...(inputs ?? []), ...outputs])
     if (!names.has(name)) throw unknown('tensor of the model', name, [...names])
@@ -244,7 +249,8 @@ export function extract(model: Model, { inputs, outputs }: ExtractOptions): Mode
   for (let i = graph.nodes.length - 1; i >= 0; i--) {
     const node = graph.nodes[i]
     if (!node.outputs.some((name) => needed.has(name) && !cut.has(name))) continue
-    nodes.push(node)
+    // A node that is needed may also make a tensor that is an input now.
+    nodes.push({ ...node, outputs: node.outputs.map((name) => (cut.has(name) ? '' : name)) })
     for (const name of usedBy(node)) needed.add(name)
   }
   const missing = graph.inputs.find((v) => needed.has(v.name) && !cut.has(v.name))
@@ -252,40 +258,47 @@ export function extract(model: Model, { inputs, outputs }: ExtractOptions): Mode
     throw new GraphError(
       `${outputs.map((o) => `"${o}"`).join(', ')} also needs input "${missing.name}"; list it among \`inputs\``,
     )
-  const describe = describer(model, [...cut, ...outputs])
   const wanted = inputs ?? graph.inputs.map((v) => v.name).filter((name) => needed.has(name) || outputs.includes(name))
-  // Nodes beside the cut may still make a tensor that is an input now.
-  const made = nodes.reverse().map((n) => ({ ...n, outputs: n.outputs.map((o) => (cut.has(o) ? '' : o)) }))
-  return prune({
+  const inside = wanted.filter((name) => !graph.inputs.some((v) => v.name === name))
+  const before = inside.length > 0 ? described(prune(withOutputs(model, inside)), graph) : new Map<string, Value>()
+  const part: Model = {
     ...model,
     graph: {
       ...graph,
-      nodes: made,
+      nodes: nodes.reverse(),
       inputs: wanted.map((name) => {
-        const v = describe(name)
+        const v = graph.inputs.find((w) => w.name === name) ?? (before.get(name) as Value)
         if (!v.type) throw new GraphError(`the type of "${name}" is not known, so it cannot become an input`)
         return v
       }),
-      outputs: outputs.map(describe),
       initializers: new Map([...graph.initializers].filter(([name]) => !cut.has(name))),
     },
-  })
+  }
+  const whole = prune(withOutputs(part, outputs))
+  const after = described(whole, graph)
+  return { ...whole, graph: { ...whole.graph, outputs: outputs.map((name) => after.get(name) as Value) } }
 }
 
-/** Types and shapes of tensors, inferred where the model can be inferred, else as the file states them. */
-function describer(model: Model, keep: readonly string[]): (name: string) => Value {
-  const { graph } = model
+const withOutputs = (model: Model, names: readonly string[]): Model => ({
+  ...model,
+  graph: { ...model.graph, outputs: names.map((name) => ({ name, type: undefined, shape: undefined })) },
+})
+
+/** Types and shapes of the outputs of a model: inferred where that is possible, else as the whole graph states them. */
+function described(model: Model, { inputs, values, outputs, initializers }: Graph): Map<string, Value> {
   let b: GraphBuilder | undefined
   try {
-    b = importModel(model, {}, workingOpset(model), keep)
-  } catch {
+    b = importModel(model)
+  } catch (error) {
     // An operator that is unknown here, or sizes that are not stated: the file's own annotations remain.
+    if (!(error instanceof GraphError)) throw error
   }
-  return (name) => {
-    const stated = [...graph.inputs, ...graph.values, ...graph.outputs].find((v) => v.name === name)
-    const initializer = graph.initializers.get(name)
-    if (initializer) return { name, type: initializer.type, shape: initializer.shape }
-    if (b?.has(name)) return { name, type: b.get(name).type, shape: b.get(name).dims }
-    return stated ?? { name, type: undefined, shape: undefined }
-  }
+  const found = model.graph.outputs.map(({ name }): [string, Value] => {
+    const stated = [...inputs, ...values, ...outputs].find((v) => v.name === name)
+    const known = initializers.get(name)
+    if (known) return [name, { name, type: known.type, shape: known.shape }]
+    if (b?.has(name)) return [name, { name, type: b.get(name).type, shape: b.get(name).dims }]
+    return [name, stated ?? { name, type: undefined, shape: undefined }]
+  })
+  return new Map(found)
 }

@@ -25,8 +25,16 @@ export function functionsOf(model: Model): ReadonlyMap<string, FunctionDefinitio
  * @throws GraphError with one line that names the node or tensor and says what to do
  */
 export function validate(model: Model): Model {
-  const functions = functionsOf(model)
-  const check = new Checker(model, functions)
+  return checked(model, true)
+}
+
+/** {@link validate} without a look at the operators: what holds for a graph that is only taken apart. */
+export function wellFormed(model: Model): Model {
+  return checked(model, false)
+}
+
+function checked(model: Model, operators: boolean): Model {
+  const check = new Checker(model, functionsOf(model), operators)
   const ordered = model.functions.map((f) => check.function(f))
   check.recursion()
   return { ...model, functions: ordered, graph: check.graph(model.graph, new Set(), 'the graph') }
@@ -36,9 +44,12 @@ class Checker {
   readonly model: Model
   readonly functions: ReadonlyMap<string, FunctionDefinition>
 
-  constructor(model: Model, functions: ReadonlyMap<string, FunctionDefinition>) {
+  readonly operators: boolean
+
+  constructor(model: Model, functions: ReadonlyMap<string, FunctionDefinition>, operators: boolean) {
     this.model = model
     this.functions = functions
+    this.operators = operators
   }
 
   /** Checks a graph whose nodes may also use the tensors `outer`; returns it with its nodes in order. */
@@ -128,6 +139,7 @@ class Checker {
 
   /** Names an operator that is defined nowhere. */
   operator(node: Node, domains: Readonly<Record<string, number>>): void {
+    if (!this.operators) return
     const { op, domain } = node
     const called = this.functions.get(functionKey({ domain, name: op }))
     if (called) {
