@@ -36,6 +36,12 @@ export const rewardKinds: readonly RewardKind[] = [
     open: (label, context) => openClassReward(label, context, 'log-softmax'),
   },
   {
+    name: 'odds',
+    form: 'odds:<label>',
+    about: 'log-odds log p / (1 - p) of a class: how clear it is, without an upper end',
+    open: (label, context) => openClassReward(label, context, 'log-odds'),
+  },
+  {
     name: 'prob',
     form: 'prob:<label>',
     about: 'probability that a classifier gives to a class',
@@ -97,7 +103,7 @@ export async function openReward(text: string, context: RewardContext): Promise<
 async function openClassReward(
   label: string,
   { runtime, model, classifier }: RewardContext,
-  transform: 'softmax' | 'log-softmax',
+  transform: 'softmax' | 'log-softmax' | 'log-odds',
 ): Promise<Reward<Tensor>> {
   const fits = (event: readonly number[]) => event.join() === model.event.join()
   const fitting = zooModels().filter(({ card }) => card.type === 'classifier' && fits((card as ClassifierCard).event))

@@ -13,8 +13,8 @@ export interface GraphRewardOptions {
   readonly output?: string
   /** Which of the k numbers. Default 0. */
   readonly index?: number
-  /** What to make of the k numbers first. Default `none`. */
-  readonly transform?: 'none' | 'softmax' | 'log-softmax'
+  /** What to make of the k numbers first. Default `none`. `log-odds` is `log p / (1 - p)` of the softmax, unbounded. */
+  readonly transform?: 'none' | 'softmax' | 'log-softmax' | 'log-odds'
   /** Samples of one call, at most. Default 256. */
   readonly maxBatch?: number
 }
@@ -72,16 +72,17 @@ function pick(
   transform: NonNullable<GraphRewardOptions['transform']>,
 ): number {
   if (transform === 'none') return data[start + index]
-  let max = Number.NEGATIVE_INFINITY
-  for (let i = 0; i < width; i++) max = Math.max(max, data[start + i])
-  let sum = 0
-  for (let i = 0; i < width; i++) sum += Math.exp(data[start + i] - max)
-  const logProbability = data[start + index] - max - Math.log(sum)
+  const logits = data.subarray(start, start + width)
+  const logit = logits[index]
+  if (transform === 'log-odds') return logit - logSumExp(logits.filter((_, i) => i !== index))
+  const logProbability = logit - logSumExp(logits)
   return transform === 'softmax' ? Math.exp(logProbability) : logProbability
 }
 
+const names = { softmax: 'p', 'log-softmax': 'log p', 'log-odds': 'log odds' } as const
+
 /**
- * The (log-)probability that a classifier gives to a class.
+ * The probability that a classifier gives to a class, its logarithm (which ends at 0), or its log-odds (which does not).
  *
  * @param label a class name of the card
  * @throws Error when the card has no such class
@@ -90,13 +91,13 @@ export function classReward(
   session: Session,
   card: ClassifierCard,
   label: string,
-  transform: 'softmax' | 'log-softmax' = 'log-softmax',
+  transform: keyof typeof names = 'log-softmax',
 ): Reward<Tensor> {
   const index = card.classes.indexOf(label)
   if (index < 0)
     throw new Error(`"${card.name}" knows no class "${label}"; its classes are ${card.classes.join(', ')}.`)
   return graphReward(session, {
-    name: `${transform === 'softmax' ? 'p' : 'log p'}(${label})`,
+    name: `${names[transform]}(${label})`,
     event: card.event,
     input: card.input,
     output: card.outputs.logits,

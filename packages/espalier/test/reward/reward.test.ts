@@ -46,6 +46,11 @@ describe('graph rewards', () => {
       expect(share[i]).toBeCloseTo(Math.exp(wanted), 6)
     })
     expect(log[2]).toBeLessThan(-500)
+    const odds = await graphReward(session, { ...options, transform: 'log-odds' }).evaluate(samples)
+    expect(odds[0]).toBeCloseTo(Math.log(share[0] / (1 - share[0])), 5)
+    // Where p is 1 to the last bit, the odds still tell how sure: logits 100, 100, 700.
+    const sure = await graphReward(session, { ...options, index: 2, transform: 'log-odds' }).evaluate(samples)
+    expect(sure[2]).toBeCloseTo(600 - Math.log(2), 6)
     const total = graphReward(session, { name: 'total', event: [2], output: 'total' })
     expect(Array.from(await total.evaluate(samples))).toEqual([3, -2.5, 200])
     expect((await total.evaluate([])).length).toBe(0)
