@@ -1,5 +1,6 @@
 import type { ClassifierCard } from '../runtime/card.ts'
 import type { Session } from '../runtime/runtime.ts'
+import { logSumExp } from '../tensor/log-sum-exp.ts'
 import { sizeOf, stack, type Tensor } from '../tensor/tensor.ts'
 import type { Reward } from './reward.ts'
 
