@@ -61,8 +61,9 @@ export interface MethodSummary {
 
 /** Best reward over seeds with its 95% interval; costs are means per seed. Seeds that found nothing are left out. */
 export function summarise(trials: readonly Trial[]): MethodSummary[] {
-  return methodsOf(trials).map((method) => {
-    const own = trials.filter((trial) => trial.method === method && trial.result.best >= 0)
+  const found = trials.filter(({ result }) => result.best >= 0)
+  return methodsOf(found).map((method) => {
+    const own = found.filter((trial) => trial.method === method)
     const average = (pick: (trial: Trial) => number) => own.reduce((sum, t) => sum + pick(t), 0) / own.length
     return {
       method,
@@ -104,9 +105,10 @@ export function summaryTable(trials: readonly Trial[]): Table {
 }
 
 function differenceOf(trials: readonly Trial[]): { label: string; interval: Interval } | undefined {
-  const names = methodsOf(trials)
+  const found = trials.filter(({ result }) => result.best >= 0)
+  const names = methodsOf(found)
   if (names.length !== 2) return undefined
-  const [a, b] = names.map((name) => trials.filter((t) => t.method === name && t.result.best >= 0))
+  const [a, b] = names.map((name) => found.filter(({ method }) => method === name))
   const both = a.filter(({ seed }) => b.some((other) => other.seed === seed))
   if (both.length < 2) return undefined
   const rewardIn = (own: readonly Trial[], seed: number) => bestReward(own.find((t) => t.seed === seed)!.result)

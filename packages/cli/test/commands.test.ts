@@ -215,6 +215,15 @@ describe('espalier steer', () => {
     expect(readSafetensors(readFileSync(kept)).tensors.samples.shape).toEqual([20, 2])
   })
 
+  it('says why where a reward fails before anything was found', async () => {
+    writeFileSync(join(folder.path, 'never.mjs'), 'export function reward() { throw new Error("no judge today") }')
+    const args = ['steer', '--model', 'world.json', '--reward', './never.mjs', '--steps', '5', '--budget', '50']
+    const { code, stderr } = await espalier([...args, '--out', 'never-found'])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^error: .*never\.mjs.*no judge today[^\n]*\n$/)
+    expect(readRunRecord(join(folder.path, 'never-found')).status).toBe('failed')
+  })
+
   it('stops at a deadline', async () => {
     const result = await answer(
       ...base,
