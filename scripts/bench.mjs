@@ -5,9 +5,10 @@ import { basename, join } from 'node:path'
 import { root, say, setUp, tool } from './setup.mjs'
 
 await setUp()
-const built = join('bench', 'dist')
-const all = readdirSync(join(root, built)).filter((file) => file.endsWith('.js') && !file.endsWith('.test.js'))
-const names = all.map((file) => basename(file, '.js')).sort()
+const names = readdirSync(join(root, 'bench'))
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => basename(file, '.ts'))
+  .sort()
 const chosen = process.argv.slice(2)
 const unknown = chosen.find((name) => !names.includes(name))
 if (unknown !== undefined) {
@@ -16,7 +17,7 @@ if (unknown !== undefined) {
 }
 for (const name of chosen.length > 0 ? chosen : names) {
   say(`\n== ${name}`)
-  const code = await tool(join(built, `${name}.js`), [])
+  const code = await tool(join('bench', 'dist', `${name}.js`), [])
   if (code !== 0) {
     say(`The benchmark ${name} failed (exit code ${code}).`)
     process.exit(code)
