@@ -372,9 +372,11 @@ export class GraphBuilder {
 
   #define(name: string, facts: readonly Fact[], open = false): Expr {
     if (this.#exprs.has(name)) throw new GraphError(`"${name}" is made twice`)
-    for (const { shape } of facts)
+    for (const { shape } of facts) {
+      if (shape.some((d) => d < 0)) throw new GraphError(`"${name}" would have shape [${shape}], which is below 0`)
       if (!(sizeOf(shape) <= mostElements))
         throw new GraphError(`"${name}" would have shape [${shape}], which is too large to be meant`)
+    }
     const expr = new Expr(this, name, facts, open)
     this.#exprs.set(name, expr)
     return expr
