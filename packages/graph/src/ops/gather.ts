@@ -44,25 +44,18 @@ export function positive(index: Expr, n: Amount): Expr {
  */
 export function scatterAdd(index: Expr, g: Expr, n: Amount, rest: readonly Amount[]): Expr {
   const { b } = g
-  if (b.opset >= 16 && !(typeof n === 'number' && n <= fewRows))
+  if (typeof n !== 'number' || n > fewRows)
     return b.op('ScatterND', [zerosOf(g, [n, ...rest]), index.reshape([-1, 1]), g], { reduction: 'add' })
-  const rows =
-    typeof n === 'number'
-      ? b.constant(
-          tensor(
-            Array.from({ length: n }, (_, i) => i),
-            [1, n],
-            index.type,
-          ),
-        )
-      : b
-          .op('Range', [b.scalar(0, 'int64'), n.squeeze([0]), b.scalar(1, 'int64')])
-          .cast(index.type)
-          .unsqueeze([0])
+  const rows = b.constant(
+    tensor(
+      Array.from({ length: n }, (_, i) => i),
+      [1, n],
+      index.type,
+    ),
+  )
   const hot = positive(index, n).reshape([-1, 1]).equal(rows).cast(g.type)
   const flat = g.rank === 1 ? g.reshape([-1, 1]) : g.rank === 2 ? g : viewAs(g, [-1, rowSize(g, rest)])
-  const sums = b.op('Gemm', [hot, flat], { transA: 1 })
-  return viewAs(sums, [n, ...rest])
+  return viewAs(b.op('Gemm', [hot, flat], { transA: 1 }), [n, ...rest])
 }
 
 /** Number of elements of one row. */
@@ -181,7 +174,7 @@ export function rowsOf(x: readonly number[], index: NdArray, batch: number, call
 
 function gatherNdGradient(x: Expr, index: Expr, g: Expr, batch: number): Expr {
   const { b } = x
-  if (batch === 0 && b.opset >= 16) return b.op('ScatterND', [x.zerosLike(), index, g], { reduction: 'add' })
+  if (batch === 0) return b.op('ScatterND', [x.zerosLike(), index, g], { reduction: 'add' })
   // As rows of a flat table: position = sum_k index_k stride_k + start of the batch entry.
   const depth = index.size(-1)
   const after = batch + depth

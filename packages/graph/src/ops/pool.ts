@@ -193,7 +193,9 @@ const maxPool: OpDefinition = {
       seen[k * L + o] = s
     })
     const places = (y[1] ?? extraOutput(1)).reshape([-1, 1, ...out])
-    const within = b.op('Mod', [places, b.scalar(sizeOf(sizes), 'int64')])
+    // Indices count through the whole batch; the place within a plane is the remainder (there is no Mod on the GPU).
+    const plane = b.scalar(sizeOf(sizes), 'int64')
+    const within = places.sub(places.div(plane).mul(plane))
     const hit = within.equal(b.constant(tensor(seen, [1, taps, ...out], 'int64')))
     const eye = new Float64Array(taps * taps)
     for (let k = 0; k < taps; k++) eye[k * taps + k] = 1

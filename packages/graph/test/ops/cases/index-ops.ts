@@ -130,6 +130,9 @@ export const indexCases: readonly OpCase[] = [
   scatter('ScatterElements', [3, 5], fixed([3, 2], [0, -1, 4, 0, 2, 1]), [3, 2], { axis: 1 }),
   scatter('ScatterElements', ['N', 5], index(['N', 4], upTo(5)), ['N', 4], { axis: 1, reduction: 'add' }),
   scatter('ScatterElements', [3], fixed([2], [2, 0]), [2], {}, { opset: 11 }),
+  scatter('Scatter', [3], fixed([2], [2, 0]), [2], {}, { opset: 9 }),
+  scatter('Scatter', [4, 3], fixed([1, 3], [3, 0, 1]), [1, 3], {}, { opset: 10 }),
+  scatter('Scatter', ['N', 5], fixed([1, 2], [4, 1]), [1, 2], { axis: 1 }, { opset: 10 }),
   {
     op: 'ScatterElements',
     note: 'maximum, forward only',

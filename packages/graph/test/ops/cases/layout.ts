@@ -37,8 +37,11 @@ const end = 2 ** 53
 
 export const layoutCases: readonly OpCase[] = [
   moves('Identity', ['N', 3]),
+  moves('Identity', []),
+  moves('Identity', [2, 1, 3], [], {}, { opset: 13 }),
   moves('Dropout', ['N', 3], [], {}, { outputs: 2 }),
   moves('Dropout', ['N', 3], [weight([], [0.3])], {}, { note: 'with a ratio' }),
+  moves('Dropout', ['N', 3], [], { ratio: 0.4 }, { opset: 11 }),
   ...['Cast'].flatMap((op) =>
     [elementCodes.float64, elementCodes.float32].map((to) => moves(op, ['N', 3], [], { to }, { firstOnly: '' })),
   ),
@@ -56,6 +59,8 @@ export const layoutCases: readonly OpCase[] = [
     attributes: { to: elementCodes.float32 },
   },
   { op: 'CastLike', note: 'float', inputs: [x(['N', 3]), x([1])], wrt: [0], linear: true },
+  { op: 'CastLike', note: 'scalar', inputs: [x([]), x([2])], wrt: [0], linear: true },
+  { op: 'CastLike', note: 'to int64', inputs: [x([3], [1.5, -1.5, 2]), index([1], [0])] },
 
   reshape(['N', 3, 4], [-1, 12]),
   reshape(['N', 3, 4], [0, 4, 3]),

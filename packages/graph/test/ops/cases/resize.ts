@@ -52,7 +52,12 @@ export const resizeCases: readonly OpCase[] = [
     resize([1, 1, 4, 3], { sizes: [1, 1, 1, 1] }, { mode }),
     resize(image, { sizes: [8, 3] }, { mode, axes: [2, 3] }),
     resize(image, { scales: [1.4, 0.8] }, { mode, axes: [-2, -1] }),
-    resize(image, { scales: [1, 1, 2, 2] }, { mode, coordinate_transformation_mode: 'asymmetric' }, { opset: 11 }),
+    resize(
+      image,
+      { scales: [1, 1, 2, 2], roi: [] },
+      { mode, coordinate_transformation_mode: 'asymmetric' },
+      { opset: 11 },
+    ),
     resize(image, { scales: [1, 1, 1.3, 0.63] }, { mode }, { opset: 13 }),
     resize(image, { scales: [1, 1, 1, 1] }, { mode }),
   ]),
@@ -107,6 +112,14 @@ export const resizeCases: readonly OpCase[] = [
       linear: true,
     }),
   ),
+  {
+    op: 'Upsample',
+    note: 'scales as an attribute',
+    opset: 7,
+    inputs: [x(['N', 1, 2, 3])],
+    attributes: { scales: [1, 1, 2, 2] },
+    linear: true,
+  },
   {
     op: 'Resize',
     note: 'sizes from the shape of another tensor',
