@@ -8,7 +8,7 @@ import { batched, type CoalesceStatistics, networkDenoiser } from 'espalier/runt
 import { ddim, execute, start } from 'espalier/solve'
 import { fold, key } from 'espalier/tensor'
 import { digitModel } from './support/digits.ts'
-import { pairwise, ratio, report } from './support/pairwise.ts'
+import { cpuTime, pairwise, ratio, report } from './support/pairwise.ts'
 
 const steps = 5
 const maxBatch = 64
@@ -43,13 +43,14 @@ const arms = {
   evaluator: () => together(batched(denoiser, { maxBatch }), maxBatch, () => 1),
   noEvaluator: () => together(denoiser, maxBatch, () => 1),
 }
-const timings = await pairwise(arms, { rounds: 31, warmUp: 3 })
+const timings = await pairwise(arms, { rounds: 15, warmUp: 2 })
+const work = await pairwise(arms, { rounds: 9, warmUp: 0, clock: cpuTime })
 
 const two = {
   oneInFlight: () => together(batched(denoiser, { maxBatch, inFlight: 1 }), 2 * maxBatch, () => 1),
   twoInFlight: () => together(batched(denoiser, { maxBatch, inFlight: 2 }), 2 * maxBatch, () => 1),
 }
-const doubled = await pairwise(two, { rounds: 31, warmUp: 2 })
+const doubled = await pairwise(two, { rounds: 11, warmUp: 1 })
 
 report('evaluator', {
   measures: `${maxBatch} concurrent searchers, one row a call, ${steps}-step rollouts, batches of ${maxBatch}`,
@@ -61,7 +62,11 @@ report('evaluator', {
     '100 searchers, 50 calls each': await occupancy(100, () => 50 / steps),
     '100 searchers, 10 to 80 calls each, ragged end': await occupancy(100, (id) => 2 + ((id * 37) % 15)),
   },
-  timeRatios: {
+  cpuTimeRatios: {
+    'evaluator / one caller with all rows': ratio(work, 'evaluator', 'oneCaller'),
+    'no evaluator (single rows) / evaluator': ratio(work, 'noEvaluator', 'evaluator'),
+  },
+  wallTimeRatios: {
     'evaluator / one caller with all rows': ratio(timings, 'evaluator', 'oneCaller'),
     'no evaluator (single rows) / evaluator': ratio(timings, 'noEvaluator', 'evaluator'),
     '128 searchers: one batch in flight / two': ratio(doubled, 'oneInFlight', 'twoInFlight'),

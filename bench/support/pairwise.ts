@@ -8,23 +8,31 @@ export type Timings<Arm extends string> = Readonly<Record<Arm, readonly number[]
 /**
  * Runs the arms against each other in one process, so that whatever disturbs the machine disturbs all of them.
  *
- * @param warmUp rounds that are run and thrown away
+ * @param options.warmUp rounds that are run and thrown away
+ * @param options.clock what is measured, in ms. Default wall time
  */
 export async function pairwise<Arm extends string>(
   arms: Readonly<Record<Arm, () => Promise<unknown>>>,
-  { rounds, warmUp }: { readonly rounds: number; readonly warmUp: number },
+  options: { readonly rounds: number; readonly warmUp: number; readonly clock?: () => number },
 ): Promise<Timings<Arm>> {
+  const { rounds, warmUp, clock = () => performance.now() } = options
   const names = Object.keys(arms) as Arm[]
   const timings = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Arm, number[]>
   for (let round = 0; round < warmUp + rounds; round++) {
     for (let i = 0; i < names.length; i++) {
       const name = names[(round + i) % names.length]
-      const start = performance.now()
+      const start = clock()
       await arms[name]()
-      if (round >= warmUp) timings[name].push(performance.now() - start)
+      if (round >= warmUp) timings[name].push(clock() - start)
     }
   }
   return timings
+}
+
+/** CPU time in ms that this process has used, all threads together: what other work on the machine does not change. */
+export function cpuTime(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
 }
 
 export interface Summary {
