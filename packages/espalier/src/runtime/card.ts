@@ -14,11 +14,6 @@ const condition = z.strictObject({
   unconditional: z.array(z.number()).optional(),
   /** For class labels: how many values the network knows, 0 to `values - 1`, the unconditional one included. */
   values: z.int().positive().optional(),
-  /**
-   * How the graph takes it: as the numbers themselves, or, for a class label (shape `[]`), as a row of zeros with a one
-   * at the label; a label past the end of that row (the unconditional one) is all zeros.
-   */
-  encoding: z.enum(['number', 'one-hot']).default('number'),
 })
 
 const label = z.discriminatedUnion('type', [
@@ -89,9 +84,6 @@ export function parseModelCard(json: unknown, what = 'model card'): ModelCard {
   parseProcess(card.process)
   for (const [name, given] of Object.entries(card.conditions)) {
     const size = sizeOf(given.shape)
-    if (given.encoding === 'one-hot' && (given.shape.length > 0 || given.values === undefined)) {
-      throw new Error(`${what}.conditions.${name}: one-hot is for class labels: shape [], and "values"`)
-    }
     for (const key of ['default', 'unconditional'] as const) {
       const row = given[key]
       if (row && row.length !== size) {

@@ -29,13 +29,6 @@ export function conditionFeed(
       }
     }
   }
-  if (card.encoding === 'one-hot') {
-    const width = input.shape[1]
-    if (input.shape.length !== 2 || typeof width !== 'number') {
-      throw new Error(`Condition "${name}" is one-hot, but the graph declares [${input.shape.join(', ')}], not [n, k].`)
-    }
-    return { type: input.type, shape: [n, width], data: cast(input.type, oneHot(rows, width)) }
-  }
   // A graph may declare `[n]` or `[n, 1]` for one number a row.
   const fed = size === 1 ? [n, ...input.shape.slice(1).map(() => 1)] : [n, ...shape]
   return { type: input.type, shape: fed, data: cast(input.type, rows) }
@@ -48,13 +41,6 @@ function defaults(name: string, card: ConditionCard, n: number, size: number): F
     throw new Error(`This model needs the condition "${name}" [${shape}], and none was given.`)
   }
   return Float32Array.from({ length: n * size }, (_, i) => row[i % size])
-}
-
-/** A row per label, with a one at the label; all zeros for a label past the end. */
-function oneHot(labels: ArrayLike<number>, width: number): Float32Array {
-  const data = new Float32Array(labels.length * width)
-  for (let row = 0; row < labels.length; row++) if (labels[row] < width) data[row * width + labels[row]] = 1
-  return data
 }
 
 /** Numbers in the element type that an input declares; integers by rounding. */

@@ -62,8 +62,8 @@ export async function ortSession(ort: OrtModule, model: Uint8Array, options: Res
 
 function engineOptions(options: ResolvedOptions): InferenceSession.SessionOptions {
   const session: Record<string, unknown> = {
-    // A thread that spins for work takes the core from whoever shares it; on a shared machine single runs became many
-    // times longer. What it costs on an idle machine is in bench/results.
+    // A thread that spins for work takes the core from whoever shares it, and single runs become many times longer there;
+    // on an idle machine full batches cost the same either way, while single rows would gain.
     intra_op: { allow_spinning: '0' },
   }
   if (options.flushDenormals) session.set_denormal_as_zero = '1'

@@ -234,40 +234,6 @@ describe('model cards', () => {
   })
 })
 
-test('a class label can be fed one-hot; the label past the end is all zeros', async () => {
-  let fed: RuntimeTensor | undefined
-  const session: Session = {
-    inputs: [
-      { name: 'x', type: 'float32', shape: ['n', 1] },
-      { name: 't', type: 'float32', shape: ['n'] },
-      { name: 'label', type: 'float32', shape: ['n', 3] },
-    ],
-    outputs: [{ name: 'y', type: 'float32', shape: ['n', 1] }],
-    run: async (feeds) => {
-      fed = feeds.label as RuntimeTensor
-      return { y: { type: 'float32', shape: [2, 1], data: Float32Array.of(0, 0) } }
-    },
-    release: async () => {},
-  }
-  const label = { values: 4, encoding: 'one-hot', default: [3], unconditional: [3] } as const
-  const { conditions } = parseModelCard({ ...json, conditions: { label } }) as NetworkCard
-  const config = { process: vp, prediction: 'noise', event: [1], conditions } as const
-  const states = { shape: [2, 1], data: Float32Array.of(1, 2) }
-  const times = Float64Array.of(0.5, 0.25)
-  const denoiser = networkDenoiser(session, config)
-  await denoiser.predict(states, times, 'noise', { label: { shape: [2], data: Float32Array.of(2, 3) } })
-  expect(fed).toEqual({ type: 'float32', shape: [2, 3], data: Float32Array.of(0, 0, 1, 0, 0, 0) })
-  await denoiser.predict(states, times, 'noise')
-  expect(fed!.data).toEqual(new Float32Array(6))
-  const flat = session.inputs.map((input) => (input.name === 'label' ? { ...input, shape: ['n'] } : input))
-  await expect(networkDenoiser({ ...session, inputs: flat }, config).predict(states, times, 'noise')).rejects.toThrow(
-    'one-hot',
-  )
-  expect(() => parseModelCard({ ...json, conditions: { label: { encoding: 'one-hot' } } })).toThrow(
-    'one-hot is for class labels',
-  )
-})
-
 test('a float16 network input is fed in half precision', async () => {
   let fed: RuntimeTensor | undefined
   const session: Session = {
