@@ -121,7 +121,7 @@ function graph(steps: readonly Step[], opset: number): Model {
     const pick = (i: number): Expr => pool[Math.max(0, pool.length - 1 - (i % 4))]!
     try {
       const made = operators[names[op % names.length]!]!(pick(a), pick(second), k, b)
-      if (made.rank <= 4 && sizeOf(made.shape.map((d) => Math.abs(d))) < 400) pool.push(made)
+      if (made.rank <= 4 && !made.shape.includes(0) && sizeOf(made.shape.map((d) => Math.abs(d))) < 400) pool.push(made)
     } catch (error) {
       if (!(error instanceof GraphError)) throw error
     }
@@ -139,6 +139,16 @@ const steps = fc.array(fc.record({ op: fc.nat(names.length - 1), a: nat, b: nat,
 const opsets = fc.constantFrom(17, 18, 21)
 const inputs = (rows: number) => ({ x: array([rows, 3, 4], 5), z: array([rows, 4], 6) })
 
+/** The gradient, or nothing where it is refused because a size along a window or a cut must be fixed. */
+function differentiated(model: Model): Model {
+  try {
+    return vjp(model, { keepOutputs: true })
+  } catch (error) {
+    fc.pre(!(error instanceof GraphError && /no fixed size|fix that size/.test(error.message)))
+    throw error
+  }
+}
+
 const describeSteps = (list: readonly Step[]): string =>
   list.map((s) => `${names[s.op]}(${s.a % 4}, ${s.b % 4}, ${s.k})`).join(' ')
 
@@ -147,7 +157,7 @@ describe('random graphs', () => {
     fc.assert(
       fc.property(steps, opsets, (list, opset) => {
         const model = graph(list, opset)
-        const error = gradientError(model, vjp(model), inputs(2), ['x', 'z'], 1e-5)
+        const error = gradientError(model, differentiated(model), inputs(2), ['x', 'z'], 1e-5)
         if (!(error < 1e-6)) throw new Error(`relative error ${error} in ${describeSteps(list)}`)
       }),
       { numRuns: 150 * effort },
@@ -158,7 +168,7 @@ describe('random graphs', () => {
     await fc.assert(
       fc.asyncProperty(steps, fc.constantFrom(1, 3), async (list, rows) => {
         const model = graph(list, 18)
-        const gradient = vjp(model, { keepOutputs: true })
+        const gradient = differentiated(model)
         const out = evaluate(model, inputs(rows))
         const feeds = { ...inputs(rows), grad_y: array(out.y!.shape, 7), grad_also: array(out.also!.shape, 8) }
         const want = evaluate(gradient, feeds)
