@@ -1,5 +1,5 @@
-import jpeg from 'jpeg-js'
 import type { Tensor } from '../tensor/tensor.ts'
+import { jpegSize } from './jpeg-size.ts'
 import type { Reward } from './reward.ts'
 
 export interface JpegOptions {
@@ -18,28 +18,15 @@ export function jpegBytes(image: Tensor, options: JpegOptions = {}): number {
     throw new Error(`A JPEG needs an image [1 or 3, height, width]; given [${shape.join(', ')}].`)
   }
   const pixels = height * width
-  const rgba = new Uint8Array(4 * pixels)
+  const rgb = new Uint8Array(3 * pixels)
   for (let i = 0; i < pixels; i++) {
     for (let c = 0; c < 3; c++) {
       const value = data[i + (channels === 3 ? c * pixels : 0)]
       if (Number.isNaN(value)) throw new Error(`Pixel ${i} of the image is NaN.`)
-      rgba[4 * i + c] = Math.round(255 * Math.min(1, Math.max(0, (value - low) / (high - low))))
+      rgb[3 * i + c] = Math.round(255 * Math.min(1, Math.max(0, (value - low) / (high - low))))
     }
-    rgba[4 * i + 3] = 255
   }
-  return encode(rgba, width, height, options.quality ?? 95)
-}
-
-/** jpeg-js hands its bytes out in a Buffer, which browsers lack; there a typed array stands in for it. */
-function encode(data: Uint8Array, width: number, height: number, quality: number): number {
-  const scope = globalThis as { Buffer?: unknown }
-  const missing = scope.Buffer === undefined
-  if (missing) scope.Buffer = Uint8Array
-  try {
-    return jpeg.encode({ data, width, height }, quality).data.length
-  } finally {
-    if (missing) delete scope.Buffer
-  }
+  return jpegSize(rgb, width, height, options.quality ?? 95)
 }
 
 /** `-bytes` of the image as JPEG: smooth pictures (the "compressibility" of Black et al. 2023, in bytes). */
