@@ -100,10 +100,15 @@ export function convInputGradient(g: Expr, weight: Expr, w: Window, group: numbe
     const positive = { ...w, begins: begins.map((p) => Math.max(p, 0)), ends: ends.map((p) => Math.max(p, 0)) }
     return b.op('Conv', [cropped, flipped(weight, group)], attributes(positive, group))
   }
+  return convTransposed(g, weight, w, group, sizes)
+}
+
+/** The same adjoint as a ConvTranspose, at any stride. */
+export function convTransposed(g: Expr, weight: Expr, w: Window, group: number, sizes: readonly number[]): Expr {
   const out = spatialOf(g)
   // The rows that the stride left over at the end.
   const output_padding = sizes.map((n, i) => n - ((out[i] - 1) * w.strides[i] + extent(w, i) - w.begins[i] - w.ends[i]))
-  return b.op('ConvTranspose', [g, weight], { ...attributes(w, group), output_padding })
+  return g.b.op('ConvTranspose', [g, weight], { ...attributes(w, group), output_padding })
 }
 
 /** Pads (or, where negative, crops) the spatial axes of [N, C, ...] with zeros. */

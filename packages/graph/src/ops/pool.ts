@@ -5,12 +5,13 @@
  * gradient of that convolution: of `g / count` for the average, of `g` masked per kernel tap for the maximum.
  */
 import type { Expr } from '../build.ts'
+import { concat } from '../build.ts'
 import { required } from '../facts.ts'
 import type { TensorData } from '../model.ts'
 import { sizeOf, tensor } from '../model.ts'
 import type { Backward, NdArray, OpCall, OpDefinition, OpTable } from '../op.ts'
 import type { Window } from './conv.ts'
-import { convInputGradient, extent, unravel, windowedSize, windowOf } from './conv.ts'
+import { convTransposed, extent, unravel, windowedSize, windowOf } from './conv.ts'
 import { signOf } from './elementwise.ts'
 import { reducedCount } from './reduce.ts'
 
@@ -101,7 +102,7 @@ function spread(x: Expr, g: Expr, geometry: Geometry, weight?: TensorData): Expr
   const taps = weight ? weight.shape[0] : 1
   const ones = weight ?? tensor(1, [1, 1, ...w.kernel], x.type)
   const flat = g.reshape([-1, taps, ...out])
-  return convInputGradient(flat, x.b.constant(ones), closed(geometry), 1, sizes).reshapeLike(x)
+  return convTransposed(flat, x.b.constant(ones), closed(geometry), 1, sizes).reshapeLike(x)
 }
 
 function geometryFor({ x: [x], call }: Backward): Geometry {
@@ -139,6 +140,15 @@ const averagePool: OpDefinition = {
     const tiles = sizes.every(
       (n, i) => w.kernel[i] === w.strides[i] && w.dilations[i] === 1 && n === out[i] * w.kernel[i],
     )
+    const { kernel, begins } = w
+    const { ends } = closed(geometry)
+    const dense = kernel.every((k, i) => w.strides[i] === 1 && w.dilations[i] === 1 && begins[i] < k && ends[i] < k)
+    if (dense) {
+      // At stride 1 the adjoint of a window sum is a window sum, and the average has the fastest kernel for it.
+      const pads = [...kernel.map((k, i) => k - 1 - begins[i]), ...kernel.map((k, i) => k - 1 - ends[i])]
+      const mean = b.op('AveragePool', [share], { kernel_shape: kernel, pads, count_include_pad: 1 })
+      return [mean.mul(sizeOf(kernel))]
+    }
     if (!tiles) return [spread(x[0], share, geometry)]
     // Windows side by side: every share is repeated over its window.
     const scales = b.constant(tensor([1, 1, ...w.kernel]))
@@ -181,28 +191,37 @@ const maxPool: OpDefinition = {
       { shape: y.shape, data: places },
     ]
   },
+  // Tap by tap, the first input that equals the maximum takes what is left of g. (The Indices output would say it too,
+  // but a MaxPool with indices takes five times as long as one without.)
   vjp: (c) => {
-    const { b, x, y, g0, extraOutput } = c
+    const { b, x, y, g0 } = c
     const geometry = geometryFor(c)
-    const { w, sizes, out } = geometry
+    const { w, out } = geometry
     const taps = sizeOf(w.kernel)
-    const L = sizeOf(out)
-    // Which input position each tap of each window sees, within its plane.
-    const seen = new Float64Array(taps * L).fill(-1)
-    windows(geometry, (o, s, k) => {
-      seen[k * L + o] = s
-    })
-    const places = (y[1] ?? extraOutput(1)).reshape([-1, 1, ...out])
-    // Indices count through the whole batch; the place within a plane is the remainder (there is no Mod on the GPU).
-    const plane = b.scalar(sizeOf(sizes), 'int64')
-    const within = places.sub(places.div(plane).mul(plane))
-    const hit = within.equal(b.constant(tensor(seen, [1, taps, ...out], 'int64')))
+    const { ends } = closed(geometry)
+    const pads = b.int64([0, 0, ...w.begins, 0, 0, ...ends])
+    const from = [...w.begins, ...ends].some((p) => p !== 0)
+      ? b.op('Pad', [x[0], pads, b.scalar(lowest(x[0]), x[0].type)])
+      : x[0]
+    const axes = b.int64(w.kernel.map((_, i) => i + 2))
+    const parts: Expr[] = []
+    let rest = g0
+    for (let k = 0; k < taps; k++) {
+      const start = unravel(k, w.kernel).map((t, i) => t * w.dilations[i])
+      const end = start.map((s, i) => s + (out[i] - 1) * w.strides[i] + 1)
+      const seen = b.op('Slice', [from, b.int64(start), b.int64(end), axes, b.int64(w.strides)])
+      const hit = seen.equal(y[0])
+      parts.push(hit.where(rest, 0).reshape([-1, 1, ...out]))
+      rest = hit.where(0, rest)
+    }
     const eye = new Float64Array(taps * taps)
     for (let k = 0; k < taps; k++) eye[k * taps + k] = 1
-    const masked = hit.where(g0.reshape([-1, 1, ...out]), 0)
-    return [spread(x[0], masked, geometry, tensor(eye, [taps, 1, ...w.kernel], g0.type))]
+    return [spread(x[0], concat(parts, 1), geometry, tensor(eye, [taps, 1, ...w.kernel], g0.type))]
   },
 }
+
+/** A number below all others that is no infinity, so that padding never equals a maximum. */
+const lowest = (x: Expr): number => (x.type === 'float16' ? -65504 : -3.4028234663852886e38)
 
 const lpPool: OpDefinition = {
   infer: averagePool.infer,

@@ -8,7 +8,7 @@ import { modelOf } from './harness.ts'
 // ScatterElements TopK Softplus Softsign LogSoftmax Trilu OneHot PRelu Selu Celu Mish GroupNormalization Col2Im
 // SpaceToDepth LpNormalization IsNaN).
 const allowed = new Set(
-  `Abs Add Cast Concat ConstantOfShape Conv ConvTranspose Cos Cosh CumSum DepthToSpace Div Einsum Equal Erf Exp Expand
+  `Abs Add AveragePool Cast Concat ConstantOfShape Conv ConvTranspose Cos Cosh CumSum DepthToSpace Div Einsum Equal Erf Exp Expand
    Floor Gather GatherElements GatherND Gemm Greater Identity Less Log MatMul Mul Neg Pad Pow Range Reciprocal ReduceMean
    ReduceProd ReduceSum Relu Reshape Resize ScatterND Shape Sigmoid Sin Sinh Size Slice Split Sqrt Squeeze Sub Tanh
    Transpose Unsqueeze Where`.split(/\s+/),
