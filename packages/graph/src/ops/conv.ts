@@ -135,6 +135,7 @@ export function convWeightGradient(x: Expr, g: Expr, w: Window, group: number): 
       .sum([0])
       .reshape([o, c, ...w.kernel])
   }
+  if (c === group) return depthwiseWeightGradient(x, g, w)
   const last = [0, ...Array.from({ length: rank }, (_, i) => i + 2), 1]
   let xp = x.transpose(last)
   if ([...w.begins, ...w.ends].some((p) => p !== 0))
@@ -142,25 +143,40 @@ export function convWeightGradient(x: Expr, g: Expr, w: Window, group: number): 
   const gFirst = g.transpose([1, 0, ...last.slice(1, -1)])
   // [O, N*L], or per group [G, O/G, N*L]
   const g2 = group === 1 ? gFirst.reshape([o, -1]) : gFirst.reshape([group, o / group, -1])
-  const axes = b.int64(Array.from({ length: rank }, (_, i) => i + 1))
-  const steps = b.int64(w.strides)
-  const parts: Expr[] = []
-  for (let t = 0; t < taps; t++) {
-    const at = unravel(t, w.kernel).map((k, i) => k * w.dilations[i])
-    const ends = at.map((a, i) => a + (out[i] - 1) * w.strides[i] + 1)
-    const tap = b.op('Slice', [xp, b.int64(at), b.int64(ends), axes, steps])
-    parts.push(
-      group === 1
-        ? g2.matmul(tap.reshape([-1, c]))
-        : g2.matmul(tap.reshape([-1, group, c / group]).transpose([1, 0, 2])),
-    )
-  }
+  const parts = Array.from({ length: taps }, (_, t) => {
+    const tap = tapSlice(xp, w, out, t, 1)
+    return group === 1
+      ? g2.matmul(tap.reshape([-1, c]))
+      : g2.matmul(tap.reshape([-1, group, c / group]).transpose([1, 0, 2]))
+  })
   const cg = c / group
   // [.., O, K*C] -> [O, C, K]
   return concat(parts, group === 1 ? 1 : 2)
     .reshape([o, taps, cg])
     .transpose([0, 2, 1])
     .reshape([o, cg, ...w.kernel])
+}
+
+/** Where the window's tap t starts and ends in the padded input, for a Slice with the strides as steps. */
+export function tapSlice(x: Expr, w: Window, out: readonly number[], t: number, firstAxis: number): Expr {
+  const { b } = x
+  const start = unravel(t, w.kernel).map((k, i) => k * w.dilations[i])
+  const end = start.map((a, i) => a + (out[i] - 1) * w.strides[i] + 1)
+  const axes = w.kernel.map((_, i) => i + firstAxis)
+  return b.op('Slice', [x, b.int64(start), b.int64(end), b.int64(axes), b.int64(w.strides)])
+}
+
+/** One input channel per group: per tap a product and a sum over positions; no matrix product has enough to do. */
+function depthwiseWeightGradient(x: Expr, g: Expr, w: Window): Expr {
+  const [c, o] = [x.size(1), g.size(1)]
+  const out = spatialOf(g)
+  const positions = sizeOf(out)
+  const xp = padSpatial(x, w.begins, w.ends)
+  const gl = g.reshape([-1, c, o / c, positions])
+  const parts = Array.from({ length: sizeOf(w.kernel) }, (_, t) =>
+    tapSlice(xp, w, out, t, 2).reshape([-1, c, 1, positions]).mul(gl).sum([3]).sum([0]).reshape([o, 1]),
+  )
+  return concat(parts, 1).reshape([o, 1, ...w.kernel])
 }
 
 export function unravel(flat: number, sizes: readonly number[]): number[] {

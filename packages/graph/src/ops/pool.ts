@@ -11,7 +11,7 @@ import type { TensorData } from '../model.ts'
 import { sizeOf, tensor } from '../model.ts'
 import type { Backward, NdArray, OpCall, OpDefinition, OpTable } from '../op.ts'
 import type { Window } from './conv.ts'
-import { convTransposed, extent, unravel, windowedSize, windowOf } from './conv.ts'
+import { convTransposed, extent, tapSlice, unravel, windowedSize, windowOf } from './conv.ts'
 import { signOf } from './elementwise.ts'
 import { reducedCount } from './reduce.ts'
 
@@ -203,14 +203,10 @@ const maxPool: OpDefinition = {
     const from = [...w.begins, ...ends].some((p) => p !== 0)
       ? b.op('Pad', [x[0], pads, b.scalar(lowest(x[0]), x[0].type)])
       : x[0]
-    const axes = b.int64(w.kernel.map((_, i) => i + 2))
     const parts: Expr[] = []
     let rest = g0
     for (let k = 0; k < taps; k++) {
-      const start = unravel(k, w.kernel).map((t, i) => t * w.dilations[i])
-      const end = start.map((s, i) => s + (out[i] - 1) * w.strides[i] + 1)
-      const seen = b.op('Slice', [from, b.int64(start), b.int64(end), axes, b.int64(w.strides)])
-      const hit = seen.equal(y[0])
+      const hit = tapSlice(from, w, out, k, 2).equal(y[0])
       parts.push(hit.where(rest, 0).reshape([-1, 1, ...out]))
       rest = hit.where(0, rest)
     }
