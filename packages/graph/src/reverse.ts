@@ -50,7 +50,7 @@ export function reverse(b: GraphBuilder, nodes: readonly Node[], sweep: Sweep): 
       rule,
       active,
       node.outputs.map((name) => (name ? total(name) : undefined)),
-      path(through),
+      () => path(through),
     )
     found.forEach((dx, k) => {
       if (dx && active.has(node.inputs[k])) give(node.inputs[k], dx)
@@ -71,7 +71,7 @@ function apply(
   rule: Rule,
   active: ReadonlySet<string>,
   cotangents: readonly (Expr | undefined)[],
-  path: string,
+  path: () => string,
 ): readonly (Expr | undefined)[] {
   const label = labelOf(node)
   const inputs = node.inputs.map((name) => (name ? b.get(name) : undefined) as Expr)
@@ -95,7 +95,7 @@ function apply(
   } catch (error) {
     const { message } = error as Error
     const named = message.startsWith(label) ? message : `${label}: ${message}`
-    throw new GraphError(`${named} (reached from ${path})`, { cause: error })
+    throw new GraphError(`${named} (reached from ${path()})`, { cause: error })
   }
   const left = forgotten()
   if (left !== undefined)

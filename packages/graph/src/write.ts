@@ -12,11 +12,6 @@ const largest = 2 ** 31 - 1
  * @throws GraphError when the model is larger than a protobuf file may be (2 GiB)
  */
 export function writeModel(model: Model): Uint8Array {
-  const size = [...model.graph.initializers.values()].reduce((n, t) => n + byteLength(t), 0)
-  if (size > largest)
-    throw new GraphError(
-      `the weights take ${size} bytes, more than an ONNX file may hold (2 GiB); use writeModelWithExternalData`,
-    )
   return modelTo(model, undefined).finish()
 }
 
@@ -33,9 +28,6 @@ export function writeModelWithExternalData(
   const bytes = modelTo(model, side).finish()
   return { model: bytes, data: side.bytes() }
 }
-
-const byteLength = (t: TensorData): number =>
-  t.type === 'string' ? 0 : (t.data as Exclude<TensorArray, string[]>).byteLength
 
 class SideFile {
   readonly location: string
@@ -56,44 +48,86 @@ class SideFile {
     return offset
   }
   bytes(): Uint8Array {
-    const out = new Uint8Array(this.#length)
-    let at = 0
-    for (const chunk of this.#chunks) {
-      out.set(chunk, at)
-      at += chunk.byteLength
-    }
-    return out
+    return joined(this.#chunks, this.#length)
   }
 }
 
 const encoder = new TextEncoder()
 
+/** Pieces from this size on are not copied until the file is put together. */
+const large = 4096
+
+/** A message under construction: pieces of bytes, so that weights are copied once and not at every level of nesting. */
 class Writer {
-  readonly w = new BinaryWriter()
+  #w = new BinaryWriter()
+  readonly #pieces: Uint8Array[] = []
+  #length = 0
+
   /** A string field that is left out when empty. */
   text(field: number, value: string): void {
     if (value !== '') this.texts(field, value)
   }
   texts(field: number, value: string): void {
-    this.w.tag(field, WireType.LengthDelimited).string(value)
+    this.#w.tag(field, WireType.LengthDelimited).string(value)
   }
   integer(field: number, value: number): void {
-    this.w.tag(field, WireType.Varint).int64(toInt64(value))
+    this.#w.tag(field, WireType.Varint).int64(toInt64(value))
   }
   float(field: number, value: number): void {
-    this.w.tag(field, WireType.Bit32).float(Math.fround(value))
+    this.#w.tag(field, WireType.Bit32).float(Math.fround(value))
   }
   bytes(field: number, value: Uint8Array): void {
-    this.w.tag(field, WireType.LengthDelimited).bytes(value)
+    this.#w.tag(field, WireType.LengthDelimited).uint32(sized(value.byteLength))
+    this.#append([value])
   }
   nested(field: number, fill: (inner: Writer) => void): void {
     const inner = new Writer()
     fill(inner)
-    this.bytes(field, inner.finish())
+    inner.#flush()
+    this.#w.tag(field, WireType.LengthDelimited).uint32(sized(inner.#length))
+    this.#append(inner.#pieces)
   }
   finish(): Uint8Array {
-    return this.w.finish()
+    this.#flush()
+    return joined(this.#pieces, sized(this.#length))
   }
+
+  #append(pieces: readonly Uint8Array[]): void {
+    for (const piece of pieces)
+      if (piece.byteLength < large) this.#w.raw(piece)
+      else {
+        this.#flush()
+        this.#push(piece)
+      }
+  }
+  #flush(): void {
+    const bytes = this.#w.finish()
+    if (bytes.byteLength > 0) this.#push(bytes)
+    this.#w = new BinaryWriter()
+  }
+  #push(bytes: Uint8Array): void {
+    this.#pieces.push(bytes)
+    this.#length += bytes.byteLength
+  }
+}
+
+/** @throws GraphError beyond what protobuf can hold */
+function sized(length: number): number {
+  if (length > largest)
+    throw new GraphError(
+      'the model takes more than an ONNX file may hold (2 GiB); use writeModelWithExternalData for its weights',
+    )
+  return length
+}
+
+function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  const out = new Uint8Array(length)
+  let at = 0
+  for (const piece of pieces) {
+    out.set(piece, at)
+    at += piece.byteLength
+  }
+  return out
 }
 
 function modelTo(model: Model, side: SideFile | undefined): Writer {

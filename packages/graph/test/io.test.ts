@@ -394,13 +394,10 @@ describe('models', () => {
   })
 
   it('refuses weights beyond 2 GiB in one file, and points to the side file', () => {
-    const huge = {
-      type: 'uint8',
-      shape: [2 ** 31],
-      data: { length: 2 ** 31, byteLength: 2 ** 31 },
-    } as unknown as TensorData
+    // One piece of memory under 33 names.
+    const piece = tensor(new Float32Array(2 ** 24), [2 ** 24])
     const model = holding({ w: tensor([1]) })
-    const initializers = new Map([['w', huge]])
+    const initializers = new Map(Array.from({ length: 33 }, (_, i) => [`w${i}`, piece]))
     expect(() => writeModel({ ...model, graph: { ...model.graph, initializers } })).toThrow(
       /use writeModelWithExternalData/,
     )
