@@ -340,8 +340,10 @@ export class GraphBuilder {
   #symbol(name: string): readonly number[] {
     // Names that `dimensions` gave: multiples of a free size (a batch merged with heads) and sums (rows put in front).
     const [, factor, base, sum] = /^(?:(\d+)\*)?(.+?)([+-]\d+)?$/.exec(name) ?? []
-    if ((factor || sum) && base && !this.#symbols.has(name))
-      return this.#symbol(base).map((d) => Number(factor ?? 1) * d + Number(sum ?? 0))
+    if ((factor || sum) && base && !this.#symbols.has(name)) {
+      const derived = this.#symbol(base).map((d) => Number(factor ?? 1) * d + Number(sum ?? 0))
+      if (derived.every((d) => d > 1)) return derived
+    }
     let sizes = this.#symbols.get(name)
     if (!sizes) {
       sizes = standIns[this.#symbols.size]

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { FunctionDefinition } from '../src/index.ts'
 import { int, readModel, tensor, validate, vjp, writeModel } from '../src/index.ts'
@@ -113,6 +116,20 @@ describe('validate', () => {
     expect(() => validate({ ...fused, domains: { 'com.microsoft': 1 } })).toThrow(
       /differentiate the original, not the optimised file$/,
     )
+  })
+
+  it('refuses files that ONNX Runtime saved optimised, and says what to use instead', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'graph-optimised-'))
+    try {
+      const optimizedModelFilePath = join(folder, 'optimised.onnx')
+      const session = await open(readNetwork('cnn-15'), { graphOptimizationLevel: 'extended', optimizedModelFilePath })
+      await session.release()
+      const optimised = readModel(readFileSync(optimizedModelFilePath))
+      expect(optimised.graph.nodes.some((n) => n.domain === 'com.microsoft')).toBe(true)
+      expect(() => vjp(optimised)).toThrow(/com.microsoft.*differentiate the original, not the optimised file$/)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   describe('graphs inside nodes', () => {

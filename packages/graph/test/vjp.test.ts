@@ -7,6 +7,7 @@ import {
   fromFloat16,
   GraphBuilder,
   GraphError,
+  normalize,
   operators,
   readModel,
   sizeOf,
@@ -16,7 +17,7 @@ import {
   writeModel,
 } from '../src/index.ts'
 import { readCases, readNetwork } from './fixtures/fixture.ts'
-import { array, difference, gradientError, graphOf, modelOf, node, numbers, runFloat, value } from './models.ts'
+import { array, difference, gradientError, graphOf, modelOf, node, numbers, open, runFloat, value } from './models.ts'
 
 /** A model from formulas on inputs of fixed shapes. */
 function build(
@@ -449,6 +450,37 @@ describe('runs in ONNX Runtime', () => {
           expect(difference(other[key]!, results[0]![key]!), key).toBeLessThan(1e-5)
     },
   )
+
+  it.each(['mlp-13', 'unet-17', 'gnn-16', 'cnn-12'])(
+    '%s gives the same gradients in every operator set',
+    async (name) => {
+      const model = readModel(readNetwork(name))
+      const { input, seed, grad } = readCases(name)[1]!
+      const feeds = { ...input, ...Object.fromEntries(Object.entries(seed).map(([k, t]) => [`grad_${k}`, t])) }
+      for (const opset of [17, 18, 19, 20, 21]) {
+        const g = vjp(normalize(model, { opset }), { wrt: Object.keys(grad) })
+        expect(g.opset).toBe(opset)
+        const session = await open(g)
+        const got = await session.run(feeds)
+        const floor =
+          1e-3 * Math.max(...Object.values(grad).flatMap((t) => Array.from(t.data as Float32Array, Math.abs)))
+        for (const [key, want] of Object.entries(grad)) {
+          const scale = Math.max(floor, ...Array.from(want.data as Float32Array, Math.abs))
+          const scaled = (t: typeof want) => ({
+            shape: t.dims,
+            data: Float64Array.from(t.data as Float32Array, (v) => v / scale),
+          })
+          expect(difference(scaled(got[`grad_${key}`]!), scaled(want)), `${key} at ${opset}`).toBeLessThan(1e-4)
+        }
+        await session.release()
+      }
+    },
+  )
+
+  it('the same model gives the same bytes', () => {
+    const bytes = readNetwork('unet-17')
+    expect(writeModel(vjp(readModel(bytes)))).toEqual(writeModel(vjp(readModel(bytes))))
+  })
 
   it('one file serves every batch size', async () => {
     const model = readModel(readNetwork('unet-17'))
