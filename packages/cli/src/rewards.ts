@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { jpegCodec } from 'espalier/node'
 import { quadraticReward, rewardOf } from 'espalier/process'
 import { classReward, incompressibility, type Reward } from 'espalier/reward'
 import type { ClassifierCard, Runtime } from 'espalier/runtime'
@@ -38,7 +39,7 @@ export const rewardKinds: readonly RewardKind[] = [
   {
     name: 'odds',
     form: 'odds:<label>',
-    about: 'log-odds log p / (1 - p) of a class: how clear it is, without an upper end',
+    about: 'log-odds log p / (1 - p) of the probability that a classifier gives to a class',
     open: (label, context) => openClassReward(label, context, 'log-odds'),
   },
   {
@@ -50,13 +51,13 @@ export const rewardKinds: readonly RewardKind[] = [
   {
     name: 'jpeg',
     form: 'jpeg',
-    about: 'bytes of the image as JPEG: busy images (-jpeg: smooth ones)',
+    about: 'bytes of the image as JPEG',
     async open(argument, { model }) {
       if (argument) throw new UserError('--reward jpeg takes nothing after a colon')
       if (!model.range || model.event.length !== 3) {
         throw new UserError(`--reward jpeg needs images; the model ${model.name} makes [${model.event}]`)
       }
-      return incompressibility({ valueRange: model.range })
+      return incompressibility({ valueRange: model.range, codec: jpegCodec() })
     },
   },
   {
@@ -98,6 +99,14 @@ export async function openReward(text: string, context: RewardContext): Promise<
     name: `-${reward.name}`,
     evaluate: async (samples) => Float64Array.from(await reward.evaluate(samples), (value) => -value),
   }
+}
+
+/** What a reward means, in a few words; nothing for a module. */
+export function aboutReward(text: string): string | undefined {
+  const negative = text.startsWith('-')
+  const name = text.slice(negative ? 1 : 0).split(':')[0]
+  const kind = rewardKinds.find((candidate) => candidate.name === name)
+  return kind && `${negative ? 'minus the ' : ''}${kind.about}`
 }
 
 async function openClassReward(
