@@ -206,7 +206,8 @@ export function clipBounds(lo: number | undefined, hi: number | undefined, call:
 
 /** `d x^p`: the common constant exponents without a second Pow; a tensor exponent through `y log x` where x > 0. */
 function powRule({ b, x: [x, p], y: [y], g0, needs }: Parameters<Rule>[0]): (Expr | undefined)[] {
-  const constant = p.value && p.value.data.length === 1 ? toNumbers(p.value)[0] : undefined
+  // An exponent that is itself differentiated may change between steps.
+  const constant = !needs(1) && p.value && p.value.data.length === 1 ? toNumbers(p.value)[0] : undefined
   let dx: Expr | undefined
   if (needs(0)) {
     if (constant === 0) dx = undefined

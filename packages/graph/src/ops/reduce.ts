@@ -5,6 +5,7 @@ import { axesOf, axisOf, required } from '../facts.ts'
 import { sizeOf } from '../model.ts'
 import type { Backward, Fact, NdArray, OpCall, OpDefinition, OpTable } from '../op.ts'
 import { signOf } from './elementwise.ts'
+import { sizeAt, viewAs } from './views.ts'
 
 /** Reduced axes, sorted; `undefined` where the op is the identity (`noop_with_empty_axes`). */
 function reducedAxes(inputs: readonly (Fact | undefined)[], call: OpCall): number[] | undefined {
@@ -96,29 +97,37 @@ export function reducedCount(x: Expr, y: Expr): Expr {
   return size(x).div(size(y))
 }
 
-function product({ b, x: [x], gk, axes }: Kept): Expr {
-  // Leave-one-out products: x is copied once per reduced element with that element replaced by 1; safe with zeros.
-  let dx: Expr | undefined
-  const sizes = axes.map((a) => x.size(a))
-  const count = sizeOf(sizes)
-  for (let k = 0; k < count; k++) {
-    const mask = new Float64Array(count)
-    mask[k] = 1
-    const shape = x.facts[0].shape.map((_, i) => (axes.includes(i) ? x.size(i) : 1))
-    const isK = b.constant({ type: 'float32', shape, data: Float32Array.from(mask) }).greater(0)
-    const others = isK.where(b.scalar(1, x.type), x)
-    const without = reduceProd(others, axes)
-    const part = isK.where(without, b.scalar(0, x.type))
-    dx = dx ? dx.add(part) : part
-  }
-  return (dx as Expr).mul(gk)
+/**
+ * Each element's product of all others, never by division, so that zeros are safe: products of what comes before times
+ * products of what comes after, both by doubling steps (Hillis & Steele, Data parallel algorithms, 1986).
+ */
+function product({ x: [x], gk, axes }: Kept): Expr {
+  const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i))
+  const perm = [...kept, ...axes]
+  const inverse = perm.map((_, i) => perm.indexOf(i))
+  // The reduced axes last, as one.
+  const row =
+    axes.length === 1
+      ? x
+      : viewAs(x.transpose(perm), [...kept.map((i) => (x.shape[i] < 0 ? sizeAt(x, i) : x.shape[i])), -1])
+  const axis = axes.length === 1 ? axes[0] : row.rank - 1
+  const others = runningProducts(row, axis, 1).mul(runningProducts(row, axis, -1))
+  if (axes.length === 1) return others.mul(gk)
+  return others.reshapeLike(x.transpose(perm)).transpose(inverse).mul(gk)
 }
 
-function reduceProd(x: Expr, axes: readonly number[]): Expr {
+/** Product of all elements before (direction 1) or after (direction -1) each one along an axis of fixed size. */
+function runningProducts(x: Expr, axis: number, direction: 1 | -1): Expr {
   const { b } = x
-  return b.opset >= 18
-    ? b.op('ReduceProd', [x, b.int64(axes)], { keepdims: 1 })
-    : b.op('ReduceProd', [x], { axes, keepdims: 1 })
+  const n = x.size(axis)
+  const shifted = (e: Expr, by: number): Expr => {
+    const ends = [direction * by, -direction * by]
+    const pads = [0, 1].flatMap((side) => e.shape.map((_, i) => (i === axis ? ends[side] : 0)))
+    return b.op('Pad', [e, b.int64(pads), b.scalar(1, e.type)])
+  }
+  let products = shifted(x, 1)
+  for (let step = 1; step < n - 1; step *= 2) products = products.mul(shifted(products, step))
+  return products
 }
 
 const logSumExp = (values: Float64Array): number => {

@@ -109,6 +109,7 @@ export const reduceCases: readonly OpCase[] = [
   at('ReduceL1', 'at 0', [3], [0, -2, 3], [0, -1, 1]),
   at('ReduceL2', 'a row of zeros', [2, 2], [0, 0, 3, 4], [0, 0, 0.6, 0.8]),
   at('ReduceSumSquare', 'at 0', [2], [0, 3], [0, 6]),
+  { op: 'ReduceProd', note: 'a long axis', inputs: [x(['N', 37], between(0.6, 1.5)), ints(1)] },
   at('ReduceProd', 'no zero', [3], [2, 3, 4], [12, 8, 6]),
   at('ReduceProd', 'one zero', [3], [2, 0, 4], [0, 8, 0]),
   at('ReduceProd', 'two zeros', [3], [2, 0, 0], [0, 0, 0]),
