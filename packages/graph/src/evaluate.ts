@@ -2,6 +2,7 @@ import { GraphError } from './errors.ts'
 import { toData } from './facts.ts'
 import type { Model, TensorData } from './model.ts'
 import { sizeOf, toNumbers } from './model.ts'
+import { normalize } from './normalize.ts'
 import type { Fact, NdArray } from './op.ts'
 import { OpCall } from './op.ts'
 import { definitionOf } from './ops/index.ts'
@@ -40,7 +41,9 @@ export function evaluate(
   model: Model,
   inputs: Readonly<Record<string, NdArray | TensorData>> = {},
 ): Record<string, NdArray> {
-  const { graph } = model
+  // Functions and decided branches are written out first; a plain graph is run as it is, in its own operator set.
+  const plain = model.functions.length === 0 && model.graph.nodes.every((n) => definitionOf(n.op, n.domain))
+  const { graph, opset } = plain ? model : normalize(model)
   const tensors = new Map<string, Known>()
   for (const [name, value] of graph.initializers)
     if (value.type !== 'string')
@@ -62,7 +65,7 @@ export function evaluate(
     const call = new OpCall(
       node.op,
       node.domain,
-      model.opset,
+      opset,
       node.attributes,
       node.outputs.length,
       `${node.op} "${node.name || node.outputs[0]}"`,
@@ -76,13 +79,20 @@ export function evaluate(
       return found
     })
     const facts = operands.map((t) => t?.fact)
-    const outputs = definition.infer(facts, call)
-    const results = definition.evaluate(
-      operands.map((t) => t?.array),
-      call,
-      outputs,
-      facts,
-    )
+    let outputs: readonly Fact[]
+    let results: readonly NdArray[]
+    try {
+      outputs = definition.infer(facts, call)
+      results = definition.evaluate(
+        operands.map((t) => t?.array),
+        call,
+        outputs,
+        facts,
+      )
+    } catch (error) {
+      if (error instanceof GraphError) throw error
+      throw new GraphError(`${call.label}: its inputs do not fit the operator (${(error as Error).message})`)
+    }
     node.outputs.forEach((name, i) => {
       if (name === '') return
       if (!results[i]) throw new GraphError(`${call.label}: it has no output ${i}`)

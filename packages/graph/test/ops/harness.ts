@@ -129,7 +129,7 @@ export const between =
     random.uniform(low, high)
 
 type FloatType = 'float32' | 'float64'
-type Arrays = Record<string, NdArray>
+export type Arrays = Record<string, NdArray>
 
 export const opsetOf = (c: OpCase): number => c.opset ?? 18
 export const nameOf = (c: OpCase): string => `${c.op}-${opsetOf(c)} ${c.note}`
@@ -140,7 +140,7 @@ function seedOf(text: string): number {
   return h
 }
 
-const wrtOf = (c: OpCase): number[] =>
+export const wrtOf = (c: OpCase): number[] =>
   c.wrt ? [...c.wrt] : c.inputs.map((v, i) => (v && v.type === 'float' && !v.constant ? i : -1)).filter((i) => i >= 0)
 
 /** The model of a case: inputs x0, x1, ...; outputs y0, y1, ... */
@@ -169,7 +169,7 @@ const round = (data: Float64Array, type: DataType): Float64Array =>
   isFloat(type) ? data.map((v) => Math.fround(v)) : data
 
 /** One assignment of numbers to the inputs of a model whose free dimensions are `size`. */
-function feedsOf(c: OpCase, size: number): Arrays {
+export function feedsOf(c: OpCase, size: number): Arrays {
   const random = new Random(seedOf(`${nameOf(c)} ${size}`))
   const feeds: Arrays = {}
   c.inputs.forEach((v, i) => {
@@ -181,7 +181,7 @@ function feedsOf(c: OpCase, size: number): Arrays {
   return feeds
 }
 
-const like = (a: NdArray, random: Random): NdArray => ({
+export const like = (a: NdArray, random: Random): NdArray => ({
   shape: a.shape,
   data: a.data.map(() => Math.fround(random.normal())),
 })
@@ -194,24 +194,32 @@ const arrayTypes: Partial<Record<DataType, (data: Float64Array) => Tensor['data'
   bool: (d) => Uint8Array.from(d),
 }
 
-/** Runs a model in ONNX Runtime. */
-export async function runOrt(model: Model, feeds: Arrays): Promise<Arrays> {
-  const session = await openOrt(model)
-  return session(feeds)
+/** What onnxruntime-node and onnxruntime-web have in common. */
+export interface Runtime {
+  readonly InferenceSession: Pick<typeof InferenceSession, 'create'>
+  readonly Tensor: typeof Tensor
 }
 
-export async function openOrt(model: Model): Promise<(feeds: Arrays) => Promise<Arrays>> {
-  const session = await InferenceSession.create(writeModel(model), {
+/** Opens a model in ONNX Runtime, by default in Node with one thread and all optimisations. */
+export async function openOrt(
+  model: Model,
+  options: InferenceSession.SessionOptions = {},
+  runtime: Runtime = { InferenceSession, Tensor },
+): Promise<(feeds: Arrays) => Promise<Arrays>> {
+  const session = await runtime.InferenceSession.create(writeModel(model), {
     logSeverityLevel: 3,
     intraOpNumThreads: 1,
     graphOptimizationLevel: 'all',
+    ...options,
   })
   return async (feeds) => {
     const tensors: Record<string, Tensor> = {}
     for (const { name, type } of model.graph.inputs) {
       const convert = arrayTypes[type as DataType]
       if (!convert) throw new Error(`the harness cannot feed ${type}`)
-      tensors[name] = new Tensor(type as 'float32', convert(feeds[name].data) as Float32Array, [...feeds[name].shape])
+      tensors[name] = new runtime.Tensor(type as 'float32', convert(feeds[name].data) as Float32Array, [
+        ...feeds[name].shape,
+      ])
     }
     const got = await session.run(tensors)
     return Object.fromEntries(
@@ -282,7 +290,7 @@ function finiteDifference(model: Model, feeds: Arrays, gradients: Arrays, u: Arr
   return worst
 }
 
-const prefixed = (prefix: string, arrays: Arrays): Arrays =>
+export const prefixed = (prefix: string, arrays: Arrays): Arrays =>
   Object.fromEntries(Object.entries(arrays).map(([name, a]) => [`${prefix}${name}`, a]))
 
 const isLive = (c: OpCase, i: number): boolean => c.inputs[i] !== undefined && !(c.inputs[i] as Operand).constant
