@@ -6,6 +6,7 @@ import { interruptible } from './interrupt.ts'
 import { methods } from './methods.ts'
 import { type ProgressLine, progressLine } from './progress.ts'
 import { formatNumber } from './report/index.ts'
+import { aboutReward } from './rewards.ts'
 import { RunFolder, type RunStatus } from './run-folder.ts'
 import { shellLine } from './shell-line.ts'
 import { rolloutCost, runTrial, type Steering, type SteerSettings, setUpSteering, type Trial } from './steering.ts'
@@ -148,6 +149,7 @@ function conclude(
   const { rewards, methods: names, budget, seeds, eta, steps, lambda } = settings
   const comparisons: Comparison[] = rewards.map((reward) => ({
     reward,
+    about: aboutReward(reward),
     budget,
     trials: trials.filter((trial) => trial.reward === reward),
   }))

@@ -156,7 +156,7 @@ export function writeSteeringReport(folder: RunFolder, report: SteeringReport): 
     }
     sections.push({
       heading: `Reward ${comparison.reward}`,
-      text: comparison.about,
+      text: comparison.about && `The reward is the ${comparison.about}.`.replace('the minus the', 'minus the'),
       table: summaryTable(trials),
       plot,
       scatter,
@@ -180,7 +180,11 @@ export function writeSteeringReport(folder: RunFolder, report: SteeringReport): 
 export function printComparisons(comparisons: readonly Comparison[]): string {
   return comparisons
     .filter(({ trials }) => trials.some(({ result }) => result.best >= 0))
-    .map(({ reward, trials }) => `reward ${reward}\n${tableToText(summaryTable(trials))}\n`)
+    .map(({ reward, about, trials }) => {
+      const seeds = new Set(trials.map(({ seed }) => seed)).size
+      const heading = `reward ${reward}${about ? ` (${about})` : ''}, ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}`
+      return `${heading}\n${tableToText(summaryTable(trials))}\n`
+    })
     .join('\n')
 }
 

@@ -241,6 +241,22 @@ describe('espalier steer', () => {
   })
 })
 
+describe('espalier demo', () => {
+  it('steers the digits of the zoo with both methods, and shows them', async () => {
+    const { code, stdout, stderr } = await espalier(['demo', '--budget', '60', '--seeds', '0,1', '--out', 'demo'])
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/reward odds:8 .*2 seeds\n/)
+    expect(stdout).toMatch(/DTS\* minus best-of-N +\S+ \[/)
+    const sheet = decode(readFileSync(join(folder.path, 'demo', 'contact-sheet-odds-8.png')))
+    expect(sheet.width).toBeGreaterThan(2 * 84)
+    const page = readFileSync(join(folder.path, 'demo', 'report.html'), 'utf8')
+    // Two methods, two seeds, two rewards: eight pictures, each in the page itself.
+    expect(page.match(/<img src="data:image\/png;base64,/g)).toHaveLength(8)
+    const { runs } = readRunRecord(join(folder.path, 'demo')).result as { runs: { nfe: number }[] }
+    expect(runs.map(({ nfe }) => nfe)).toEqual(new Array(8).fill(60))
+  })
+})
+
 describe('espalier grad', () => {
   it('writes the gradient of a model', async () => {
     const result = await answer('grad', 'images/model.onnx', '--out', 'grad.onnx', '--wrt', 'x,blur')

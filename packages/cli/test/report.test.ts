@@ -35,6 +35,17 @@ describe('linePlot', () => {
     expect(xs[1] - xs[0]).toBeCloseTo(xs[2] - xs[1], 6)
   })
 
+  it('names every tick that it draws', () => {
+    const points = [20, 300, 4000].map((x) => ({ x, y: x }))
+    const svg = linePlot({ ...plot, y: { label: 'y', log: true }, series: [{ name: 'a', points }] })
+    const labels = [...svg.matchAll(/aria-label="(.)-axis tick label">(.*?)<\/g>/g)].map(([, axis, body]) => [
+      axis,
+      [...body.matchAll(/<text[^>]*?(?:\/>|>([^<]*)<)/g)].map((match) => match[1]),
+    ])
+    expect(Object.fromEntries(labels).x).toEqual(['20', '50', '100', '200', '500', '1k', '2k'])
+    expect(Object.fromEntries(labels).y).toEqual(['20', '50', '100', '200', '500', '1k', '2k'])
+  })
+
   it('refuses what it cannot draw, naming the series', () => {
     expect(() => linePlot({ ...plot, series: [] })).toThrow(/no series/)
     expect(() => linePlot({ ...plot, series: [{ name: 'a', points: [] }] })).toThrow(/"a" has no points/)

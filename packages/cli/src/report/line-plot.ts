@@ -65,8 +65,8 @@ export function linePlot(options: LinePlotOptions): string {
       symbol: { type: 'identity' } as Plot.ScaleOptions,
       marks: [
         Plot.gridY({ stroke: 'currentColor', strokeOpacity: 0.12, ticks: ticksY }),
-        Plot.axisX({ label: null, tickSize: 5, ticks: ticksX, tickFormat: compact }),
-        Plot.axisY({ label: null, tickSize: 0, ticks: ticksY, tickFormat: compact }),
+        Plot.axisX({ label: null, tickSize: 5, ticks: ticksX, text: compact }),
+        Plot.axisY({ label: null, tickSize: 0, ticks: ticksY, text: compact }),
         ...references.map((reference) =>
           Plot.ruleY([reference.y], { stroke: 'currentColor', strokeOpacity: 0.55, strokeDasharray: '2,4' }),
         ),
