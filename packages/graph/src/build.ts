@@ -272,6 +272,12 @@ export class GraphBuilder {
     return this.#define(name, facts)
   }
 
+  /** The node that makes an expression; inputs and constants have none. */
+  producerOf(expr: Expr): Node | undefined {
+    const at = this.#producers.get(expr.name)
+    return at === undefined ? undefined : this.#nodes[at]
+  }
+
   /** The expression of a name. @throws GraphError when there is none */
   get(name: string): Expr {
     const found = this.#exprs.get(name)

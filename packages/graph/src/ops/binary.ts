@@ -78,6 +78,11 @@ const compare = (f: (a: number, b: number) => boolean): OpDefinition =>
 /** `Where(g = 0, 0, naive)`: see the poles in elementwise.ts. */
 const guard = (g: Expr, naive: Expr): Expr => g.equal(0).where(0, naive)
 
+const isSigmoidOf = (s: Expr, x: Expr): boolean => {
+  const node = s.b.producerOf(s)
+  return node?.op === 'Sigmoid' && node.domain === '' && node.inputs[0] === x.name
+}
+
 /** Gradient of Max and Min: ties share equally. */
 function extreme(pick: 'Max' | 'Min'): OpDefinition {
   const f = pick === 'Max' ? Math.max : Math.min
@@ -98,10 +103,12 @@ export const binary: OpTable = {
     vjp: ({ x: [a, b], g0, needs }) => [g0.unbroadcast(a), needs(1) ? g0.neg().unbroadcast(b) : undefined],
   }),
   Mul: pointwise(([a, b]) => a * b, {
-    vjp: ({ x: [a, b], g0, needs }) => [
-      needs(0) ? g0.mul(b).unbroadcast(a) : undefined,
-      needs(1) ? g0.mul(a).unbroadcast(b) : undefined,
-    ],
+    vjp: ({ x: [a, b], y: [y], g0, needs }) => {
+      // x * sigmoid(x), as SiLU is exported, has one gradient in one: g s (1 + x - y), two passes fewer.
+      if (needs(0) && needs(1) && isSigmoidOf(b, a)) return [g0.mul(b.mul(a.sub(y).add(1))), undefined]
+      if (needs(0) && needs(1) && isSigmoidOf(a, b)) return [undefined, g0.mul(a.mul(b.sub(y).add(1)))]
+      return [needs(0) ? g0.mul(b).unbroadcast(a) : undefined, needs(1) ? g0.mul(a).unbroadcast(b) : undefined]
+    },
   }),
   Div: pointwise(([a, b], integer) => (integer ? Math.trunc(a / b) : a / b), {
     vjp: ({ x: [a, b], y: [y], g0, needs }) => [

@@ -3,28 +3,52 @@
  * `xh = (x - mu) r`, `q = g * scale`, `dx = r (q - mean(q) - xh mean(q xh))`.
  */
 import type { Expr } from '../build.ts'
+import { reduce } from '../build.ts'
 import { axisOf, required } from '../facts.ts'
 import { sizeOf, tensor } from '../model.ts'
 import type { Fact, NdArray, OpCall, OpDefinition, OpTable } from '../op.ts'
 import { zip } from './binary.ts'
 import { signOf } from './elementwise.ts'
-import { foldAxes } from './reduce.ts'
+import { foldAxes, reducedCount } from './reduce.ts'
 import { alongAxis } from './views.ts'
 
-/** The shared rule. `center` is false for RMS norm. Returns dx and the normalised xh. */
-function normalise(
-  x: Expr,
-  q: Expr,
-  axes: readonly number[],
-  epsilon: number,
-  center = true,
-): { dx: Expr; xh: Expr; r: Expr } {
-  const centred = center ? x.sub(x.mean(axes, true)) : x
-  const r = centred.square().mean(axes, true).add(epsilon).sqrt().reciprocal()
-  const xh = centred.mul(r)
-  const inner = q.sub(xh.mul(q.mul(xh).mean(axes, true)))
-  return { dx: r.mul(center ? inner.sub(q.mean(axes, true)) : inner), xh, r }
+interface Normalised {
+  /** `(x - mu) r`. */
+  readonly xh: Expr
+  /** `1 / sqrt(variance + epsilon)`, axes kept. */
+  readonly r: Expr
 }
+
+/** Recomputes what a normalisation over `axes` was made of; `centered` is false for RMS norm. */
+function statistics(x: Expr, axes: readonly number[], epsilon: number, centered = true): Normalised {
+  const mean = centered ? x.mean(axes, true) : undefined
+  const c = mean ? x.sub(mean) : x
+  const squares = reduce(c, 'ReduceSumSquare', axes, true, 18)
+  const r = squares.div(reducedCount(x, squares)).add(epsilon).sqrt().reciprocal()
+  return { xh: c.mul(r), r }
+}
+
+/** `dx = r (q - mean(q) - xh mean(q xh))` over the axes. */
+function normalise(q: Expr, { xh, r }: Normalised, axes: readonly number[], centered = true): Expr {
+  const inner = q.sub(xh.mul(q.mul(xh).mean(axes, true)))
+  return r.mul(centered ? inner.sub(q.mean(axes, true)) : inner)
+}
+
+/**
+ * The same where `q = g * scale` over the last axis alone, with all that it shares with the gradients of scale and
+ * bias: the two means are products with the vector `scale / n`.
+ */
+function normaliseLast(g: Expr, scale: Expr, { xh, r }: Normalised, centered = true): { dx: Expr; gx: Expr } {
+  const gx = g.mul(xh)
+  const weights = scale.mul(1 / scale.size(0)).reshape([-1, 1])
+  const q = g.mul(scale)
+  const inner = q.sub(xh.mul(gx.matmul(weights)))
+  return { dx: r.mul(centered ? inner.sub(g.matmul(weights)) : inner), gx }
+}
+
+/** Whether a scale is one vector along the last axis, and that the only normalised one. */
+const isLastAxis = (x: Expr, scale: Expr, axes: readonly number[]): boolean =>
+  x.rank > 1 && axes.length === 1 && scale.rank === 1 && scale.shape[0] > 0 && scale.shape[0] === x.shape[x.rank - 1]
 
 /** Normalises contiguous groups of `length` numbers to mean 0 (if centred) and variance 1. */
 function normaliseRows(
@@ -102,11 +126,33 @@ const instanceNormalization: OpDefinition = {
     }
     return [{ shape: x!.shape, data }]
   },
-  vjp: ({ x: [x, scale], g0, call, needs }) => {
+  // The scale is constant over the axes, so it leaves the means: dx = scale r (g - mean(g) - xh mean(g xh)).
+  vjp: ({ x: [x, scale], g0, call }) => {
     const axes = othersThan(1, x.rank).slice(1)
-    const { dx, xh } = normalise(x, g0.mul(perChannel(scale, x.rank)), axes, call.float('epsilon', 1e-5))
-    return [dx, needs(1) ? g0.mul(xh).sum(axes).sum([0]) : undefined, needs(2) ? g0.sum(axes).sum([0]) : undefined]
+    const known = statistics(x, axes, call.float('epsilon', 1e-5))
+    const { dx, gSum, gxSum } = normaliseScaled(g0, perChannel(scale, x.rank), known, axes)
+    return [dx, gxSum.sum([0]).reshapeLike(scale), gSum.sum([0]).reshapeLike(scale)]
   },
+}
+
+/** The rule where the scale is constant over the axes; the sums over them are kept for the gradients of scale and bias. */
+function normaliseScaled(
+  g: Expr,
+  scale: Expr,
+  { xh, r }: Normalised,
+  axes: readonly number[],
+): { dx: Expr; gSum: Expr; gxSum: Expr } {
+  const [gSum, gxSum] = [g.sum(axes, true), g.mul(xh).sum(axes, true)]
+  const slope = scale.mul(r)
+  const share = slope.div(reducedCount(g, gSum))
+  return {
+    dx: g
+      .mul(slope)
+      .sub(xh.mul(share.mul(gxSum)))
+      .sub(share.mul(gSum)),
+    gSum,
+    gxSum,
+  }
 }
 
 const layerNormalization: OpDefinition = {
@@ -114,7 +160,9 @@ const layerNormalization: OpDefinition = {
     const x = required(inputs, 0, call)
     const axis = axisOf(call.int('axis', -1), x.shape.length, call)
     const statistics = x.shape.map((d, i) => (i < axis ? d : 1))
-    return [same(inputs, call), { type: x.type, shape: statistics }, { type: x.type, shape: statistics }]
+    // The statistics of a float16 tensor are float32 (`stash_type`).
+    const type = x.type === 'float64' ? 'float64' : 'float32'
+    return [same(inputs, call), { type, shape: statistics }, { type, shape: statistics }]
   },
   evaluate: ([x, scale, bias], call, outputs) => {
     const axis = axisOf(call.int('axis', -1), x!.shape.length, call)
@@ -130,12 +178,16 @@ const layerNormalization: OpDefinition = {
       { shape: outputs[2]?.shape ?? [], data: Float64Array.from(inv) },
     ]
   },
-  vjp: ({ x: [x, scale, bias], g: [, gMean, gInverse], g0, call, needs }) => {
+  vjp: ({ x: [x, scale, bias], y, g: [, gMean, gInverse], g0, call, needs, extraOutput }) => {
     const axis = axisOf(call.int('axis', -1), x.rank, call)
     const axes = Array.from({ length: x.rank - axis }, (_, i) => axis + i)
-    const { dx: dy, xh, r } = normalise(x, g0.mul(scale), axes, call.float('epsilon', 1e-5))
+    // The operator hands out its statistics; only xh is made again.
+    const r = (y[2] ?? extraOutput(2)).cast(x.type)
+    const xh = x.sub((y[1] ?? extraOutput(1)).cast(x.type)).mul(r)
+    let { dx, gx } = isLastAxis(x, scale, axes)
+      ? normaliseLast(g0, scale, { xh, r })
+      : { dx: normalise(g0.mul(scale), { xh, r }, axes), gx: g0.mul(xh) }
     const count = sizeOf(axes.map((a) => x.size(a)))
-    let dx = dy
     // The statistics as outputs: d mean = 1/n, d r = -r^2 xh / n.
     if (gMean) dx = dx.add(gMean.cast(x.type).mul(1 / count))
     if (gInverse)
@@ -146,11 +198,7 @@ const layerNormalization: OpDefinition = {
           .mul(xh)
           .mul(1 / count),
       )
-    return [
-      dx,
-      needs(1) ? g0.mul(xh).unbroadcast(scale) : undefined,
-      bias && needs(2) ? g0.unbroadcast(bias) : undefined,
-    ]
+    return [dx, needs(1) ? gx.unbroadcast(scale) : undefined, bias && needs(2) ? g0.unbroadcast(bias) : undefined]
   },
 }
 
@@ -164,8 +212,11 @@ const rmsNormalization: OpDefinition = {
   vjp: ({ x: [x, scale], g0, call, needs }) => {
     const axis = axisOf(call.int('axis', -1), x.rank, call)
     const axes = Array.from({ length: x.rank - axis }, (_, i) => axis + i)
-    const { dx, xh } = normalise(x, g0.mul(scale), axes, call.float('epsilon', 1e-5), false)
-    return [dx, needs(1) ? g0.mul(xh).unbroadcast(scale) : undefined]
+    const known = statistics(x, axes, call.float('epsilon', 1e-5), false)
+    const { dx, gx } = isLastAxis(x, scale, axes)
+      ? normaliseLast(g0, scale, known, false)
+      : { dx: normalise(g0.mul(scale), known, axes, false), gx: g0.mul(known.xh) }
+    return [dx, needs(1) ? gx.unbroadcast(scale) : undefined]
   },
 }
 
@@ -184,22 +235,28 @@ const groupNormalization: OpDefinition = {
     }
     return [{ shape: x!.shape, data }]
   },
-  vjp: ({ x: [x, scale], g0, call, needs }) => {
+  vjp: ({ x: [x, scale], g0, call }) => {
     const groups = call.int('num_groups')
     const channels = x.size(1)
-    const spatial = x.rank - 2
-    const grouped = (e: Expr): Expr => e.reshape([-1, groups, (channels / groups) * sizeOf(x.shape.slice(2))])
-    const perScale = call.opset >= 21 ? perChannel(scale, x.rank) : undefined
-    const q = perScale ? grouped(g0.mul(perScale)) : grouped(g0).mul(scale.reshape([-1, 1]))
-    const { dx, xh } = normalise(grouped(x), q, [2], call.float('epsilon', 1e-5))
-    const positions = Array.from({ length: spatial }, (_, i) => i + 2)
-    const gather = (e: Expr): Expr => (perScale ? e.reshapeLike(x).sum([0, ...positions]) : grouped(e).sum([0, 2]))
-    const g = perScale ? g0 : grouped(g0)
-    return [
-      dx.reshapeLike(x),
-      needs(1) ? gather(perScale ? g.mul(xh.reshapeLike(x)) : g.mul(xh)) : undefined,
-      needs(2) ? gather(g) : undefined,
-    ]
+    const positions = sizeOf(x.shape.slice(2).map((_, i) => x.size(i + 2)))
+    const epsilon = call.float('epsilon', 1e-5)
+    if (call.opset < 21) {
+      // One scale per group: an instance norm of the groups.
+      const view = (e: Expr): Expr => e.reshape([-1, groups, (channels / groups) * positions])
+      const known = statistics(view(x), [2], epsilon)
+      const { dx, gSum, gxSum } = normaliseScaled(view(g0), scale.reshape([-1, 1]), known, [2])
+      return [dx.reshapeLike(x), gxSum.sum([0]).reshapeLike(scale), gSum.sum([0]).reshapeLike(scale)]
+    }
+    // Scales differ within a group: sums per channel first, weighed by the scales into the means of the group.
+    const view = (e: Expr): Expr => e.reshape([-1, groups, channels / groups, positions])
+    const [g, scales] = [view(g0), scale.reshape([groups, channels / groups, 1])]
+    const { xh, r } = statistics(view(x), [2, 3], epsilon)
+    const [gSum, gxSum] = [g.sum([3], true), g.mul(xh).sum([3], true)]
+    const share = r.mul(groups / (channels * positions))
+    const mean = gSum.mul(scales).sum([2], true).mul(share)
+    const slope = gxSum.mul(scales).sum([2], true).mul(share)
+    const dx = g.mul(scales.mul(r)).sub(xh.mul(slope)).sub(mean)
+    return [dx.reshapeLike(x), gxSum.sum([0]).reshapeLike(scale), gSum.sum([0]).reshapeLike(scale)]
   },
 }
 
@@ -242,7 +299,10 @@ const meanVarianceNormalization: OpDefinition = {
     const [mu, sigma] = [foldAxes(x!, axes, kept, mean), foldAxes(x!, axes, kept, spread)]
     return [zip([x!, mu, sigma], x!.shape, ([v, m, s]) => (v - m) / (s + tiny))]
   },
-  vjp: ({ x: [x], g0, call }) => [normalise(x, g0, call.ints('axes', [0, 2, 3]), tiny ** 2).dx],
+  vjp: ({ x: [x], g0, call }) => {
+    const axes = call.ints('axes', [0, 2, 3])
+    return [normalise(g0, statistics(x, axes, tiny ** 2), axes)]
+  },
 }
 
 /** Sums over a window of neighbouring channels, as a constant band matrix [C, C]. */

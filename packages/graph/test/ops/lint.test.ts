@@ -10,7 +10,7 @@ import { modelOf } from './harness.ts'
 const allowed = new Set(
   `Abs Add AveragePool Cast Concat ConstantOfShape Conv ConvTranspose Cos Cosh CumSum DepthToSpace Div Einsum Equal Erf Exp Expand
    Floor Gather GatherElements GatherND Gemm Greater Identity Less Log MatMul Mul Neg Pad Pow Range Reciprocal ReduceMean
-   ReduceProd ReduceSum Relu Reshape Resize ScatterND Shape Sigmoid Sin Sinh Size Slice Split Sqrt Squeeze Sub Tanh
+   ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize ScatterND Shape Sigmoid Sin Sinh Size Slice Split Sqrt Squeeze Sub Tanh
    Transpose Unsqueeze Where`.split(/\s+/),
 )
 

@@ -142,6 +142,15 @@ export const binaryCases: readonly OpCase[] = [
     build: (b, [p, q]) => [q.greater(0).where(b.op('Div', [p, q]), 0)],
   },
 
+  { op: 'Mul', note: 'by its own sigmoid', inputs: [x(['N', 3, 5])], build: (_, [v]) => [v.mul(v.sigmoid())] },
+  { op: 'Mul', note: 'a sigmoid by its argument', inputs: [x([7])], build: (_, [v]) => [v.sigmoid().mul(v)] },
+  {
+    op: 'Mul',
+    note: 'by its own sigmoid, which has another use',
+    inputs: [x([7])],
+    build: (_, [v]) => [v.mul(v.sigmoid()).add(v.sigmoid().square())],
+  },
+
   { op: 'PRelu', note: 'slope per channel', inputs: [x(['N', 3, 4]), x([3, 1])] },
   { op: 'PRelu', note: 'one slope', inputs: [x(['N', 3, 4]), x([1])] },
   { op: 'PRelu', note: 'slope per element', inputs: [x([2, 3]), x([2, 3])] },
