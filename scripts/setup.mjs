@@ -20,18 +20,26 @@ export const tools = {
 export async function setUp({ build = true } = {}) {
   checkNode()
   if (!installed()) {
-    say('Installing dependencies (npm ci) ...')
-    // npm tells its scripts where it lives; that is the npm the user chose, on every platform.
-    const npm = process.env.npm_execpath
-    const done = npm
-      ? await run(process.execPath, [npm, 'ci', '--no-audit', '--no-fund'])
-      : await run('npm', ['ci', '--no-audit', '--no-fund'], { shell: process.platform === 'win32' })
-    if (done !== 0) stop('npm ci failed; its message is above. Is the npm registry reachable?', done)
+    say('Installing dependencies ...')
+    // `ci` takes the lock file as it is. A registry that lacks an optional package of another platform makes it refuse;
+    // `install` then takes what there is, at the versions of the lock file.
+    const done = (await npm('ci', 'ignore')) === 0 ? 0 : await npm('install', 'inherit')
+    if (done !== 0) stop('npm install failed; its message is above. Is the npm registry reachable?', done)
   }
   if (build) {
+    say('Building ...')
     const done = await tool(tools.tsc, ['-b'])
     if (done !== 0) stop('The build (tsc -b) failed; its messages are above.', done)
   }
+}
+
+function npm(command, stdio) {
+  const args = [command, '--no-audit', '--no-fund']
+  // npm tells its scripts where it lives; that is the npm the user chose, on every platform.
+  const path = process.env.npm_execpath
+  return path
+    ? run(process.execPath, [path, ...args], { stdio })
+    : run('npm', args, { stdio, shell: process.platform === 'win32' })
 }
 
 /** Runs a program of the workspace with this Node; returns its exit code. */
