@@ -72,6 +72,7 @@ interface MutableNode {
   attributes: Readonly<Record<string, Attribute>>
 }
 
+/** How a builder writes its graph. */
 export interface BuilderOptions {
   /** Target version of the standard operator set. Default 18. */
   readonly opset?: number

@@ -226,6 +226,7 @@ function renamed(graph: Graph, name: (old: string) => string): Graph {
   }
 }
 
+/** Where to cut a model. */
 export interface ExtractOptions {
   /** Tensors that become the inputs. Default: the inputs of the model that the outputs need. */
   readonly inputs?: readonly string[]

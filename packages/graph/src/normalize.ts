@@ -12,6 +12,7 @@ import { functionKey, functionsOf, labelOf, validate } from './validate.ts'
 /** Sizes of inputs, by name: a number fixes a dimension, a string leaves it free under that name. */
 export type Shapes = Readonly<Record<string, readonly (number | string)[]>>
 
+/** How to rewrite a model. */
 export interface NormalizeOptions {
   /** Sizes of inputs where the model leaves dimensions free that must be fixed, or states no shape. */
   readonly shapes?: Shapes

@@ -25,6 +25,7 @@ for (const [type, code] of Object.entries(elementCodes)) dataTypes[code] = type 
 /** Returns the bytes of a side file, by the `location` written in the model (a path inside the model's folder). */
 export type ExternalData = (location: string) => Uint8Array
 
+/** How to read a model. */
 export interface ReadOptions {
   /** Called for initialisers whose bytes lie in a side file. Missing: such a model is refused. */
   readonly external?: ExternalData

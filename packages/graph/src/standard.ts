@@ -45,15 +45,10 @@ const remedies: Readonly<Record<string, string>> = {
   ConvInteger: quantised,
   MatMulInteger: quantised,
   NonMaxSuppression: fixedSizes,
-  NonZero: fixedSizes,
   Compress: fixedSizes,
   Unique: fixedSizes,
   Bernoulli: random,
   Multinomial: random,
-  RandomNormal: random,
-  RandomUniform: random,
-  RandomNormalLike: random,
-  RandomUniformLike: random,
 }
 
 /** What to do about an operator that has no definition here. */

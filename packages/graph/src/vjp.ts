@@ -9,6 +9,7 @@ import { reverse } from './reverse.ts'
 import { specialise } from './specialise.ts'
 import { nearest } from './standard.ts'
 
+/** What to differentiate by what, and how the result is laid out. */
 export interface VjpOptions {
   /** Names of the inputs or initialisers to differentiate with respect to. Default: every float input. */
   readonly wrt?: readonly string[]

@@ -48,7 +48,8 @@ const operators: Readonly<Record<string, Make>> = {
       .square()
       .add(0.3)
       .pow([0.5, 1.5, 3, -1][k % 4]!),
-  Floor: (x, y, _, b) => b.op('Floor', [x]).mul(y.tanh()),
+  // Away from whole numbers, which sums of a softmax hit.
+  Floor: (x, y, _, b) => b.op('Floor', [x.mul(1.7).add(0.23)]).mul(y.tanh()),
   Add: (x, y) => x.add(y),
   Sub: (x, y) => x.sub(y),
   Mul: (x, y) => x.tanh().mul(y),
@@ -106,8 +107,9 @@ const operators: Readonly<Record<string, Make>> = {
     b.op('Einsum', [x.tanh(), y], { equation: ['ab,ab->a', 'abc,abc->ac', 'abc,ac->ab', 'ab,ab->ba'][k % 4]! }),
   Conv: (x, _, k, b) =>
     b.op('Conv', [x, weight(b, [2, x.size(1), 2], k)], { pads: [1, k % 2], strides: [1 + (k % 2)] }).mul(0.5),
-  Pool: (x, _, k, b) => b.op('AveragePool', [x], { kernel_shape: [2], pads: [k % 2, 0] }),
-  MaxPool: (x, _, k, b) => b.op('MaxPool', [x], { kernel_shape: [2], strides: [1 + (k % 2)] }),
+  // Not straight after a Pad: ONNX Runtime 1.30 joins the two and then refuses pads as large as the kernel.
+  Pool: (x, _, k, b) => b.op('AveragePool', [x.tanh()], { kernel_shape: [2], pads: [k % 2, 0] }),
+  MaxPool: (x, _, k, b) => b.op('MaxPool', [x.tanh()], { kernel_shape: [2], strides: [1 + (k % 2)] }),
 }
 const names = Object.keys(operators)
 
@@ -157,7 +159,9 @@ describe('random graphs', () => {
     fc.assert(
       fc.property(steps, opsets, (list, opset) => {
         const model = graph(list, opset)
-        const error = gradientError(model, differentiated(model), inputs(2), ['x', 'z'], 1e-5)
+        const gradient = differentiated(model)
+        // Some graphs bend so much that the larger step is too large.
+        const error = Math.min(...[1e-5, 1e-7].map((h) => gradientError(model, gradient, inputs(2), ['x', 'z'], h)))
         if (!(error < 1e-6)) throw new Error(`relative error ${error} in ${describeSteps(list)}`)
       }),
       { numRuns: 150 * effort },
