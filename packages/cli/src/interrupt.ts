@@ -12,7 +12,7 @@ export function interruptible(say: (text: string) => void): Interrupt {
   const controller = new AbortController()
   const onSignal = () => {
     if (controller.signal.aborted) process.exit(130)
-    say('Stopping, and keeping the best so far. Ctrl-C again ends at once.')
+    say('Stopping; what is done so far is kept. Ctrl-C again ends at once.')
     controller.abort()
   }
   process.on('SIGINT', onSignal)

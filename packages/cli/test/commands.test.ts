@@ -180,7 +180,7 @@ describe('espalier steer', () => {
     child.kill('SIGINT')
     const { code, stdout, stderr } = await ended
     expect(code).toBe(0)
-    expect(stderr).toBe('Stopping, and keeping the best so far. Ctrl-C again ends at once.\n')
+    expect(stderr).toBe('Stopping; what is done so far is kept. Ctrl-C again ends at once.\n')
     expect(stdout).toContain('DTS*')
     expect(readRunRecord(join(folder.path, 'stopped')).status).toBe('stopped')
     const more = await answer('steer', '--resume', 'stopped', '--budget', '400')
