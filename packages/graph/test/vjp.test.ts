@@ -457,7 +457,7 @@ describe('runs in ONNX Runtime', () => {
       const model = readModel(readNetwork(name))
       const { input, seed, grad } = readCases(name)[1]!
       const feeds = { ...input, ...Object.fromEntries(Object.entries(seed).map(([k, t]) => [`grad_${k}`, t])) }
-      for (const opset of [17, 18, 19, 20, 21]) {
+      for (const opset of [17, 18, 21]) {
         const g = vjp(normalize(model, { opset }), { wrt: Object.keys(grad) })
         expect(g.opset).toBe(opset)
         const session = await open(g)
