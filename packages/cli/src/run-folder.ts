@@ -3,7 +3,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
-import { writeFileAtomic } from './atomic.ts'
+import { writeFileAtomic } from 'espalier/node'
 import { messageOf, UserError } from './errors.ts'
 import { versions } from './versions.ts'
 

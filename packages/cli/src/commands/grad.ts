@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, normalize } from 'node:path'
 import { type Model, readModel, vjp, writeModel } from '@espalier/graph'
 import { Command, InvalidArgumentError } from 'commander'
-import { writeFileAtomic } from '../atomic.ts'
+import { writeFileAtomic } from 'espalier/node'
 import { asUserError, UserError } from '../errors.ts'
 import { names } from '../options.ts'
 

@@ -2,3 +2,4 @@
 export { physicalCores } from './cores.ts'
 export { jpegCodec } from './jpeg-codec.ts'
 export { type NodeRuntimeOptions, nodeRuntime } from './runtime.ts'
+export { writeFileAtomic } from './write-file-atomic.ts'

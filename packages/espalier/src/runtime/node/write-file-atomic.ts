@@ -1,7 +1,10 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
-/** Writes a file whole or not at all: temporary name in the same folder, fsync, rename. */
+/**
+ * Writes a file so that a reader, or a crash at any moment, sees the old content or the new, never a part: temporary
+ * name in the same folder, fsync, rename, fsync of the folder.
+ */
 export function writeFileAtomic(path: string, data: Uint8Array | string): void {
   const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`)
@@ -17,5 +20,17 @@ export function writeFileAtomic(path: string, data: Uint8Array | string): void {
   } catch (error) {
     rmSync(temporary, { force: true })
     throw error
+  }
+  syncFolder(dirname(path))
+}
+
+/** Makes a rename outlive a power cut. Windows has no such call and needs none. */
+function syncFolder(path: string): void {
+  if (process.platform === 'win32') return
+  const folder = openSync(path, 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
   }
 }
