@@ -7,11 +7,11 @@
  *
  * Goal: forward and backward at most 3.5 times the forward pass of the same form. Also network evaluations per second.
  */
-import { readModel, vjp, writeModel } from '@espalier/graph'
+import { lift, readModel, vjp, writeModel } from '@espalier/graph'
 import { digitNetwork, mnistNetworkSize } from '@espalier/zoo'
 import { nodeRuntime, physicalCores } from 'espalier/node'
 import { key, normal, type Tensor } from 'espalier/tensor'
-import { bakeParameters, liftParameters, meanSquare, trainingGraph } from 'espalier/train'
+import { bakeParameters, meanSquare, trainingGraph } from 'espalier/train'
 import { digitModel } from './support/digits.ts'
 import { pairwise, ratio, report, summary } from './support/pairwise.ts'
 
@@ -48,7 +48,7 @@ const arm = async (made: ReturnType<typeof readModel>, feeds: Readonly<Record<st
 const timings = await pairwise(
   {
     forward: await arm(model, inputs),
-    forwardLive: await arm(liftParameters(model, parameters), { ...inputs, ...weights }),
+    forwardLive: await arm(lift(model, parameters), { ...inputs, ...weights }),
     training: await arm(trainingGraph(model, parameters, meanSquare('prediction')), {
       ...inputs,
       ...weights,

@@ -1,4 +1,4 @@
-import { type Expr, type GraphBuilder, importModel, type Model, type TensorData, tensor, vjp } from '@espalier/graph'
+import { bind, type Expr, type GraphBuilder, importModel, lift, type Model, tensor, vjp } from '@espalier/graph'
 
 /**
  * Writes a scalar loss onto a network: it may declare further inputs (targets) and read the network's tensors with
@@ -6,28 +6,10 @@ import { type Expr, type GraphBuilder, importModel, type Model, type TensorData,
  */
 export type Loss = (b: GraphBuilder) => Expr
 
-/** The model with some initialisers turned into inputs of the same name, to be fed at every run. */
-export function liftParameters(model: Model, names: readonly string[]): Model {
-  const initializers = new Map(model.graph.initializers)
-  const inputs = [...model.graph.inputs]
-  for (const name of names) {
-    const value = initializers.get(name)
-    if (!value) throw new Error(`the model has no parameter "${name}"; it has ${[...initializers.keys()].join(', ')}`)
-    inputs.push({ name, type: value.type, shape: value.shape })
-    initializers.delete(name)
-  }
-  return { ...model, graph: { ...model.graph, inputs, initializers } }
-}
-
 /** The model with other values for some of its initialisers: trained weights, ready to be run fast. */
 export function bakeParameters(model: Model, values: ReadonlyMap<string, Float32Array>): Model {
-  const initializers = new Map<string, TensorData>(model.graph.initializers)
-  for (const [name, data] of values) {
-    const had = initializers.get(name)
-    if (!had) throw new Error(`the model has no parameter "${name}"`)
-    initializers.set(name, tensor(data, had.shape))
-  }
-  return { ...model, graph: { ...model.graph, initializers } }
+  const weights = [...values].map(([name, data]) => [name, tensor(data, model.graph.initializers.get(name)?.shape)])
+  return bind(model, Object.fromEntries(weights))
 }
 
 /**
@@ -36,7 +18,7 @@ export function bakeParameters(model: Model, values: ReadonlyMap<string, Float32
  * `grad_<parameter>`.
  */
 export function trainingGraph(model: Model, parameters: readonly string[], loss: Loss): Model {
-  const b = importModel(liftParameters(model, parameters))
+  const b = importModel(lift(model, parameters))
   b.output('loss', loss(b))
   return vjp(b.build(), { wrt: parameters, outputs: ['loss'], seed: 'ones', keepOutputs: true, strict: true })
 }

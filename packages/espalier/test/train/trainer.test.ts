@@ -119,7 +119,7 @@ describe('the training graph', () => {
 
   it('names a parameter that the loss does not reach', () => {
     const task = regression(random(1, [3, 2]))
-    expect(() => trainingGraph(task.model, ['nothing'], task.loss)).toThrow('no parameter "nothing"')
+    expect(() => trainingGraph(task.model, ['nothing'], task.loss)).toThrow('"nothing" is no initialiser')
   })
 })
 
