@@ -96,6 +96,18 @@ function closed({ w, sizes, out }: Geometry): Window {
   return { ...w, ends }
 }
 
+/**
+ * The pool's output as its rule may use it. Before opset 22 shape inference counts a last window that lies in the end
+ * padding alone (`ceil_mode`), which no runtime computes; the same windows without `ceil_mode` have no such doubt.
+ */
+function resultOf({ b, x: [x], y: [y], call }: Backward, geometry: Geometry): Expr {
+  const { w, sizes, out } = geometry
+  const counted = sizes.map((n, i) => Math.ceil((n + w.begins[i] + w.ends[i] - extent(w, i)) / w.strides[i]) + 1)
+  if (!call.int('ceil_mode', 0) || counted.every((n, i) => n === out[i])) return y
+  const { ceil_mode: _, auto_pad: __, ...attributes } = call.attributes
+  return b.op(call.op, [x], { ...attributes, pads: [...w.begins, ...closed(geometry).ends] })
+}
+
 /** Adjoint of the sum over windows: g [N, C, out..], or [N * C, K, out..] with weights [K, 1, k..]. */
 function spread(x: Expr, g: Expr, geometry: Geometry, weight?: TensorData): Expr {
   const { w, sizes, out } = geometry
@@ -194,8 +206,9 @@ const maxPool: OpDefinition = {
   // Tap by tap, the first input that equals the maximum takes what is left of g. (The Indices output would say it too,
   // but a MaxPool with indices takes five times as long as one without.)
   vjp: (c) => {
-    const { b, x, y, g0 } = c
+    const { b, x, g0 } = c
     const geometry = geometryFor(c)
+    const y = resultOf(c, geometry)
     const { w, out } = geometry
     const taps = sizeOf(w.kernel)
     const { ends } = closed(geometry)
@@ -206,7 +219,7 @@ const maxPool: OpDefinition = {
     const parts: Expr[] = []
     let rest = g0
     for (let k = 0; k < taps; k++) {
-      const hit = tapSlice(from, w, out, k, 2).equal(y[0])
+      const hit = tapSlice(from, w, out, k, 2).equal(y)
       parts.push(hit.where(rest, 0).reshape([-1, 1, ...out]))
       rest = hit.where(0, rest)
     }
@@ -226,11 +239,14 @@ const lpPool: OpDefinition = {
     const sums = windowSums(x!, geometryOf(x!.shape, call), (v) => Math.abs(v) ** p)
     return [{ shape: y.shape, data: sums.map((v) => v ** (1 / p)) }]
   },
-  vjp: (c) => [lpSlope(c, (h) => spread(c.x[0], h, geometryFor(c)))],
+  vjp: (c) => {
+    const geometry = geometryFor(c)
+    return [lpSlope(c, resultOf(c, geometry), (h) => spread(c.x[0], h, geometry))]
+  },
 }
 
 /** `dx = |x|^(p-1) sign(x) A^T(g y^(1-p))`, 0 where y is. */
-function lpSlope({ b, x: [x], y: [y], g0, call }: Backward, adjoint: (h: Expr) => Expr): Expr {
+function lpSlope({ b, x: [x], g0, call }: Backward, y: Expr, adjoint: (h: Expr) => Expr): Expr {
   const p = call.int('p', 2)
   if (p === 1) return signOf(x).mul(adjoint(g0))
   const power = (e: Expr, n: number): Expr => (n === 1 ? e : b.op('Pow', [e, n]))
@@ -276,6 +292,6 @@ export const pools: OpTable = {
   ),
   GlobalLpPool: globalPool(
     (v, call) => total(v.map((e) => Math.abs(e) ** call.int('p', 2))) ** (1 / call.int('p', 2)),
-    (c) => lpSlope(c, (h) => h),
+    (c) => lpSlope(c, c.y[0], (h) => h),
   ),
 }

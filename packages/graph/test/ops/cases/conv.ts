@@ -1,4 +1,4 @@
-/** Convolutions: rank, stride, dilation, groups, padding; more combinations in conv-grid.test.ts. */
+/** Convolutions: rank, stride, dilation, groups, padding; more combinations in window-grid.test.ts. */
 import type { Attributes } from '../../../src/index.ts'
 import type { OpCase, Size } from '../harness.ts'
 import { weight, x } from '../harness.ts'

@@ -85,4 +85,36 @@ describe('any geometry', () => {
       { numRuns: 120, seed: 1 },
     )
   })
+
+  it.each(['MaxPool', 'AveragePool', 'LpPool'])('%s', async (op) => {
+    const pool = fc.record({ geometry, ceil: fc.boolean(), include: fc.boolean() })
+    await fc.assert(
+      fc.asyncProperty(pool, fc.nat(), async ({ geometry: { axes: given, into }, ceil, include }, seed) => {
+        // A pool's padding is smaller than its kernel.
+        const axes = given.map((a) => ({
+          ...a,
+          begin: Math.min(a.begin, a.kernel - 1),
+          end: Math.min(a.end, a.kernel - 1),
+        }))
+        fc.pre(axes.every((a) => a.size + a.begin + a.end >= extent(a)))
+        const { group: _, ...attributes } = attributesOf({ axes, group: 1, into, out: 1, bias: false })
+        await check({
+          op,
+          note: `seed ${seed}`,
+          opset: 19,
+          inputs: [x(['N', into, ...axes.map((a) => a.size)])],
+          attributes: {
+            ...attributes,
+            kernel_shape: axes.map((a) => a.kernel),
+            ceil_mode: Number(ceil),
+            count_include_pad: op === 'AveragePool' ? Number(include) : undefined,
+          },
+          free: [2],
+          firstOnly,
+          linear: op === 'AveragePool',
+        })
+      }),
+      { numRuns: 80, seed: 1 },
+    )
+  })
 })
