@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { classifierFree, conditioned } from 'espalier/guide'
+import { classifierFree } from 'espalier/guide'
 import type { Condition, Denoiser } from 'espalier/process'
 import {
   type ClassifierCard,
@@ -126,10 +126,17 @@ export async function openClassifier(
   return asUserError(`${option} ${name}`, async () => ({ card, session: await runtime.load(graph as Uint8Array) }))
 }
 
+/** How a model is asked: with guidance in it, and the condition rows that samples draw theirs from, if any. */
+export interface Conditioning {
+  readonly denoiser: Denoiser
+  readonly condition?: Condition
+}
+
 /**
- * The model bound to a class, with classifier-free guidance.
+ * The model with its class and classifier-free guidance.
  *
- * @param label a class name of the card; none leaves the card's default (usually: no condition)
+ * @param label a class name of the card; `none` for no condition; left out, every sample draws its own class, all
+ *   equally often, where the model knows any
  * @param guidance the weight `w` of `u + w (c - u)`; 1 is none
  * @param denoiser the model's, or a wrapper of it such as the batching evaluator
  * @throws UserError if the model knows no such class, or was not trained for guidance
@@ -139,28 +146,35 @@ export function conditionedOn(
   label: string | undefined,
   guidance: number,
   denoiser: Denoiser = model.denoiser,
-): Denoiser {
+): Conditioning {
   const { card, name } = model
-  if (label === undefined) {
-    if (guidance !== 1) throw new UserError(`--guidance ${guidance} strengthens a class; name one with --class`)
-    return denoiser
-  }
   const network = card.type === 'network' ? (card as NetworkCard) : undefined
   const classes = network?.classes ?? []
   const entry = Object.entries(network?.conditions ?? {}).find(([, given]) => takesClass(given, classes.length))
+  if (label === 'none' || (label === undefined && !entry)) {
+    if (guidance !== 1) throw new UserError(`--guidance ${guidance} strengthens a class, and there is none here`)
+    return { denoiser }
+  }
   if (!entry) throw new UserError(`--class ${label}: the model ${name} takes no class`)
-  const [input, condition] = entry
-  const index = classes.indexOf(label)
-  if (index < 0) throw new UserError(`--class ${label}: the model ${name} knows ${classes.join(', ')}`)
-  const row = (values: readonly number[]): Condition => ({
-    [input]: { shape: [1, ...(condition.shape ?? [])], data: Float32Array.from(values) },
+  const [input, given] = entry
+  const wanted = label === undefined ? classes : [label]
+  if (label !== undefined && !classes.includes(label)) {
+    throw new UserError(`--class ${label}: the model ${name} knows ${classes.join(', ')} and none`)
+  }
+  const rows = (values: readonly (readonly number[])[]): Condition => ({
+    [input]: { shape: [values.length, ...(given.shape ?? [])], data: Float32Array.from(values.flat()) },
   })
-  const given = row(condition.shape?.length ? classes.map((_, i) => (i === index ? 1 : 0)) : [index])
-  if (guidance === 1) return conditioned(denoiser, given)
-  if (!condition.unconditional) {
+  const row = (of: string) =>
+    given.shape?.length ? classes.map((other) => (other === of ? 1 : 0)) : [classes.indexOf(of)]
+  const condition = rows(wanted.map(row))
+  if (guidance === 1) return { denoiser, condition }
+  if (!given.unconditional) {
     throw new UserError(`--guidance ${guidance}: the model ${name} was not trained without its class; leave it at 1`)
   }
-  return conditioned(classifierFree(denoiser, { scale: guidance, unconditional: row(condition.unconditional) }), given)
+  return {
+    denoiser: classifierFree(denoiser, { scale: guidance, unconditional: rows([given.unconditional]) }),
+    condition,
+  }
 }
 
 /** A class enters a network as its number, or as a row with a one at its place. */

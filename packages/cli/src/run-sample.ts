@@ -1,6 +1,7 @@
 /** `espalier sample`: batches of samples, each row from its own key. */
 
 import { readFileSync } from 'node:fs'
+import { conditionRows, drawConditions, rowsOf } from 'espalier/guide'
 import { nodeRuntime } from 'espalier/node'
 import { type GridName, grids } from 'espalier/process'
 import { counted } from 'espalier/runtime'
@@ -43,8 +44,8 @@ export async function runSample({ settings, out, json }: SampleRun): Promise<voi
   try {
     const model = await openModel(runtime, settings.model)
     const meter = { nfe: 0 }
-    const conditional = conditionedOn(model, settings.class, settings.guidance)
-    const denoiser = counted(conditional, meter)
+    const asked = conditionedOn(model, settings.class, settings.guidance)
+    const denoiser = counted(asked.denoiser, meter)
     const plan = await planOf(settings, model)
     const line = shellLine('sample', { ...settings })
     const folder = RunFolder.create({ command: 'sample', out, line, configuration: { ...settings }, seeds: [seed] })
@@ -53,13 +54,14 @@ export async function runSample({ settings, out, json }: SampleRun): Promise<voi
     try {
       await folder.during(async () => {
         const began = performance.now()
-        const budget = count * plan.stages.filter(({ time }) => time !== null).length * (conditional.rowCost ?? 1)
+        const budget = count * plan.stages.filter(({ time }) => time !== null).length * (denoiser.rowCost ?? 1)
         const root = key(seed)
         const done: Tensor[] = []
         for (let first = 0; first < count && !interrupt.signal.aborted; first += batch) {
           const keys = Array.from({ length: Math.min(batch, count - first) }, (_, i) => fold(root, first + i))
           const samples = await execute(plan, denoiser, start(plan, denoiser, keys), {
             keys,
+            condition: asked.condition && conditionRows(asked.condition, drawConditions(rowsOf(asked.condition), keys)),
             signal: interrupt.signal,
             onStep: () => progress.update({ label: 'sample', nfe: meter.nfe, budget }),
           }).catch((error) => {

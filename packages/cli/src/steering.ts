@@ -73,11 +73,11 @@ export async function setUpSteering(runtime: Runtime, settings: SteerSettings): 
   for (const name of settings.rewards) {
     rewards.set(name, await openReward(name, { runtime, model, classifier: settings.classifier }))
   }
-  const denoiser = conditionedOn(model, settings.class, settings.guidance, batched(model.denoiser, { maxBatch }))
+  const asked = conditionedOn(model, settings.class, settings.guidance, batched(model.denoiser, { maxBatch }))
   const chain = await asUserError('steer', () => {
     const { process } = model.denoiser
     const plan = ddim({ eta: settings.eta })(process, grids[settings.grid](process, settings.steps))
-    return pixelChain({ denoiser, plan, branchAt: settings.branch, range: model.range })
+    return pixelChain({ ...asked, plan, branchAt: settings.branch, range: model.range })
   })
   return { model, chain, rewards }
 }

@@ -73,7 +73,11 @@ const calls: [string, string[], RegExp][] = [
   ['a class of a world', [...sample, '--class', '3'], /takes no class/],
   ['an unknown class', ['sample', '--model', 'images', '--class', 'red'], /knows dark, grey, light/],
   ['a class without names', ['sample', '--model', 'classless', '--class', 'dark'], /takes no class/],
-  ['guidance without a class', ['sample', '--model', 'images', '--guidance', '2'], /name one with --class/],
+  [
+    'guidance without a class',
+    ['sample', '--model', 'images', '--class', 'none', '--guidance', '2'],
+    /strengthens a class, and there is none/,
+  ],
   ['a folder that holds something', [...sample, '--out', 'full'], /--out full: the folder is not empty/],
   ['a folder below a file', [...sample, '--out', 'note.txt/run'], /--out note\.txt\/run: .*cannot be written/],
   ['a folder that cannot be written', [...sample, '--out', '/proc/run'], /--out \/proc\/run: .*cannot be written/],

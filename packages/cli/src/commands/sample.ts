@@ -20,7 +20,7 @@ export function sampleCommand(): Command {
     .option('--grid <grid>', gridNames.join(', '), oneOf(gridNames), 'uniform' satisfies GridName)
     .option('--eta <x>', 'noise of ddim: 0 is the ODE, 1 ancestral sampling', number(0, 1), 0)
     .option('--plan <file>', 'a solver table as JSON, instead of --solver, --steps, --grid and --eta')
-    .option('--class <label>', 'condition the model on a class')
+    .option('--class <label>', 'a class, or none (default: each sample draws its own, all equally often)')
     .option('--guidance <w>', 'classifier-free guidance u + w (c - u); costs 2 NFE a step', number(0), 1)
     .option('--seed <n>', 'the same seed gives the same samples, whatever the batch', integer(0), 0)
     .option('--batch <n>', 'rows of one network call', integer(1), 64)

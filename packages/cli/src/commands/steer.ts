@@ -45,7 +45,7 @@ export function steerCommand(): Command {
       `rollouts under way together (default: ${d.width}; 1 is the sequential algorithm)`,
       integer(1),
     )
-    .option('--class <label>', 'condition the model on a class')
+    .option('--class <label>', 'a class, or none (default: each sample draws its own, all equally often)')
     .option('--guidance <w>', `classifier-free guidance; costs 2 NFE a step (default: ${d.guidance}, none)`, number(0))
     .option('--classifier <model>', 'classifier of class and prob rewards (default: the one in the zoo)')
     .option('--c <x>', `widening: a node with N visits has c N^alpha children (default: ${d.c})`, number(0))

@@ -1,4 +1,4 @@
-import { conditioned } from '../guide/conditioned.ts'
+import { conditioned, conditionRows, drawConditions, rowsOf } from '../guide/conditioned.ts'
 import type { Condition, Denoiser } from '../process/denoiser.ts'
 import { execute, start } from '../solve/execute.ts'
 import { isStochastic, memoryAt, nfeOf, type Plan, stepsOf } from '../solve/plan.ts'
@@ -14,7 +14,10 @@ export interface PixelChainOptions {
   readonly plan: Plan
   /** Remaining-step counts at which a search may branch, decreasing from all. Default: five blocks of even length. */
   readonly branchAt?: readonly number[]
-  /** One row `[1, ...]` per input of the network, given to every state. */
+  /**
+   * Further inputs of the network, `[k, ...]` each. One row is given to every state; of several, each start draws its
+   * own (all equally likely) and keeps it, so that the prior is the mixture of the conditional laws.
+   */
   readonly condition?: Condition
   /** Samples and look-aheads are clamped to this range, such as `[-1, 1]`. Default: as they are. */
   readonly range?: readonly [low: number, high: number]
@@ -24,14 +27,17 @@ export interface PixelChainOptions {
  * Arrays of one shape (pixels, latents, fields, points) under a solver: the chain of a diffusion model.
  *
  * A level is a block of the plan's steps between two branch points. Step i of the plan draws its noise from the row's
- * key and i alone, so a rollout in blocks equals one run of the plan.
+ * key and i alone, so a rollout in blocks equals one run of the plan. A state is the array, and behind it the number of
+ * its condition where there are several.
  *
  * @throws if the plan does not end in clean data, keeps more than the state at a branch point (multistep solvers), or
  *   draws no noise in the block after one (as every sampler's last step: it belongs to a longer block)
  */
 export function pixelChain(options: PixelChainOptions): Chain<Float32Array, Tensor> {
   const { plan, range } = options
-  const denoiser = options.condition ? conditioned(options.denoiser, options.condition) : options.denoiser
+  const choices = options.condition && rowsOf(options.condition) > 1 ? options.condition : undefined
+  const bound = options.condition && !choices
+  const denoiser = bound ? conditioned(options.denoiser, options.condition as Condition) : options.denoiser
   const { event, rowCost = 1 } = denoiser
   const steps = stepsOf(plan)
   const end = plan.grid[steps]
@@ -44,24 +50,53 @@ export function pixelChain(options: PixelChainOptions): Chain<Float32Array, Tens
   for (const block of blocks.slice(1)) checkBranch(plan, block, drawsNoise(block))
   const size = sizeOf(event)
 
-  const rows = ({ data }: Tensor) =>
-    Array.from({ length: data.length / size }, (_, i) => data.slice(i * size, (i + 1) * size))
-  const sample = (data: Float32Array): Tensor => ({ shape: event, data: range ? clamped(data, range) : data })
+  const arrays = (states: readonly Float32Array[]) =>
+    stack(
+      states.map((state) => state.subarray(0, size)),
+      event,
+    )
+  const conditionOf = (states: readonly Float32Array[]) => {
+    if (!choices) return undefined
+    return conditionRows(
+      choices,
+      states.map((state) => state[size]),
+    )
+  }
+  /** The rows of a batch as states; `choice(i)` numbers the condition of row i. */
+  const statesOf = ({ data }: Tensor, choice: (i: number) => number) =>
+    Array.from({ length: data.length / size }, (_, i) => {
+      const row = data.subarray(i * size, (i + 1) * size)
+      if (!choices) return row.slice()
+      const state = new Float32Array(size + 1)
+      state.set(row)
+      state[size] = choice(i)
+      return state
+    })
+  const sample = (state: Float32Array): Tensor => {
+    const data = state.subarray(0, size)
+    return { shape: event, data: range ? clamped(data, range) : data }
+  }
 
   return {
     depth: blocks.length,
     cost: (level) => rowCost * nfeOf(plan, blocks[level].from, blocks[level].to),
     stochastic: (level) => drawsNoise(blocks[level]),
-    start: async (keys) => rows(start(plan, denoiser, keys)),
+    async start(keys) {
+      const drawn = choices ? drawConditions(rowsOf(choices), keys) : undefined
+      return statesOf(start(plan, denoiser, keys), (i) => drawn?.[i] ?? 0)
+    },
     async step(states, level, keys) {
       const { from, to } = blocks[level]
       const own = keys.map((key) => purpose(key, 'step'))
-      return rows(await execute(plan, denoiser, stack(states, event), { keys: own, from, to }))
+      const condition = conditionOf(states)
+      const reached = await execute(plan, denoiser, arrays(states), { keys: own, condition, from, to })
+      return statesOf(reached, (i) => states[i][size])
     },
     async lookahead(states, level) {
       if (level === blocks.length) return states.map(sample)
       const times = new Float64Array(states.length).fill(plan.grid[blocks[level].from])
-      return rows(await denoiser.predict(stack(states, event), times, 'data')).map(sample)
+      const clean = await denoiser.predict(arrays(states), times, 'data', conditionOf(states))
+      return statesOf(clean, (i) => states[i][size]).map(sample)
     },
     lookaheadCost: (level) => (level === blocks.length ? 0 : rowCost),
     decode: async (states) => states.map(sample),

@@ -1,4 +1,5 @@
 import type { Condition, Denoiser } from '../process/denoiser.ts'
+import { type Key, purpose, stream } from '../tensor/random.ts'
 import { gather, type Tensor } from '../tensor/tensor.ts'
 
 /** `n` copies of a condition's only row. @throws Error when a tensor has more than one row */
@@ -10,6 +11,26 @@ export function repeated(condition: Condition, n: number): Condition {
     out[name] = gather(condition[name], new Uint32Array(n))
   }
   return out
+}
+
+/** The rows of a condition with these indices. */
+export function conditionRows(condition: Condition, indices: ArrayLike<number>): Condition {
+  return Object.fromEntries(Object.entries(condition).map(([name, tensor]) => [name, gather(tensor, indices)]))
+}
+
+/** Number of rows of a condition. @throws Error when its tensors have different ones */
+export function rowsOf(condition: Condition): number {
+  const counts = new Set(Object.values(condition).map(({ shape }) => shape[0]))
+  if (counts.size > 1) throw new Error(`The conditions have ${[...counts].join(' and ')} rows; give the same number.`)
+  return [...counts][0] ?? 1
+}
+
+/**
+ * One of `count` conditions for each key, all equally likely: with them the prior is the mixture of the conditional
+ * laws, such as digits of any class.
+ */
+export function drawConditions(count: number, keys: readonly Key[]): Uint32Array {
+  return Uint32Array.from(keys, (key) => stream(purpose(key, 'condition')).integer(count))
 }
 
 /**

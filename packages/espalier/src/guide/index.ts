@@ -1,2 +1,2 @@
 export { type ClassifierFreeOptions, classifierFree } from './classifier-free.ts'
-export { conditioned } from './conditioned.ts'
+export { conditioned, conditionRows, drawConditions, rowsOf } from './conditioned.ts'

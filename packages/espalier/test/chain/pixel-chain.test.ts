@@ -132,6 +132,41 @@ describe('pixelChain', () => {
     for (const given of seen) expect(given).toEqual([3, 4, 3, 4, 3, 4])
   })
 
+  it('draws one of several conditions at the start and keeps it to the end', async () => {
+    // The network is told which of three corners to pull to; the state must carry it through blocks and checkpoints.
+    const corners = { shape: [3, 1], data: Float32Array.of(-1, 0, 1) }
+    const told: number[][] = []
+    const pulled: Denoiser = {
+      ...denoiser,
+      predict: async (x, _t, _target, condition) => {
+        told.push([...condition!.corner.data])
+        return { shape: x.shape, data: x.data.map((_v, i) => condition!.corner.data[Math.floor(i / 4)]) }
+      },
+    }
+    const chain = pixelChain({ denoiser: pulled, plan, condition: { corner: corners } })
+    const own = keys(300)
+    let states = await chain.start(own)
+    for (let level = 0; level < chain.depth; level++) {
+      states = await chain.step(
+        states.map((state) => chain.load(chain.save(state))),
+        level,
+        own,
+      )
+    }
+    for (const given of told) expect(given).toEqual(told[0])
+    const ends = await chain.decode(states)
+    ends.forEach(({ shape, data }, i) => {
+      expect(shape).toEqual([1, 2, 2])
+      expect([...data]).toEqual(new Array(4).fill(told[0][i]))
+    })
+    for (const corner of [-1, 0, 1]) {
+      const share = told[0].filter((given) => given === corner).length
+      expect(Math.abs(share - 100)).toBeLessThan(4 * Math.sqrt((300 * 2) / 9))
+    }
+    const alone = await chain.start(own.slice(7, 8))
+    expect(alone[0]).toEqual((await chain.start(own))[7])
+  })
+
   it('refuses to branch where nothing random would follow', () => {
     expect(() => pixelChain({ denoiser, plan, branchAt: [50, 25, 1] })).toThrow(
       'draws no noise between 1 and 0 steps left',
