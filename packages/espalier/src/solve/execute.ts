@@ -96,16 +96,14 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
     if (stage.time !== null) {
       signal?.throwIfAborted()
       if (ask) combine(point!, ask.coefficients, gatherTerms(terms, ask, states, predictions), ask.coefficients.length)
-      const prediction = await denoiser.predict(
-        ask ? point! : states[0],
-        times.fill(stage.time),
-        plan.target,
-        condition,
-      )
+      const asked = denoiser.predict(ask ? point! : states[0], times.fill(stage.time), plan.target, condition)
+      // The noise is drawn while the network computes.
+      if (stage.noise !== 0) drawNoise(noise!, keys!, index)
+      const prediction = await asked
       if (predictions.length === memory) predictions.pop()
       predictions.unshift(prediction)
     }
-    if (stage.noise !== 0) drawNoise(noise!, keys!, index)
+    if (stage.noise !== 0 && stage.time === null) drawNoise(noise!, keys!, index)
     gatherTerms(terms, update, states, predictions, noise)
     // The oldest state makes room for the new one, even where it is a term itself: sums are elementwise.
     const out = states.length < depth ? spare.pop()! : states.pop()!
