@@ -20,20 +20,24 @@ export interface TrainRun {
   readonly threads?: number
   /** Seconds. */
   readonly checkpointEvery: number
+  /** Measure the finished model for its card. */
+  readonly evaluate: boolean
   readonly json: boolean
 }
 
 export async function runTrain(run: TrainRun): Promise<void> {
-  const { recipe, threads, checkpointEvery, json } = run
+  const { recipe, threads, checkpointEvery, evaluate, json } = run
   const path = run.resume ?? run.out ?? join('runs', `train-${recipe}`)
   const settings = settingsOf(run, path)
-  const configuration = { recipe, ...settings }
-  const line = `${shellLine(`train ${recipe}`, { ...settings, out: path })}`
+  const configuration = { recipe, ...settings, evaluate }
+  const noEvaluate = !evaluate
+  const line = shellLine(`train ${recipe}`, { ...settings, noEvaluate, out: path })
   const seeds = [settings.seed]
   const folder = existsSync(join(path, 'run.json'))
     ? RunFolder.resume(path, configuration)
     : RunFolder.create({ command: 'train', out: path, line, configuration, seeds })
   const progress = progressLine()
+  const measuring = measurement(recipe)
   const interrupt = interruptible((text) => progress.say(text))
   try {
     await folder.during(async () => {
@@ -42,6 +46,7 @@ export async function runTrain(run: TrainRun): Promise<void> {
         folder: path,
         threads,
         checkpointEvery,
+        evaluate,
         signal: interrupt.signal,
         onStep({ step, steps, loss, eta }) {
           progress.show(() => {
@@ -50,20 +55,41 @@ export async function runTrain(run: TrainRun): Promise<void> {
           })
           if (step % 1000 === 0) folder.event('progress', { step, loss })
         },
+        onEvaluate(share) {
+          const text = measuring(share)
+          progress.show(() => text)
+        },
       })
       progress.clear()
       const { finished, step, steps, seconds } = result
       if (json) process.stdout.write(`${JSON.stringify({ folder: path, ...result })}\n`)
       else if (finished) process.stdout.write(`${recipe}: ${steps} steps in ${formatDuration(seconds)}\n${path}\n`)
-      else
-        process.stdout.write(
-          `Stopped after step ${step} of ${steps}; go on with: espalier train ${recipe} --resume ${path}\n`,
-        )
+      else {
+        const where = step < steps ? `after step ${step} of ${steps}` : 'while measuring; the trained model is written'
+        const again = shellLine(`train ${recipe}`, { noEvaluate, resume: path })
+        process.stdout.write(`Stopped ${where}; go on with: ${again}\n`)
+      }
       return { ...result, status: finished ? ('done' as const) : ('stopped' as const) }
     })
   } finally {
     progress.clear()
     interrupt.release()
+  }
+}
+
+/**
+ * Makes the progress line of a measurement: `mnist  measuring 40%  4 min left`. The pace counts from the first report
+ * on, because what precedes it (the training of this session, loading) says nothing about it.
+ */
+export function measurement(recipe: string, now: () => number = () => performance.now()): (share: number) => string {
+  let first: { readonly share: number; readonly time: number } | undefined
+  return (share) => {
+    first ??= { share, time: now() }
+    const text = `${recipe}  measuring ${Math.floor(100 * share)}%`
+    // After the last share, a final comparison of unknown length may follow.
+    if (share <= first.share || share >= 1) return text
+    const secondsPerShare = (now() - first.time) / 1000 / (share - first.share)
+    return `${text}  ${formatDuration(secondsPerShare * (1 - share))} left`
   }
 }
 
