@@ -43,7 +43,7 @@ export function progressLine(
   const show = (make: () => string) => {
     if (!live || now() - lastDrawn < 100) return
     lastDrawn = now()
-    text = make().slice(0, (stream.columns ?? 80) - 1)
+    text = make().slice(0, (stream.columns || 80) - 1)
     erase()
     stream.write(text)
   }

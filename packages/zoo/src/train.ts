@@ -99,8 +99,10 @@ export async function runRecipe(name: string, options: RunRecipeOptions): Promis
         parameters: task.parameters.reduce((total, p) => total + (result.average.get(p)?.length ?? 0), 0),
         metrics,
       })
-    const files = write({})
-    if (options.evaluate === false) return { finished: true, step, steps: settings.steps, seconds, files, metrics: {} }
+    const known = measured(folder, model)
+    const files = write(known)
+    if (options.evaluate === false)
+      return { finished: true, step, steps: settings.steps, seconds, files, metrics: known }
     try {
       const metrics = await recipe.evaluate(model, { signal: options.signal, onProgress: options.onEvaluate })
       return { finished: true, step, steps: settings.steps, seconds, files: write(metrics), metrics }
@@ -120,6 +122,16 @@ function resolveSettings(recipe: Recipe, options: Partial<RecipeSettings>): Reci
   return { seed, steps, batch }
 }
 
+/** What the folder's card says of this very model, if it has been measured before. */
+function measured(folder: string, model: Model): object {
+  const file = join(folder, 'card.json')
+  if (!existsSync(file)) return {}
+  const { training } = JSON.parse(readFileSync(file, 'utf8')) as { training?: { sha256?: string; metrics?: object } }
+  return training?.sha256 === hashOf(writeModel(model)) ? (training.metrics ?? {}) : {}
+}
+
+const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
 /** Writes `model.onnx` and `card.json`, which names the model's hash. */
 export function exportModel(
   folder: string,
@@ -128,7 +140,7 @@ export function exportModel(
   training: Readonly<Record<string, unknown>>,
 ): string[] {
   const bytes = writeModel(model)
-  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  const sha256 = hashOf(bytes)
   const files = [join(folder, 'model.onnx'), join(folder, 'card.json')]
   writeFileAtomic(files[0], bytes)
   writeFileAtomic(files[1], `${JSON.stringify({ ...recipe.card(), training: { ...training, sha256 } }, null, 2)}\n`)
