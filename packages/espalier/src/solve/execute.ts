@@ -99,7 +99,10 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
       const asked = denoiser.predict(ask ? point! : states[0], times.fill(stage.time), plan.target, condition)
       // The noise is drawn while the network computes.
       if (stage.noise !== 0) drawNoise(noise!, keys!, index)
-      const prediction = await asked
+      const prediction = await asked.catch((cause: Error) => {
+        if (signal?.aborted) throw cause
+        throw new Error(`${whereIn(plan, stage)}: ${cause.message}`, { cause })
+      })
       if (predictions.length === memory) predictions.pop()
       predictions.unshift(prediction)
     }
@@ -147,13 +150,18 @@ function check(plan: Plan, denoiser: Denoiser, { states, predictions }: Kept, fr
   return n
 }
 
-function checkFinite(state: Tensor, prediction: Tensor | undefined, plan: Plan, { step, time }: Stage): void {
+function checkFinite(state: Tensor, prediction: Tensor | undefined, plan: Plan, stage: Stage): void {
   const row = brokenRow(state)
   if (row < 0) return
+  const { time } = stage
   const guilty = prediction && brokenRow(prediction) === row ? `the ${plan.target} prediction` : 'the state'
-  const when = `step ${step + 1} of ${stepsOf(plan)} (t = ${plan.grid[step]} to ${plan.grid[step + 1]})`
-  const where = time === null ? '' : `, network asked at t = ${time}`
-  throw new Error(`${plan.name}, ${when}: ${guilty} of row ${row} is not finite${where}`)
+  const asked = time === null ? '' : `, network asked at t = ${time}`
+  throw new Error(`${whereIn(plan, stage)}: ${guilty} of row ${row} is not finite${asked}`)
+}
+
+/** Names a step for errors. */
+function whereIn(plan: Plan, { step }: Stage): string {
+  return `${plan.name}, step ${step + 1} of ${stepsOf(plan)} (t = ${plan.grid[step]} to ${plan.grid[step + 1]})`
 }
 
 /** The first row with a NaN or an infinity, or -1. */

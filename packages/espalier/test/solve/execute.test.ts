@@ -233,6 +233,12 @@ describe('errors of execute', () => {
     await expect(execute(plan, broken(2, 3, Infinity), x)).rejects.toThrow('step 3 of 3')
   })
 
+  it('name the step where the network itself fails', async () => {
+    const failing: Denoiser = { ...denoiser, predict: async () => Promise.reject(new Error('row 0 is NaN')) }
+    const run = execute(ddim()(process, [1, 0.5, 0]), failing, rows([1]))
+    await expect(run).rejects.toThrow('ddim(eta=0), step 1 of 2 (t = 1 to 0.5): row 0 is NaN')
+  })
+
   it('tell a state that overflows from a prediction that is broken', async () => {
     const grid = [1, 0.5]
     const stage = { step: 0, time: 1, ask: HERE, states: [1e30], predictions: [1e30], noise: 0 }
