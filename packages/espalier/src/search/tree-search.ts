@@ -89,7 +89,7 @@ interface Traversal {
 }
 
 /**
- * Builds the tree of sheet "DTS", Algorithm 1: SELECTION, EXPANSION, ROLLOUT, BACKUP, repeated.
+ * Builds the tree of Diffusion Tree Sampling (arXiv 2506.20701, Algorithm 1): SELECTION, EXPANSION, ROLLOUT, BACKUP, repeated.
  *
  * Iterations run in waves of `width`. Within a wave a selected path counts one virtual visit and its coming child counts
  * as a child, in the widening test only; values and choices see finished children alone. All rollouts of a wave are

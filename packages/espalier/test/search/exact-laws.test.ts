@@ -14,7 +14,7 @@ function moments(candidates: readonly { sample: Tensor; weight: number }[]) {
 const skewed = () => new GaussianMixture({ means: [[-2], [1]], stds: [0.4, 0.7], weights: [0.7, 0.3] })
 
 describe('closed forms that the searches are held to', () => {
-  it('N(0, 1) with a quadratic reward: value, evidence and target of the sheet', () => {
+  it('N(0, 1) with a quadratic reward: value, evidence and target in closed form', () => {
     const { tilted, process } = lineWorld()
     const [m, s2] = [1.5, 0.25]
     for (const t of [0.2, 0.6, 1]) {
