@@ -56,6 +56,13 @@ const resampling: Method = {
 }
 
 export const samplers = [paper, narrow, mixed, even, resampling]
+/** Search taken for sampling: all of its mass is on the one sample that it hands over. It cannot converge. */
+export const single: Method = {
+  method: 'best-of-N',
+  setting: 'its one sample',
+  label: 'best-of-N, its one sample',
+  run: bestOfN,
+}
 const searchers: Omit<Method, 'label'>[] = [
   { method: 'DTS*', setting: 'C=2, alpha=0.8, cUct=1', run: dtsStar },
   { method: 'DTS*', setting: 'C=2, alpha=0.5, cUct=1', run: (options) => dtsStar({ ...options, alpha: 0.5 }) },
@@ -116,6 +123,14 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
           return expectation(candidates, (x) => (x - mean) ** 2)
         },
         [metrics.lineEvidence]: ({ logZ }) => (logZ as number) - line.tilted.logZ,
+      }),
+    )
+  }
+  for (const budget of budgets) {
+    plan(`${single.method} (${single.setting}), ${budget} NFE`, budget, () =>
+      measure(single, gmm, budget, seeds, {
+        [metrics.distance]: ({ candidates, best }) =>
+          modeDistance(gmm, [{ sample: candidates[best].sample, weight: 1 }]),
       }),
     )
   }

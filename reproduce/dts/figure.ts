@@ -1,6 +1,6 @@
 import { formatInterval, linePlot, svgToPng, tableToText } from '@espalier/cli'
 import type { Files, ReproductionResult, ReproductionRow } from '../result.ts'
-import { metrics, samplers } from './experiment.ts'
+import { metrics, samplers, single } from './experiment.ts'
 import { estimates, valueMetric } from './values.ts'
 import { branchAt } from './worlds.ts'
 
@@ -12,9 +12,9 @@ export function figures(result: ReproductionResult): Files {
     subtitle: `Total variation between mode masses and the exact target; ${runs}`,
     x: { label: 'NFE', log: true },
     y: { label: 'total variation', log: true },
-    series: samplers.map(({ method, setting, label }) => ({
+    series: [...samplers, single].map(({ method, setting, label }) => ({
       name: label,
-      dashed: method === 'importance resampling',
+      dashed: method === 'importance resampling' || method === 'best-of-N',
       points: result.table
         .filter((r) => r.method === method && r.setting === setting && r.metric === metrics.distance)
         .map((r) => point(r.nfe, r)),

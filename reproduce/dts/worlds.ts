@@ -22,7 +22,8 @@ const grid = Array.from({ length: 101 }, (_, i) => (100 - i) / 100)
 const ring = Array.from({ length: 8 }, (_, i) => [4 * Math.cos((i * Math.PI) / 4), 4 * Math.sin((i * Math.PI) / 4)])
 const ringStds = ring.map(() => Math.sqrt(0.05))
 
-function world(mixture: GaussianMixture, solvable: SolvableReward, branches: readonly number[] = branchAt) {
+/** A mixture under a reward whose tilted law is known, on the paper's schedule. */
+export function world(mixture: GaussianMixture, solvable: SolvableReward, lambda = 1) {
   const reward: Reward<Tensor> = {
     name: solvable.type,
     evaluate: async (samples) => samples.map(({ data }) => rewardOf(solvable, data)),
@@ -30,8 +31,8 @@ function world(mixture: GaussianMixture, solvable: SolvableReward, branches: rea
   return {
     mixture,
     reward,
-    chain: mixtureChain({ mixture, process, grid, branchAt: branches }),
-    tilted: tilt(mixture, solvable),
+    chain: mixtureChain({ mixture, process, grid, branchAt }),
+    tilted: tilt(mixture, solvable, lambda),
     rewardAt: (x: ArrayLike<number>) => rewardOf(solvable, x),
   }
 }

@@ -2,7 +2,7 @@ import { GaussianMixture } from 'espalier/process'
 import { dts, importanceResampling } from 'espalier/search'
 import { fold, key, purpose, type Tensor } from 'espalier/tensor'
 import { describe, expect, it } from 'vitest'
-import { lineWorld, ringWorld, solvable } from './gaussian-worlds.ts'
+import { gmmWorld, lineWorld, process, world as solvable } from '../../../../reproduce/dts/worlds.ts'
 
 /** Mean and variance of the first coordinate under the candidates' weights. */
 function moments(candidates: readonly { sample: Tensor; weight: number }[]) {
@@ -15,7 +15,7 @@ const skewed = () => new GaussianMixture({ means: [[-2], [1]], stds: [0.4, 0.7],
 
 describe('closed forms that the searches are held to', () => {
   it('N(0, 1) with a quadratic reward: value, evidence and target in closed form', () => {
-    const { tilted, process } = lineWorld()
+    const { tilted } = lineWorld()
     const [m, s2] = [1.5, 0.25]
     for (const t of [0.2, 0.6, 1]) {
       const a = process.a(t)
@@ -31,7 +31,7 @@ describe('closed forms that the searches are held to', () => {
   })
 
   it('a step down the chain keeps E[exp(V)]: the soft Bellman equation, by simulation', async () => {
-    for (const { chain, tilted, process } of [ringWorld(), solvable(skewed(), { type: 'linear', gradient: [0.8] })]) {
+    for (const { chain, tilted } of [gmmWorld(), solvable(skewed(), { type: 'linear', gradient: [0.8] })]) {
       const n = 4000
       const keys = Array.from({ length: n }, (_, i) => fold(purpose(key(5), 'bellman'), i))
       for (const level of [1, 2, 3]) {
@@ -107,7 +107,7 @@ describe('the searches against the closed forms', () => {
   })
 
   it('the mode masses of the eight-mode world, which the prior has all equal', async () => {
-    const { chain, reward, tilted, mixture } = ringWorld()
+    const { chain, reward, tilted, mixture } = gmmWorld()
     const nearest = ({ data }: Tensor) => {
       const gaps = mixture.means.map((m) => (m[0] - data[0]) ** 2 + (m[1] - data[1]) ** 2)
       return gaps.indexOf(Math.min(...gaps))

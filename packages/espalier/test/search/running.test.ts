@@ -11,13 +11,13 @@ import {
 } from 'espalier/search'
 import type { Tensor } from 'espalier/tensor'
 import { describe, expect, it } from 'vitest'
-import { ringWorld } from './gaussian-worlds.ts'
+import { gmmWorld } from '../../../../reproduce/dts/worlds.ts'
 
 const searches = { bestOfN, importanceResampling, dts, dtsStar }
 const names = Object.keys(searches) as (keyof typeof searches)[]
 
 const base = (seed = 0) => {
-  const { chain, reward } = ringWorld()
+  const { chain, reward } = gmmWorld()
   return { chain, reward, seed, budget: 20_000 }
 }
 

@@ -2,8 +2,8 @@ import { bestOfN, dts, dtsStar, importanceResampling, type Tree, type TreeSearch
 import type { Tensor } from 'espalier/tensor'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { gmmWorld } from '../../../../reproduce/dts/worlds.ts'
 import { finiteWorld } from './finite-chain.ts'
-import { ringWorld } from './gaussian-worlds.ts'
 import { type OracleNode, sequentialTree } from './sequential.ts'
 
 const base = (seed = 0) => {
@@ -13,7 +13,7 @@ const base = (seed = 0) => {
 
 /** The eight-mode world in two dimensions, its reward rescaled. */
 const ring = (seed: number) => {
-  const { chain, reward } = ringWorld()
+  const { chain, reward } = gmmWorld()
   const tenth = {
     name: 'tenth',
     evaluate: async (x: readonly Tensor[]) => (await reward.evaluate(x)).map((r) => r / 10),
