@@ -192,14 +192,7 @@ export class GraphBuilder {
 
   /** Adds a node as it is (used when an existing model is taken in). */
   node(node: Node): readonly Expr[] {
-    const call = new OpCall(
-      node.op,
-      node.domain,
-      this.opset,
-      node.attributes,
-      node.outputs.length,
-      `${node.op} "${node.name || node.outputs[0]}"`,
-    )
+    const call = OpCall.of(node, this.opset)
     const inputs = node.inputs.map((name) => (name === '' ? undefined : this.get(name)))
     const definition = definitionOf(node.op, node.domain)
     if (!definition) throw new GraphError(`${call.label}: the operator is not known to this package`)
@@ -252,14 +245,7 @@ export class GraphBuilder {
     while (node.outputs.length < i) node.outputs.push('')
     const name = this.fresh(`${node.op.toLowerCase()}_extra`)
     node.outputs[i] = name
-    const call = new OpCall(
-      node.op,
-      node.domain,
-      this.opset,
-      node.attributes,
-      node.outputs.length,
-      `${node.op} "${node.name}"`,
-    )
+    const call = OpCall.of(node, this.opset)
     const definition = definitionOf(node.op, node.domain)
     const facts = Array.from(
       { length: probeCount },

@@ -62,14 +62,7 @@ export function evaluate(
     tensors.set(name, known(array, isTensorData(given) ? given.type : (type ?? 'float32')))
   }
   for (const node of graph.nodes) {
-    const call = new OpCall(
-      node.op,
-      node.domain,
-      opset,
-      node.attributes,
-      node.outputs.length,
-      `${node.op} "${node.name || node.outputs[0]}"`,
-    )
+    const call = OpCall.of(node, opset)
     const definition = definitionOf(node.op, node.domain)
     if (!definition?.evaluate) throw new GraphError(`${call.label}: the operator has no reference kernel`)
     const operands = node.inputs.map((name) => {

@@ -4,10 +4,11 @@ import { GraphBuilder } from './build.ts'
 import { GraphError } from './errors.ts'
 import type { Attribute, Dim, FunctionDefinition, Graph, Model, Node } from './model.ts'
 import { toNumbers } from './model.ts'
+import { labelOf } from './op.ts'
 import { specialise } from './specialise.ts'
 import { nearest, remedyFor } from './standard.ts'
 import { oldestOpset, upgradeNode } from './upgrade.ts'
-import { functionKey, functionsOf, labelOf, validate } from './validate.ts'
+import { functionKey, functionsOf, validate } from './validate.ts'
 
 /** Sizes of inputs, by name: a number fixes a dimension, a string leaves it free under that name. */
 export type Shapes = Readonly<Record<string, readonly (number | string)[]>>

@@ -1,6 +1,6 @@
 import type { Expr, GraphBuilder } from './build.ts'
 import { GraphError } from './errors.ts'
-import type { Attribute, DataType, Graph, TensorData } from './model.ts'
+import type { Attribute, DataType, Graph, Node, TensorData } from './model.ts'
 
 /**
  * What is known of a tensor without running the graph, under one assignment of sizes to the free dimensions.
@@ -17,6 +17,9 @@ export interface NdArray {
   readonly shape: readonly number[]
   readonly data: Float64Array
 }
+
+/** How errors call a node: operator and name (or what it makes). */
+export const labelOf = (node: Node): string => `${node.op} "${node.name || node.outputs.find((o) => o) || ''}"`
 
 /** One use of an operator: its attributes with their defaults, its target opset. */
 export class OpCall {
@@ -43,6 +46,11 @@ export class OpCall {
     this.attributes = attributes
     this.outputs = outputs
     this.label = label
+  }
+
+  /** A node of a graph in this version of the operator set. */
+  static of(node: Node, opset: number): OpCall {
+    return new OpCall(node.op, node.domain, opset, node.attributes, node.outputs.length, labelOf(node))
   }
 
   has(name: string): boolean {

@@ -3,9 +3,8 @@ import { GraphError } from './errors.ts'
 import type { Node } from './model.ts'
 import { isFloat } from './model.ts'
 import type { Backward, Rule } from './op.ts'
-import { OpCall } from './op.ts'
+import { labelOf, OpCall } from './op.ts'
 import { definitionOf, differentiableOps } from './ops/index.ts'
-import { labelOf } from './validate.ts'
 
 /** What to differentiate; names are those of the builder. */
 export interface Sweep {
@@ -78,7 +77,7 @@ function apply(
   const outputs = node.outputs.map((name) => (name ? b.get(name) : undefined) as Expr)
   const { g, forgotten } = watched(cotangents)
   const context: Backward = {
-    call: new OpCall(node.op, node.domain, b.opset, node.attributes, node.outputs.length, label),
+    call: OpCall.of(node, b.opset),
     b,
     x: inputs,
     y: outputs,

@@ -1,12 +1,10 @@
 import { GraphError } from './errors.ts'
 import type { FunctionDefinition, Graph, Model, Node } from './model.ts'
 import { allocate, sizeOf } from './model.ts'
+import { labelOf } from './op.ts'
 import { definitionOf, operators } from './ops/index.ts'
 import { usedBy } from './prune.ts'
 import { nearest, remedyFor, standardOperators } from './standard.ts'
-
-/** How errors call a node: operator and name (or what it makes). */
-export const labelOf = (node: Node): string => `${node.op} "${node.name || node.outputs.find((o) => o) || ''}"`
 
 /** The key under which a node finds the function that defines it. */
 export const functionKey = (f: { readonly domain: string; readonly name: string }): string =>
