@@ -1,6 +1,11 @@
 export { ddim } from './ddim.ts'
 export { ddpm } from './ddpm.ts'
+export { type DeisOptions, deis } from './deis.ts'
+export { type DpmMultistepOptions, dpmSolver, dpmSolverPlusPlus } from './dpm-solver.ts'
 export { advance, type ExecuteOptions, execute, type Kept, type StepReport, start } from './execute.ts'
+export { exponentialStep, type LinearStep, type Variable } from './exponential.ts'
+export { type Ask, type InterpretOptions, interpret, type Memory } from './interpret.ts'
+export { type MultistepOptions, multistepPlan, orderAt, stageOf } from './multistep.ts'
 export {
   type Combination,
   HERE,
