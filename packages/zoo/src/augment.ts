@@ -1,5 +1,5 @@
 import type { Stream } from 'espalier/tensor'
-import type { LabelledImages } from './mnist.ts'
+import type { LabelledImages } from './images.ts'
 
 export interface Augmentation {
   /** Largest shift in pixels, rotation in radians, and relative change of size; each is drawn evenly. */

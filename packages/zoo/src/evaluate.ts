@@ -1,17 +1,9 @@
 import { type Model, writeModel } from '@espalier/graph'
 import { nodeRuntime } from 'espalier/node'
 import type { Tensor } from 'espalier/tensor'
-import { type LabelledImages, writeImage } from './mnist.ts'
+import { imagesTensor, type LabelledImages } from './images.ts'
 
 const rows = 250
-
-/** Images as one tensor `[count, 1, height, width]` with values from [-1, 1]. */
-export function imagesTensor(images: LabelledImages, from = 0, to = images.count): Tensor {
-  const size = images.height * images.width
-  const data = new Float32Array((to - from) * size)
-  for (let i = from; i < to; i++) writeImage(images, i, data, (i - from) * size)
-  return { shape: [to - from, 1, images.height, images.width], data }
-}
 
 /** Outputs of a classifier for many images, in batches: `logits [n, classes]` and `features [n, d]`. */
 export async function classify(

@@ -5,12 +5,13 @@ import { parseProcess, uniformGrid } from 'espalier/process'
 import { type NetworkCard, networkDenoiser, parseModelCard } from 'espalier/runtime'
 import { ddim, execute, start } from 'espalier/solve'
 import { fold, key, purpose, type Tensor } from 'espalier/tensor'
-import { classify, imagesTensor, predictedClasses } from './evaluate.ts'
-import { readMnist } from './mnist.ts'
+import type { DataSet } from './data.ts'
+import { classify, predictedClasses } from './evaluate.ts'
+import { imagesTensor } from './images.ts'
 import { loadZoo } from './models.ts'
 import type { EvaluateOptions } from './recipe.ts'
 
-export interface SampleDigitsOptions {
+export interface SampleImagesOptions {
   readonly count: number
   /** DDIM steps, each one network evaluation a row. */
   readonly steps: number
@@ -23,11 +24,11 @@ export interface SampleDigitsOptions {
   readonly signal?: AbortSignal
 }
 
-/** Digits drawn with deterministic DDIM on even times, row i from its own stream. `[count, 1, 28, 28]`. */
-export async function sampleDigits(
+/** Images drawn with deterministic DDIM on even times, row i from its own stream. `[count, 1, 28, 28]`. */
+export async function sampleImages(
   model: Uint8Array,
   card: NetworkCard,
-  options: SampleDigitsOptions,
+  options: SampleImagesOptions,
 ): Promise<Tensor> {
   const { count, steps, seed, labels, batch = 100 } = options
   const process = parseProcess(card.process)
@@ -56,8 +57,8 @@ export async function sampleDigits(
   }
 }
 
-/** CNN-FID: Frechet distance on a digit classifier's features, to as many real test digits. */
-export interface DigitFid {
+/** CNN-FID: Frechet distance on a classifier's features, to as many real test images. */
+export interface ImageFid {
   readonly features: string
   /** Classes in equal numbers, each asked for. */
   readonly conditional: number
@@ -66,29 +67,39 @@ export interface DigitFid {
   readonly floor: number
 }
 
-export interface DigitEvaluation {
+export interface ImageEvaluation {
   readonly samples: number
   readonly sampler: string
-  readonly cnnFid: readonly DigitFid[]
-  /** Share of the conditional samples that the judge assigns to the class that was asked for. */
+  readonly cnnFid: readonly ImageFid[]
+  /** Share of the conditional samples that the first judge assigns to the class that was asked for. */
   readonly classAgreement: number
 }
 
+export interface EvaluateImagesOptions extends EvaluateOptions {
+  readonly data: DataSet
+  /** Classifiers of the zoo whose features are compared. */
+  readonly judges: readonly string[]
+  /** At most 10,000. */
+  readonly samples?: number
+  readonly steps?: number
+  readonly seed?: number
+}
+
 /**
- * CNN-FID of a digit network against the test images (at most 10,000), on the features of both digit classifiers of
- * the zoo, and how often the judge sees the class that was asked for.
+ * CNN-FID of a class-conditional network against the first test images, on the features of classifiers of the zoo, and
+ * how often the first of these sees the class that was asked for.
  */
-export async function evaluateDigits(
+export async function evaluateImages(
   model: Model,
   card: unknown,
-  options: EvaluateOptions & { readonly samples?: number; readonly steps?: number; readonly seed?: number } = {},
-): Promise<DigitEvaluation> {
-  const { samples = 10_000, steps = 50, seed = 0, signal, onProgress } = options
+  options: EvaluateImagesOptions,
+): Promise<ImageEvaluation> {
+  const { data, judges, samples = 10_000, steps = 50, seed = 0, signal, onProgress } = options
   const parsed = parseModelCard(card) as NetworkCard
   const bytes = writeModel(model)
-  const asked = Uint8Array.from({ length: samples }, (_, i) => i % 10)
+  const asked = Uint8Array.from({ length: samples }, (_, i) => i % data.classes.length)
   const draw = (labels: ArrayLike<number>, part: number) =>
-    sampleDigits(bytes, parsed, {
+    sampleImages(bytes, parsed, {
       count: samples,
       steps,
       seed: seed + part,
@@ -97,28 +108,36 @@ export async function evaluateDigits(
       onBatch: (done) => onProgress?.((part + done / samples) / 2),
     })
   const sets = {
-    test: imagesTensor(readMnist('test'), 0, samples),
-    train: imagesTensor(readMnist('train'), 0, samples),
+    test: imagesTensor(data.read('test'), 0, samples),
+    train: imagesTensor(data.read('train'), 0, samples),
     conditional: await draw(asked, 0),
     unconditional: await draw(new Int8Array(samples).fill(-1), 1),
   }
-  const cnnFid: DigitFid[] = []
-  let classAgreement = 0
-  for (const name of ['mnist-judge', 'mnist-classifier']) {
-    const classifier = loadZoo(name).model
-    const fit = async (images: Tensor): Promise<GaussianFit> =>
-      fitGaussian((await classify(classifier, images)).features)
-    const real = await fit(sets.test)
-    const distance = async (images: Tensor) => Number(frechetDistance(real, await fit(images)).toPrecision(4))
+  const cnnFid: ImageFid[] = []
+  for (const features of judges) {
+    const fid = await cnnFidTo(features, sets.test)
     cnnFid.push({
-      features: name,
-      conditional: await distance(sets.conditional),
-      unconditional: await distance(sets.unconditional),
-      floor: await distance(sets.train),
+      features,
+      conditional: await fid(sets.conditional),
+      unconditional: await fid(sets.unconditional),
+      floor: await fid(sets.train),
     })
-    if (name !== 'mnist-judge') continue
-    const seen = predictedClasses((await classify(classifier, sets.conditional)).logits)
-    classAgreement = seen.reduce((sum, k, i) => sum + (k === asked[i] ? 1 : 0), 0) / samples
   }
+  const seen = predictedClasses((await classify(loadZoo(judges[0]).model, sets.conditional)).logits)
+  const classAgreement = seen.reduce((sum, k, i) => sum + (k === asked[i] ? 1 : 0), 0) / samples
   return { samples, sampler: `ddim, ${steps} steps, uniform times`, cnnFid, classAgreement }
+}
+
+/**
+ * The CNN-FID to a set of real images, whose features are fitted once: Frechet distance between Gaussian fits of the
+ * features of a classifier of the zoo, to four digits.
+ *
+ * @param judge its name, such as `mnist-judge` or `fashion-judge`
+ * @param real `[n, 1, 28, 28]` in [-1, 1], as are the images that are measured
+ */
+export async function cnnFidTo(judge: string, real: Tensor): Promise<(images: Tensor) => Promise<number>> {
+  const classifier = loadZoo(judge).model
+  const fit = async (images: Tensor): Promise<GaussianFit> => fitGaussian((await classify(classifier, images)).features)
+  const target = await fit(real)
+  return async (images) => Number(frechetDistance(target, await fit(images)).toPrecision(4))
 }

@@ -1,7 +1,16 @@
 export { type Augmentation, writeAugmented } from './augment.ts'
-export { accuracy, classify, imagesTensor, predictedClasses } from './evaluate.ts'
-export { type DigitEvaluation, type DigitFid, evaluateDigits, type SampleDigitsOptions, sampleDigits } from './fid.ts'
-export { type LabelledImages, oneHot, readMnist, writeImage } from './mnist.ts'
+export { type DataSet, fashionData, mnistData, readFashion, readMnist, type Split } from './data.ts'
+export { accuracy, classify, predictedClasses } from './evaluate.ts'
+export {
+  cnnFidTo,
+  type EvaluateImagesOptions,
+  evaluateImages,
+  type ImageEvaluation,
+  type ImageFid,
+  type SampleImagesOptions,
+  sampleImages,
+} from './fid.ts'
+export { imagesTensor, type LabelledImages, oneHot, writeImage } from './images.ts'
 export { type LoadedZooModel, loadZoo, type ZooModel, zooModels } from './models.ts'
 export {
   type DigitNetworkSize,
@@ -9,6 +18,7 @@ export {
   digitJudge,
   digitNetwork,
   mnistNetworkSize,
+  mnistSmallNetworkSize,
   type Network,
 } from './networks.ts'
 export type { Recipe, RecipeSettings } from './recipe.ts'

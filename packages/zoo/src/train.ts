@@ -5,14 +5,17 @@ import { type Model, writeModel } from '@espalier/graph'
 import { nodeRuntime, writeFileAtomic } from 'espalier/node'
 import { bakeParameters, type TrainProgress, train } from 'espalier/train'
 import type { Recipe, RecipeSettings } from './recipe.ts'
-import { mnistClassifier, mnistJudge } from './recipes/classifier.ts'
-import { mnist } from './recipes/mnist.ts'
+import { fashion, mnist, mnistSmall } from './recipes/class-conditional.ts'
+import { fashionJudge, mnistClassifier, mnistJudge } from './recipes/classifier.ts'
 
 /** The recipes by name. */
 export const recipes: Readonly<Record<string, Recipe>> = {
   mnist,
+  'mnist-small': mnistSmall,
   'mnist-classifier': mnistClassifier,
   'mnist-judge': mnistJudge,
+  fashion,
+  'fashion-judge': fashionJudge,
 }
 
 export interface RunRecipeOptions extends Partial<RecipeSettings> {

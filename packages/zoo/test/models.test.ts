@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readModel } from '@espalier/graph'
-import { accuracy, classify, loadZoo, predictedClasses, readMnist, sampleDigits, zooModels } from '@espalier/zoo'
+import { accuracy, classify, loadZoo, predictedClasses, readMnist, sampleImages, zooModels } from '@espalier/zoo'
 import type { NetworkCard } from 'espalier/runtime'
 import { describe, expect, it } from 'vitest'
 
@@ -32,7 +32,7 @@ describe('the models of the zoo', () => {
   it('mnist draws the digits that it is asked for', async () => {
     const { model, card } = loadZoo('mnist')
     const labels = Array.from({ length: 50 }, (_, i) => i % 10)
-    const samples = await sampleDigits(model, card as NetworkCard, { count: 50, steps: 20, seed: 3, labels, batch: 25 })
+    const samples = await sampleImages(model, card as NetworkCard, { count: 50, steps: 20, seed: 3, labels, batch: 25 })
     expect(samples.shape).toEqual([50, 1, 28, 28])
     // The background is -1, as in the data; ink covers a part of the picture.
     const dark = samples.data.filter((v) => v < -0.9).length / samples.data.length
@@ -45,7 +45,7 @@ describe('the models of the zoo', () => {
   it('a row depends on its seed and number alone, not on the batch', async () => {
     const { model, card } = loadZoo('mnist')
     const draw = (batch: number) =>
-      sampleDigits(model, card as NetworkCard, { count: 6, steps: 3, seed: 1, labels: [0, 1, 2, -1, 4, 5], batch })
+      sampleImages(model, card as NetworkCard, { count: 6, steps: 3, seed: 1, labels: [0, 1, 2, -1, 4, 5], batch })
     const [one, other] = [await draw(6), await draw(4)]
     one.data.forEach((value, i) => {
       expect(other.data[i]).toBeCloseTo(value, 4)
@@ -53,7 +53,7 @@ describe('the models of the zoo', () => {
   })
 
   it('names what there is', () => {
-    expect(() => loadZoo('cifar')).toThrow('the zoo has no model "cifar"; it has mnist, mnist-classifier, mnist-judge')
+    expect(() => loadZoo('cifar')).toThrow(`the zoo has no model "cifar"; it has ${zooModels.join(', ')}`)
     expect(() => loadZoo('../../etc')).toThrow('the zoo has no model')
   })
 })

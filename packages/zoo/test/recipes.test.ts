@@ -119,7 +119,7 @@ describe('running a recipe', () => {
 
   it('refuses what it cannot do, in one line', async () => {
     await expect(runRecipe('cats', { folder })).rejects.toThrow(
-      'there is no recipe "cats"; there are mnist, mnist-classifier, mnist-judge',
+      `there is no recipe "cats"; there are ${Object.keys(recipes).join(', ')}`,
     )
     await expect(runRecipe('mnist', { folder, steps: 0 })).rejects.toThrow('steps must be a whole number >= 1, got 0')
     const other = join(folder, 'whole')

