@@ -5,16 +5,19 @@ const NOISIEST = -5.1
 /** Half log-SNR of the last noisy time: `rho = 0.01`, as index 0 of the usual 1000-step table. */
 const CLEANEST = Math.log(100)
 
+/** Times may be given as noise levels instead: `rhoMax` for `from`, `rhoMin` for `last`. */
 export interface GridOptions {
-  /** The first time. Default 1, or the time of lambda = -5.1 where the process is noisier than that at 1. */
+  /** The first time. Default: the process's own `start`, else 1, or the time of lambda = -5.1 where that is earlier. */
   readonly from?: number
-  /** The end time. Default 0, clean data. */
+  /** The end time. Default 0: clean data, or the least noise that the process has. */
   readonly to?: number
   /**
-   * For grids in lambda or rho that end at 0 (where lambda is infinite): the time from which the last step jumps to 0.
-   * Default: the time of rho = 0.01.
+   * For grids in lambda or rho: the time from which the last step jumps to the end. Default, where lambda is infinite at
+   * the end: the process's own `last`, else the time of rho = 0.01. Else there is no jump.
    */
   readonly last?: number
+  readonly rhoMax?: number
+  readonly rhoMin?: number
 }
 
 /**
@@ -23,53 +26,104 @@ export interface GridOptions {
  */
 export type Grid = (process: Process, n: number, options?: GridOptions) => number[]
 
-function bounds(process: Process, n: number, options: GridOptions): { from: number; to: number } {
-  const { from = Math.min(1, process.timeOfLogSnr(NOISIEST)), to = 0 } = options
-  if (!(Number.isInteger(n) && n >= 1)) throw new Error(`a grid needs a positive whole number of steps, got ${n}`)
+/** The two ends of a grid. @param finite whether lambda must be finite at the first time */
+function bounds(
+  process: Process,
+  n: number,
+  options: GridOptions,
+  finite: boolean,
+): { readonly from: number; readonly to: number } {
+  checkSteps(n)
+  const { to = 0 } = options
+  const from = givenTime(process, options, 'from', 'rhoMax') ?? startOf(process, finite)
   if (!(to >= 0 && from > to && from <= 1)) {
     throw new Error(`a grid runs from a time down to an earlier one within [0, 1], got from = ${from}, to = ${to}`)
+  }
+  if (finite && process.logSnr(from) === -Infinity) {
+    throw new Error(`${process.name} has no signal at t = ${from}, so a grid in lambda or rho cannot start there`)
   }
   return { from, to }
 }
 
-/** Even steps of `f(t)`; the two ends are exact. */
-function even(n: number, from: number, to: number, f: (t: number) => number, inverse: (v: number) => number): number[] {
-  const first = f(from)
-  const last = f(to)
+export function checkSteps(n: number): void {
+  if (!(Number.isInteger(n) && n >= 1)) throw new Error(`a grid needs a positive whole number of steps, got ${n}`)
+}
+
+function startOf(process: Process, finite: boolean): number {
+  const { start } = process
+  if (start !== undefined && !(finite && process.logSnr(start) === -Infinity)) return start
+  return Math.min(1, process.timeOfLogSnr(NOISIEST))
+}
+
+/** A time that may also be given as a noise level. */
+function givenTime(
+  process: Process,
+  options: GridOptions,
+  time: 'from' | 'last',
+  level: 'rhoMax' | 'rhoMin',
+): number | undefined {
+  const rho = options[level]
+  if (rho === undefined) return options[time]
+  if (options[time] !== undefined) throw new Error(`a grid takes ${time} or ${level}, got both`)
+  return timeOfRho(process, rho)
+}
+
+/** The time of a noise level. Rounding may carry the ends of the process past 0 or 1; they are meant. */
+export function timeOfRho(process: Process, rho: number): number {
+  const t = rho >= 0 ? process.timeOfLogSnr(-Math.log(rho)) : Number.NaN
+  if (!(t >= -1e-9 && t <= 1 + 1e-9)) {
+    const [low, high] = [0, 1].map((end) => Math.exp(-process.logSnr(end)))
+    throw new Error(`${process.name} has the noise levels rho = ${low} to ${high}, got ${rho}`)
+  }
+  return Math.min(1, Math.max(0, t))
+}
+
+/** A coordinate of time that a grid is even in. */
+interface Coordinate {
+  of(process: Process, t: number): number
+  time(process: Process, value: number): number
+}
+
+/** Goes from 0 at i = 0 to 1 at i = n. */
+type Ramp = (i: number, n: number) => number
+const even: Ramp = (i, n) => i / n
+
+/** Steps along a ramp in a coordinate; the two ends are exact. */
+function along(process: Process, n: number, from: number, to: number, { of, time }: Coordinate, ramp: Ramp): number[] {
+  const first = of(process, from)
+  const last = of(process, to)
   return Array.from({ length: n + 1 }, (_, i) =>
-    i === 0 ? from : i === n ? to : inverse(first + ((last - first) * i) / n),
+    i === 0 ? from : i === n ? to : time(process, first + (last - first) * ramp(i, n)),
   )
 }
 
-/** As {@link even}; where `to` is 0, n - 1 even steps and a jump. */
-function evenThenJump(
-  process: Process,
-  n: number,
-  options: GridOptions,
-  f: (t: number) => number,
-  inverse: (v: number) => number,
-): number[] {
-  const { from, to } = bounds(process, n, options)
-  if (to > 0) return even(n, from, to, f, inverse)
-  if (n === 1) return [from, 0]
-  const last = options.last ?? process.timeOfLogSnr(CLEANEST)
-  if (!(last > 0 && last < from)) throw new Error(`the last noisy time must lie between 0 and ${from}, got ${last}`)
-  return [...even(n - 1, from, last, f, inverse), 0]
+/** A grid in a coordinate of the time alone. */
+export function timeGrid(coordinate: Coordinate, ramp = even): Grid {
+  return (process, n, options = {}) => {
+    const { from, to } = bounds(process, n, options, false)
+    return along(process, n, from, to, coordinate, ramp)
+  }
+}
+
+/** A grid in a coordinate of the noise level, which is infinite at clean data: n - 1 steps and a jump. */
+export function levelGrid(coordinate: Coordinate, ramp = even): Grid {
+  return (process, n, options = {}) => {
+    const { from, to } = bounds(process, n, options, true)
+    const given = givenTime(process, options, 'last', 'rhoMin')
+    const jumps = given !== undefined || process.logSnr(to) === Infinity
+    if (!jumps) return along(process, n, from, to, coordinate, ramp)
+    if (n === 1) return [from, to]
+    const last = given ?? process.last ?? process.timeOfLogSnr(CLEANEST)
+    if (!(last > to && last < from))
+      throw new Error(`the last noisy time must lie between ${to} and ${from}, got ${last}`)
+    return [...along(process, n - 1, from, last, coordinate, ramp), to]
+  }
 }
 
 /** `t^(1/power)` evenly spaced. Power 1 is uniform, 2 quadratic; larger puts more steps near the data. */
 export function powerGrid(power: number): Grid {
   if (!(power > 0 && power < Infinity)) throw new Error(`the power of a grid must be positive, got ${power}`)
-  return (process, n, options = {}) => {
-    const { from, to } = bounds(process, n, options)
-    return even(
-      n,
-      from,
-      to,
-      (t) => t ** (1 / power),
-      (v) => v ** power,
-    )
-  }
+  return timeGrid({ of: (_, t) => t ** (1 / power), time: (_, v) => v ** power })
 }
 
 /** Evenly spaced times. */
@@ -78,19 +132,17 @@ export const uniformGrid: Grid = powerGrid(1)
 /** `sqrt(t)` evenly spaced (the "quad" grid of DDIM, Song et al. 2021). */
 export const quadraticGrid: Grid = powerGrid(2)
 
-/** Half log-SNR evenly spaced (Lu et al. 2022, DPM-Solver), then the jump to 0. */
-export const logSnrGrid: Grid = (process, n, options = {}) =>
-  evenThenJump(process, n, options, process.logSnr, process.timeOfLogSnr)
+/** Half log-SNR evenly spaced (Lu et al. 2022, DPM-Solver), then the jump to 0. `log rho` is even too: "exponential". */
+export const logSnrGrid: Grid = levelGrid({
+  of: (process, t) => process.logSnr(t),
+  time: (process, v) => process.timeOfLogSnr(v),
+})
 
 /** `rho^(1/7)` evenly spaced (Karras et al. 2022, eq. 5), then the jump to 0. */
-export const karrasGrid: Grid = (process, n, options = {}) =>
-  evenThenJump(
-    process,
-    n,
-    options,
-    (t) => Math.exp(-process.logSnr(t) / 7),
-    (v) => process.timeOfLogSnr(-7 * Math.log(v)),
-  )
+export const karrasGrid: Grid = levelGrid({
+  of: (process, t) => Math.exp(-process.logSnr(t) / 7),
+  time: (process, v) => process.timeOfLogSnr(-7 * Math.log(v)),
+})
 
 /** Grids by name. */
 export const grids = { uniform: uniformGrid, quadratic: quadraticGrid, logSnr: logSnrGrid, karras: karrasGrid } as const

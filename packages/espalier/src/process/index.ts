@@ -1,4 +1,6 @@
 export type { Condition, Denoiser, Target } from './denoiser.ts'
+export { edm, ve } from './exploding.ts'
+export { flow, shiftOfTokens } from './flow.ts'
 export {
   GaussianMixture,
   type GaussianMixtureSpecification,
@@ -16,15 +18,25 @@ export {
   uniformGrid,
 } from './grid.ts'
 export { type Derivative, integrate } from './ode.ts'
+export { type ProcessSpecification, parseProcess } from './parse-process.ts'
 export { type Coefficients, type Conversion, coefficientsAt, conversion, convert } from './prediction.ts'
 export type { Prediction, Process } from './process.ts'
-export { quadraticReward, rewardOf, type SolvableReward, type Tilted, tilt } from './tilted.ts'
 export {
+  type MeanRevertingOptions,
+  meanReverting,
+  type ResidualShiftingOptions,
+  type ReversionSchedule,
+  residualShifting,
+} from './residual.ts'
+export { quadraticReward, rewardOf, type SolvableReward, type Tilted, tilt } from './tilted.ts'
+export { type BetaRange, subVp, vpCosine, vpLinear, vpScaledLinear } from './variance-preserving.ts'
+export {
+  cosineBetas,
   linearBetas,
-  type ProcessSpecification,
-  parseProcess,
+  scaledLinearBetas,
+  type TableInterpolation,
+  type TableOptions,
   type TableProcess,
-  vpCosine,
-  vpLinear,
   vpTable,
-} from './variance-preserving.ts'
+  zeroTerminalSnr,
+} from './vp-table.ts'

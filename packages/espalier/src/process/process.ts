@@ -1,6 +1,6 @@
 /**
  * An affine-Gaussian forward process `x_t = a(t) x_0 + s(t) eps`, `eps ~ N(0, I)`, on times `0 <= t <= 1`
- * (0 is data, 1 is noise). All numbers are float64.
+ * (0 is data, 1 is noise). All numbers are float64. `a(t) = 0` means `lambda = -Infinity`, `s(t) = 0` `+Infinity`.
  *
  * `logSnr` is the HALF log signal-to-noise ratio `lambda = log(a / s)`; `rho = s / a = exp(-lambda)`.
  */
@@ -17,8 +17,12 @@ export interface Process {
   ds(t: number): number
   /** `lambda(t) = log(a(t) / s(t))`, decreasing in t. */
   logSnr(t: number): number
-  /** Inverse of {@link Process.logSnr}. */
+  /** Inverse of {@link Process.logSnr}. A level that the process does not have gives a time outside [0, 1], or NaN. */
   timeOfLogSnr(lambda: number): number
+  /** Where grids start by default. Left out: 1, or the time of lambda = -5.1 where the process is noisier at 1. */
+  readonly start?: number
+  /** The time from which grids in lambda or rho jump to clean data by default. Left out: the time of rho = 0.01. */
+  readonly last?: number
 }
 
 /** What a network outputs: `eps`, `x_0`, `v = a eps - s x_0`, `score = -eps / s`, or `flow = dx/dt`. */

@@ -1,53 +1,112 @@
-import { z } from 'zod'
-import { parseWith } from '../tensor/parse.ts'
 import type { Process } from './process.ts'
 
 /** `log(1 + exp(x))` without overflow. */
 const softplus = (x: number) => (x > 0 ? x + Math.log1p(Math.exp(-x)) : Math.log1p(Math.exp(x)))
 
+/** A signal coefficient in the logarithm, in which nothing cancels near t = 0. */
+export interface LogSignal {
+  readonly logA: (t: number) => number
+  /** `d log a / dt`, which is `-beta / 2`. */
+  readonly slope: (t: number) => number
+  readonly timeOfLogA: (logA: number) => number
+}
+
+/** `log a` of the variance-preserving process with half log-SNR lambda: `a^2 = 1 / (1 + exp(-2 lambda))`. */
+export const logAOf = (lambda: number) => -0.5 * softplus(-2 * lambda)
+
+/** Inverse of {@link logAOf}. */
+export const lambdaOf = (logA: number) => logA - 0.5 * Math.log(Math.abs(Math.expm1(2 * logA)))
+
 /**
- * `a^2 + s^2 = 1`, given by `log a(t)` alone. `s = sqrt(-expm1(2 log a))` keeps its digits near t = 0, where
+ * `a^2 + (s / std)^2 = 1`, given by `log a(t)` alone. `s = std sqrt(-expm1(2 log a))` keeps its digits near t = 0, where
  * `sqrt(1 - a^2)` loses them.
- * @param slope `d log a / dt`, which is `-beta / 2`
+ * @param std of `x_t` for t to infinity: 1 for what is called variance preserving
  */
-function variancePreserving(
-  name: string,
-  logA: (t: number) => number,
-  slope: (t: number) => number,
-  timeOfLogA: (logA: number) => number,
-): Process {
+export function variancePreserving(name: string, { logA, slope, timeOfLogA }: LogSignal, std = 1): Process {
   const square = (t: number) => Math.abs(Math.expm1(2 * logA(t)))
   return {
     name,
     a: (t) => Math.exp(logA(t)),
-    s: (t) => Math.sqrt(square(t)),
+    s: (t) => std * Math.sqrt(square(t)),
     da: (t) => slope(t) * Math.exp(logA(t)),
-    ds: (t) => (-slope(t) * Math.exp(2 * logA(t))) / Math.sqrt(square(t)),
-    logSnr: (t) => logA(t) - 0.5 * Math.log(square(t)),
-    // a^2 = 1 / (1 + exp(-2 lambda))
-    timeOfLogSnr: (lambda) => timeOfLogA(-0.5 * softplus(-2 * lambda)),
+    ds: (t) => (-std * slope(t) * Math.exp(2 * logA(t))) / Math.sqrt(square(t)),
+    logSnr: (t) => lambdaOf(logA(t)) - Math.log(std),
+    timeOfLogSnr: (lambda) => timeOfLogA(logAOf(lambda + Math.log(std))),
   }
 }
 
-/**
- * VP with `beta(t) = b0 + (b1 - b0) t` (Song et al. 2021, "Score-based generative modeling through SDEs", eq. 32-33):
- * `log a = -(b1 - b0) t^2 / 4 - b0 t / 2`.
- */
-export function vpLinear(options: { readonly b0?: number; readonly b1?: number } = {}): Process {
-  const { b0 = 0.1, b1 = 20 } = options
+/** `beta(t) = b0 + (b1 - b0) t`: `log a = -(b1 - b0) t^2 / 4 - b0 t / 2` (Song et al. 2021, eq. 33). */
+function linearLogSignal(what: string, b0: number, b1: number): LogSignal {
   if (!(b0 >= 0 && b1 > b0 && b1 < Infinity)) {
-    throw new Error(`vpLinear needs 0 <= b0 < b1, got b0 = ${b0} and b1 = ${b1}`)
+    throw new Error(`${what} needs 0 <= b0 < b1, got b0 = ${b0} and b1 = ${b1}`)
   }
-  return variancePreserving(
-    `vp-linear(${b0},${b1})`,
-    (t) => -((b1 - b0) * t * t) / 4 - (b0 * t) / 2,
-    (t) => -(b0 + (b1 - b0) * t) / 2,
-    (logA) => {
+  return {
+    logA: (t) => -((b1 - b0) * t * t) / 4 - (b0 * t) / 2,
+    slope: (t) => -(b0 + (b1 - b0) * t) / 2,
+    timeOfLogA: (logA) => {
       // The positive root of the quadratic in the form that does not cancel at small t.
       const q = -4 * (b1 - b0) * logA
       return q === 0 ? 0 : q / ((Math.sqrt(b0 * b0 + q) + b0) * (b1 - b0))
     },
-  )
+  }
+}
+
+/** The least and the largest `beta(t)` of a continuous process. */
+export interface BetaRange {
+  readonly b0?: number
+  readonly b1?: number
+}
+
+/**
+ * VP with `beta(t) = b0 + (b1 - b0) t` (Song et al. 2021, "Score-based generative modeling through SDEs", eq. 32-33):
+ * `log a = -(b1 - b0) t^2 / 4 - b0 t / 2`. Default 0.1 to 20.
+ * @throws unless `0 <= b0 < b1`
+ */
+export function vpLinear({ b0 = 0.1, b1 = 20 }: BetaRange = {}): Process {
+  return variancePreserving(`vp-linear(${b0},${b1})`, linearLogSignal('vpLinear', b0, b1))
+}
+
+/**
+ * VP with `sqrt(beta)` linear from `A = sqrt(b0)` to `B = sqrt(b1)`, the continuous form of latent diffusion's table
+ * (Rombach et al. 2022): `log a^2 = -[(A + (B - A) t)^3 - A^3] / (3 (B - A))`. Default 0.85 to 12.
+ * @throws unless `0 <= b0 < b1`
+ */
+export function vpScaledLinear({ b0 = 0.85, b1 = 12 }: BetaRange = {}): Process {
+  if (!(b0 >= 0 && b1 > b0 && b1 < Infinity)) {
+    throw new Error(`vpScaledLinear needs 0 <= b0 < b1, got b0 = ${b0} and b1 = ${b1}`)
+  }
+  const A = Math.sqrt(b0)
+  const D = Math.sqrt(b1) - A
+  return variancePreserving(`vp-scaled-linear(${b0},${b1})`, {
+    logA: (t) => (-t / 2) * (A * A + A * D * t + (D * t) ** 2 / 3), // the cubes divided out
+    slope: (t) => -((A + D * t) ** 2) / 2,
+    timeOfLogA: (logA) => {
+      // (cbrt(A^3 + q) - A) / D in the form that does not cancel at small t.
+      const q = -6 * D * logA
+      const root = Math.cbrt(A ** 3 + q)
+      return q === 0 ? 0 : q / (D * (root * root + root * A + A * A))
+    },
+  })
+}
+
+/**
+ * Sub-VP (Song et al. 2021, eq. 29): `a` of {@link vpLinear}, `s = 1 - a^2`, which is less than `sqrt(1 - a^2)`; so
+ * `a = (sqrt(rho^2 + 4) - rho) / 2`.
+ * @throws unless `0 <= b0 < b1`
+ */
+export function subVp({ b0 = 0.1, b1 = 20 }: BetaRange = {}): Process {
+  const { logA, slope, timeOfLogA } = linearLogSignal('subVp', b0, b1)
+  const s = (t: number) => -Math.expm1(2 * logA(t)) + 0 // + 0: not -0 at t = 0
+  const a = (t: number) => Math.exp(logA(t))
+  return {
+    name: `sub-vp(${b0},${b1})`,
+    a,
+    s,
+    da: (t) => slope(t) * a(t),
+    ds: (t) => -2 * slope(t) * a(t) ** 2,
+    logSnr: (t) => logA(t) - Math.log(s(t)),
+    timeOfLogSnr: (lambda) => timeOfLogA(-Math.asinh(Math.exp(-lambda) / 2)),
+  }
 }
 
 /**
@@ -61,77 +120,12 @@ export function vpCosine(options: { readonly offset?: number } = {}): Process {
   const first = Math.cos(scale * offset)
   // log cos is taken through sin^2, so that log a(t) keeps its digits near t = 0.
   const logCos = (angle: number) => 0.5 * Math.log1p(-(Math.sin(angle) ** 2))
-  return variancePreserving(
-    `vp-cosine(${offset})`,
-    (t) =>
+  return variancePreserving(`vp-cosine(${offset})`, {
+    logA: (t) =>
       t < 0.5
         ? logCos(scale * (t + offset)) - logCos(scale * offset)
         : Math.log(Math.cos(scale * (t + offset)) / first),
-    (t) => -scale * Math.tan(scale * (t + offset)),
-    (logA) => Math.max(0, Math.acos(Math.min(1, Math.exp(logA) * first)) / scale - offset),
-  )
-}
-
-/** A process given by a table of `n` discrete steps; index i sits at time `(i + 1) / n`. */
-export interface TableProcess extends Process {
-  readonly steps: number
-  /** The (real) table index of a time, `t n - 1`: what a network trained on integers is told. */
-  index(t: number): number
-}
-
-/**
- * VP from the betas of a discrete model (DDPM, Ho et al. 2020): `abar_i = prod_{j <= i} (1 - beta_j)` at time
- * `(i + 1) / n`, `log a` piecewise linear between (as in DPM-Solver, Lu et al. 2022) and down to clean data at t = 0.
- * @param betas in (0, 1), in the order of growing noise
- */
-export function vpTable(betas: ArrayLike<number>): TableProcess {
-  const n = betas.length
-  if (n === 0) throw new Error('vpTable needs at least one beta, got none')
-  const logA = new Float64Array(n + 1)
-  let hash = 0x811c9dc5
-  for (let i = 0; i < n; i++) {
-    if (!(betas[i] > 0 && betas[i] < 1)) throw new Error(`beta ${i} of ${n} is ${betas[i]}, expected 0 < beta < 1`)
-    logA[i + 1] = logA[i] + 0.5 * Math.log1p(-betas[i])
-  }
-  for (const word of new Uint32Array(logA.buffer)) hash = Math.imul(hash ^ word, 0x01000193)
-  const piece = (t: number) => Math.min(n - 1, Math.max(0, Math.floor(t * n)))
-  const slope = (t: number) => (logA[piece(t) + 1] - logA[piece(t)]) * n
-  const process = variancePreserving(
-    `vp-table(${n},${(hash >>> 0).toString(16)})`,
-    (t) => logA[piece(t)] + slope(t) * (t - piece(t) / n),
-    slope,
-    (target) => {
-      let low = 0
-      let high = n
-      while (high - low > 1) {
-        const middle = (low + high) >> 1
-        if (logA[middle] >= target) low = middle
-        else high = middle
-      }
-      return (low + (logA[low] - target) / (logA[low] - logA[high])) / n
-    },
-  )
-  return { ...process, steps: n, index: (t) => t * n - 1 }
-}
-
-/** `beta_i` linear from `first` to `last` (DDPM: 1000 steps from 1e-4 to 0.02). */
-export function linearBetas(n = 1000, first = 1e-4, last = 0.02): Float64Array {
-  return Float64Array.from({ length: n }, (_, i) => (n === 1 ? last : first + ((last - first) * i) / (n - 1)))
-}
-
-const specification = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('vp-linear'), b0: z.number().optional(), b1: z.number().optional() }),
-  z.strictObject({ type: z.literal('vp-cosine'), offset: z.number().optional() }),
-  z.strictObject({ type: z.literal('vp-table'), betas: z.array(z.number()) }),
-])
-
-/** A process as JSON, such as `{ "type": "vp-linear", "b0": 0.1, "b1": 20 }`; models and worlds name theirs so. */
-export type ProcessSpecification = z.infer<typeof specification>
-
-/** Builds the process that a JSON value describes. @throws one line that says which field is wrong */
-export function parseProcess(json: unknown): Process {
-  const spec = parseWith(specification, json, 'process')
-  if (spec.type === 'vp-linear') return vpLinear(spec)
-  if (spec.type === 'vp-cosine') return vpCosine(spec)
-  return vpTable(spec.betas)
+    slope: (t) => -scale * Math.tan(scale * (t + offset)),
+    timeOfLogA: (logA) => Math.max(0, Math.acos(Math.min(1, Math.exp(logA) * first)) / scale - offset),
+  })
 }

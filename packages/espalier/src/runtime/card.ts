@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type ProcessSpecification, parseProcess } from '../process/variance-preserving.ts'
+import { type ProcessSpecification, parseProcess } from '../process/parse-process.ts'
 import { parseWith } from '../tensor/parse.ts'
 import { sizeOf } from '../tensor/tensor.ts'
 

@@ -125,7 +125,7 @@ describe('vpTable', () => {
       ),
     )
     expect(() => vpTable([])).toThrow('at least one beta')
-    expect(() => vpTable([0.1, 1])).toThrow('beta 1 of 2 is 1')
+    expect(() => vpTable([1, 0.1])).toThrow('beta 0 of 2 is 1')
   })
 
   it('is named after its contents', () => {
