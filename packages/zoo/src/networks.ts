@@ -1,4 +1,4 @@
-import { concat, GraphBuilder, type Model } from '@espalier/graph'
+import { concat, type Expr, GraphBuilder, type Model } from '@espalier/graph'
 import { key, purpose } from 'espalier/tensor'
 import { depthToSpace, Layers, spaceToDepth } from 'espalier/train'
 
@@ -26,23 +26,28 @@ export const mnistSmallNetworkSize: DigitNetworkSize = { outer: 8, inner: 32, bl
  * The class-conditional diffusion network of 28x28 images in ten classes: a small U-Net on 2x2 pixel blocks.
  *
  * Inputs `x [N, 1, 28, 28]`, `t [N]` in [0, 1], `label [N, 10]` (one-hot, zeros where the class is unknown); output
- * `prediction [N, 1, 28, 28]`. Pixels go to channels first (4 x 14 x 14), most of the work is at 7x7 with attention,
- * and a skip connection keeps the 14x14 features.
+ * `prediction [N, 1, 28, 28]`.
  */
 export function digitNetwork(seed: number, size: DigitNetworkSize, name = 'mnist'): Network {
   const b = new GraphBuilder({ name })
   const layers = new Layers(b, purpose(key(seed), 'weights'))
-  const { outer, inner, blocks } = size
-  const groups = 8
   const x = b.input('x', ['N', 1, 28, 28])
   const t = b.input('t', ['N'])
   const label = b.input('label', ['N', 10])
-
   const time = layers.linear('time', layers.sinusoids(t, 32, 1, 1000), 128)
   const condition = layers
     .linear('condition', time.add(layers.linear('class', label, 128, { bias: false })).silu(), 128)
     .silu()
+  b.output('prediction', uNet(layers, x, condition, size))
+  return { model: b.build(), parameters: layers.parameters }
+}
 
+/**
+ * `[n, c, 28, 28]` to `[n, 1, 28, 28]`, zero at first. Pixels go to channels first (4c x 14 x 14), most of the work is
+ * at 7x7 with attention, and a skip connection keeps the 14x14 features.
+ */
+function uNet(layers: Layers, x: Expr, condition: Expr | undefined, { outer, inner, blocks }: DigitNetworkSize): Expr {
+  const groups = 8
   const stem = layers.conv('stem', spaceToDepth(x), outer)
   const skip = layers.residual('down', stem, outer, condition, groups)
   let h = layers.conv('to7', skip, inner, { stride: 2 })
@@ -52,8 +57,65 @@ export function digitNetwork(seed: number, size: DigitNetworkSize, name = 'mnist
   }
   const up = depthToSpace(layers.conv('to14', h, 4 * outer, { kernel: 1 }))
   const last = layers.residual('up', concat([up, skip], 1), outer, condition, groups)
-  const y = layers.conv('head', layers.groupNorm('head.norm', last, groups).silu(), 4, { zero: true })
-  b.output('prediction', depthToSpace(y))
+  return depthToSpace(layers.conv('head', layers.groupNorm('head.norm', last, groups).silu(), 4, { zero: true }))
+}
+
+/** The size of the restoration networks. */
+export const restorationNetworkSize: DigitNetworkSize = { outer: 32, inner: 64, blocks: 2 }
+
+/**
+ * A diffusion network that sees a degraded image: inputs `x [N, 1, 28, 28]`, `t [N]` in [0, 1], `degraded
+ * [N, 1, 28, 28]`, concatenated on the channel axis (SR3: Saharia et al. 2021); output `prediction [N, 1, 28, 28]`.
+ *
+ * @param options.start where the prediction starts from, what the body then corrects: `zero`; `degraded`, for a network
+ *   that predicts the clean image; or `deviation`, a learned multiple of `(x - degraded) / std`, which is the noise
+ *   where a mean-reverting process of stationary deviation `std` has forgotten the image
+ */
+export function restorationNetwork(
+  seed: number,
+  options: {
+    readonly name: string
+    readonly size: DigitNetworkSize
+    readonly start: 'zero' | 'degraded' | { readonly deviation: number }
+  },
+): Network {
+  const { name, size, start } = options
+  const b = new GraphBuilder({ name })
+  const layers = new Layers(b, purpose(key(seed), 'weights'))
+  const x = b.input('x', ['N', 1, 28, 28])
+  const t = b.input('t', ['N'])
+  const degraded = b.input('degraded', ['N', 1, 28, 28])
+  const time = layers.linear('time', layers.sinusoids(t, 32, 1, 1000), 128)
+  const condition = layers.linear('condition', time.silu(), 128).silu()
+  let y = uNet(layers, concat([x, degraded], 1), condition, size)
+  if (start === 'degraded') y = y.add(degraded)
+  else if (start !== 'zero') {
+    const share = layers.linear('deviation', condition, 1, { zero: true }).add(1).reshape([-1, 1, 1, 1])
+    y = y.add(
+      x
+        .sub(degraded)
+        .mul(1 / start.deviation)
+        .mul(share),
+    )
+  }
+  b.output('prediction', y)
+  return { model: b.build(), parameters: layers.parameters }
+}
+
+/**
+ * The same body as a regression from the degraded image to the clean one. It has the inputs of a diffusion network, and
+ * does not look at `x` and `t`.
+ */
+export function regressionNetwork(
+  seed: number,
+  { name, size }: { readonly name: string; readonly size: DigitNetworkSize },
+): Network {
+  const b = new GraphBuilder({ name })
+  const layers = new Layers(b, purpose(key(seed), 'weights'))
+  b.input('x', ['N', 1, 28, 28])
+  b.input('t', ['N'])
+  const degraded = b.input('degraded', ['N', 1, 28, 28])
+  b.output('prediction', uNet(layers, degraded, undefined, size).add(degraded))
   return { model: b.build(), parameters: layers.parameters }
 }
 

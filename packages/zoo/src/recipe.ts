@@ -19,6 +19,8 @@ export interface Recipe {
   readonly title: string
   /** What it learns from. */
   readonly data: string
+  /** More that the card's `training` entry says. */
+  readonly details?: Readonly<Record<string, unknown>>
   readonly defaults: RecipeSettings
   task(settings: RecipeSettings): Task
   optimizer(settings: RecipeSettings): AdamWOptions

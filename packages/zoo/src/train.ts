@@ -7,6 +7,13 @@ import { bakeParameters, type TrainProgress, train } from 'espalier/train'
 import type { Recipe, RecipeSettings } from './recipe.ts'
 import { fashion, mnist, mnistSmall } from './recipes/class-conditional.ts'
 import { fashionJudge, mnistClassifier, mnistJudge } from './recipes/classifier.ts'
+import {
+  fashionConditional,
+  fashionRegression,
+  fashionResShift4,
+  fashionResShift15,
+  fashionRestore,
+} from './recipes/restoration.ts'
 
 /** The recipes by name. */
 export const recipes: Readonly<Record<string, Recipe>> = {
@@ -16,6 +23,11 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   'mnist-judge': mnistJudge,
   fashion,
   'fashion-judge': fashionJudge,
+  'fashion-restore-mr': fashionRestore,
+  'fashion-sr-resshift4': fashionResShift4,
+  'fashion-sr-resshift15': fashionResShift15,
+  'fashion-sr-ddpm': fashionConditional,
+  'fashion-sr-l2': fashionRegression,
 }
 
 export interface RunRecipeOptions extends Partial<RecipeSettings> {
@@ -97,6 +109,7 @@ export async function runRecipe(name: string, options: RunRecipeOptions): Promis
       exportModel(folder, recipe, model, {
         command: `espalier train ${name}`,
         data: recipe.data,
+        ...recipe.details,
         ...settings,
         seconds: Math.round(seconds),
         parameters: task.parameters.reduce((total, p) => total + (result.average.get(p)?.length ?? 0), 0),
