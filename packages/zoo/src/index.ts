@@ -1,5 +1,19 @@
 export { type Augmentation, writeAugmented } from './augment.ts'
 export { type DataSet, fashionData, mnistData, readFashion, readMnist, type Split } from './data.ts'
+export {
+  type AxisMap,
+  areaDownMap,
+  bicubicUpMap,
+  blur,
+  type Degradation,
+  type DegradationSpecification,
+  degradation,
+  downUp,
+  gaussianMap,
+  mask,
+  oneOf,
+  resample,
+} from './degrade.ts'
 export { accuracy, classify, predictedClasses } from './evaluate.ts'
 export {
   cnnFidTo,
@@ -20,6 +34,9 @@ export {
   mnistNetworkSize,
   mnistSmallNetworkSize,
   type Network,
+  regressionNetwork,
+  restorationNetwork,
+  restorationNetworkSize,
 } from './networks.ts'
 export type { Recipe, RecipeSettings } from './recipe.ts'
 export { Epochs } from './sampling.ts'
