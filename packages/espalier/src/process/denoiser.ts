@@ -21,9 +21,11 @@ export interface Denoiser {
    * @param x states `[n, ...event]`
    * @param t one process time per row, length n
    * @param target whether the clean data `x_0` or the noise `eps` is wanted; the adapter converts
-   * @returns `[n, ...event]`, a fresh tensor that the caller owns
+   * @param into a tensor of the shape of x that the caller has no more use for: a denoiser that computes on the spot may
+   *   write its result there and return it, so that a long run allocates nothing; others ignore it
+   * @returns `[n, ...event]`, `into` or a fresh tensor, which the caller owns
    */
-  predict(x: Tensor, t: Float64Array, target: Target, condition?: Condition): Promise<Tensor>
+  predict(x: Tensor, t: Float64Array, target: Target, condition?: Condition, into?: Tensor): Promise<Tensor>
   /**
    * Optional: `predict` with one target per row. With it the batching evaluator puts callers that want different
    * targets into one batch.

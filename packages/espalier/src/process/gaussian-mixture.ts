@@ -56,6 +56,10 @@ export class GaussianMixture {
     this.means = spec.means.map((mean) => Float64Array.from(mean))
     this.stds = [...spec.stds]
     this.weights = weights.map((w) => w / total)
+    this.#means = Float64Array.from(this.means.flatMap((mean) => [...mean]))
+    this.#precisions = new Float64Array(n)
+    this.#offsets = new Float64Array(n)
+    this.#responsibilities = new Float64Array(n)
   }
 
   /** `log(w_k N(x; a mu_k, (a^2 S_k^2 + s^2) I))` of every component, without the `(2 pi)^(-d/2)`. */
@@ -100,45 +104,101 @@ export class GaussianMixture {
    * `E[x_0 | x]` or `E[eps | x]` at `x = a x_0 + s eps`, written to `out`.
    * The noise is taken from its own formula `sum_k r_k s (x - a mu_k) / (a^2 S_k^2 + s^2)`, exact as s goes to 0.
    */
-  predict(x: ArrayLike<number>, a: number, s: number, target: Target, out: Float64Array): Float64Array {
-    out.fill(0)
-    if (s === 0) {
-      for (let i = 0; target === 'data' && i < out.length; i++) out[i] = x[i] / a
-      return out
-    }
-    const weights = this.responsibilities(x, a, s)
-    for (let k = 0; k < weights.length; k++) {
-      const mean = this.means[k]
-      const square = this.stds[k] ** 2
-      const scale = weights[k] / (a * a * square + s * s)
-      if (target === 'data') {
-        for (let i = 0; i < out.length; i++) out[i] += scale * (a * square * x[i] + s * s * mean[i])
-      } else {
-        for (let i = 0; i < out.length; i++) out[i] += scale * s * (x[i] - a * mean[i])
-      }
-    }
+  predict<Out extends Float32Array | Float64Array>(
+    x: ArrayLike<number>,
+    a: number,
+    s: number,
+    target: Target,
+    out: Out,
+  ): Out {
+    this.#at(a, s)
+    this.#predictRow(x, 0, a, s, target, out)
     return out
+  }
+
+  /** All means in one array, for the loops. */
+  readonly #means: Float64Array
+  /** Constants of the components at one (a, s): `1 / variance` and `log(w) - d/2 log variance`. */
+  readonly #precisions: Float64Array
+  readonly #offsets: Float64Array
+  readonly #responsibilities: Float64Array
+
+  #at(a: number, s: number): void {
+    for (let k = 0; k < this.means.length; k++) {
+      const variance = a * a * this.stds[k] ** 2 + s * s
+      this.#precisions[k] = 1 / variance
+      this.#offsets[k] = Math.log(this.weights[k]) - 0.5 * this.dimension * Math.log(variance)
+    }
+  }
+
+  /** The prediction for the state at `x[offset]`, once {@link #at} has been called; allocates nothing. */
+  #predictRow(
+    x: ArrayLike<number>,
+    offset: number,
+    a: number,
+    s: number,
+    target: Target,
+    out: Float32Array | Float64Array,
+  ): void {
+    const d = this.dimension
+    const means = this.#means
+    const n = this.means.length
+    const precisions = this.#precisions
+    const weights = this.#responsibilities
+    if (s === 0) {
+      for (let i = offset; i < offset + d; i++) out[i] = target === 'data' ? x[i] / a : 0
+      return
+    }
+    let highest = -Infinity
+    for (let k = 0; k < n; k++) {
+      let square = 0
+      for (let i = 0; i < d; i++) {
+        const difference = x[offset + i] - a * means[k * d + i]
+        square += difference * difference
+      }
+      weights[k] = this.#offsets[k] - 0.5 * square * precisions[k]
+      if (weights[k] > highest) highest = weights[k]
+    }
+    let total = 0
+    for (let k = 0; k < n; k++) total += weights[k] = Math.exp(weights[k] - highest)
+    const data = target === 'data'
+    let slope = 0
+    for (let k = 0; k < n; k++) {
+      const scale = (weights[k] / total) * precisions[k]
+      if (data) slope += scale * a * this.stds[k] * this.stds[k]
+      weights[k] = scale * (data ? s * s : s)
+    }
+    for (let i = 0; i < d; i++) {
+      const value = x[offset + i]
+      let sum = slope * value
+      for (let k = 0; k < n; k++) sum += weights[k] * (data ? means[k * d + i] : value - a * means[k * d + i])
+      out[offset + i] = sum
+    }
   }
 
   /** The world as a model: any rows, each at its own time. */
   denoiser(process: Process): Denoiser {
     const d = this.dimension
-    const state = new Float64Array(d)
-    const wanted = new Float64Array(d)
     return {
       process,
       event: this.event,
-      predict: async (x, t, target) => {
+      predict: async (x, t, target, _condition, into) => {
         const n = t.length
         if (x.data.length !== n * d) {
           throw new Error(`the gaussian-mixture takes [${n}, ${this.event}] at ${n} times, got [${x.shape}]`)
         }
-        const data = new Float32Array(n * d)
+        const out = into ?? { shape: x.shape, data: new Float32Array(n * d) }
+        let a = 0
+        let s = 0
         for (let row = 0; row < n; row++) {
-          for (let i = 0; i < d; i++) state[i] = x.data[row * d + i]
-          data.set(this.predict(state, process.a(t[row]), process.s(t[row]), target, wanted), row * d)
+          if (row === 0 || t[row] !== t[row - 1]) {
+            a = process.a(t[row])
+            s = process.s(t[row])
+            this.#at(a, s)
+          }
+          this.#predictRow(x.data, row * d, a, s, target, out.data)
         }
-        return { shape: x.shape, data }
+        return out
       },
     }
   }

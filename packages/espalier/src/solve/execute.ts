@@ -1,6 +1,6 @@
 import type { Condition, Denoiser } from '../process/denoiser.ts'
 import { combine } from '../tensor/combine.ts'
-import { fold, type Key, normal, purpose } from '../tensor/random.ts'
+import { type Key, normal, normalRows, purpose } from '../tensor/random.ts'
 import { sizeOf, type Tensor } from '../tensor/tensor.ts'
 import { compile, gatherTerms } from './compile.ts'
 import { memoryAt, type Plan, type Stage, stepsOf } from './plan.ts'
@@ -90,23 +90,33 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
   }
   const times = new Float64Array(n)
   const terms: Tensor[] = []
+  // Predictions of this run that no later stage reads: given back to the denoiser to write the next one to.
+  const free: Tensor[] = []
+  let foreign = predictions.length
+  let stage = stages[0]?.stage
+  const failed = (cause: Error): never => {
+    if (signal?.aborted) throw cause
+    throw new Error(`${whereIn(plan, stage)}: ${cause.message}`, { cause })
+  }
 
   for (let i = 0; i < stages.length; i++) {
-    const { stage, index, ask, update } = stages[i]
+    const { index, ask, update } = stages[i]
+    stage = stages[i].stage
     if (stage.time !== null) {
       signal?.throwIfAborted()
       if (ask) combine(point!, ask.coefficients, gatherTerms(terms, ask, states, predictions), ask.coefficients.length)
-      const asked = denoiser.predict(ask ? point! : states[0], times.fill(stage.time), plan.target, condition)
+      const at = ask ? point! : states[0]
+      const asked = denoiser.predict(at, times.fill(stage.time), plan.target, condition, free.pop())
       // The noise is drawn while the network computes.
-      if (stage.noise !== 0) drawNoise(noise!, keys!, index)
-      const prediction = await asked.catch((cause: Error) => {
-        if (signal?.aborted) throw cause
-        throw new Error(`${whereIn(plan, stage)}: ${cause.message}`, { cause })
-      })
-      if (predictions.length === memory) predictions.pop()
-      predictions.unshift(prediction)
+      if (stage.noise !== 0) normalRows(keys!, index, noise!.data)
+      predictions.unshift(await asked.catch(failed))
+      if (predictions.length > memory) {
+        const oldest = predictions.pop()!
+        if (foreign > 0) foreign--
+        else free.push(oldest)
+      }
     }
-    if (stage.noise !== 0 && stage.time === null) drawNoise(noise!, keys!, index)
+    if (stage.noise !== 0 && stage.time === null) normalRows(keys!, index, noise!.data)
     gatherTerms(terms, update, states, predictions, noise)
     // The oldest state makes room for the new one, even where it is a term itself: sums are elementwise.
     const out = states.length < depth ? spare.pop()! : states.pop()!
@@ -118,11 +128,6 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
     }
   }
   return { states: states.slice(0, end.states + 1), predictions: predictions.slice(0, end.predictions) }
-}
-
-function drawNoise({ data }: Tensor, keys: readonly Key[], stage: number): void {
-  const size = data.length / keys.length
-  for (let row = 0; row < keys.length; row++) normal(fold(keys[row], stage), data, row * size, size)
 }
 
 function check(plan: Plan, denoiser: Denoiser, { states, predictions }: Kept, from: number, to: number): number {

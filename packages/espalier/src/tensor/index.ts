@@ -9,6 +9,7 @@ export {
   type Key,
   key,
   normal,
+  normalRows,
   philox,
   purpose,
   type Stream,

@@ -81,9 +81,13 @@ export function key(seed: number | bigint): Key {
  * @param n an integer, 0 <= n < 2^53
  */
 export function fold(key: Key, n: number): Key {
+  foldBlock(key, n)
+  return { hi: block[1], lo: block[0] }
+}
+
+function foldBlock(key: Key, n: number): void {
   if (!(Number.isSafeInteger(n) && n >= 0)) throw new Error(`a child stream is numbered 0, 1, 2, ..., got ${n}`)
   philox(n | 0, Math.floor(n / 0x100000000), 0, FOLD, key.lo, key.hi)
-  return { hi: block[1], lo: block[0] }
 }
 
 /** The child stream for a named purpose, such as `'noise'` or `'select'`; never equal to a numbered child. */
@@ -184,8 +188,24 @@ const U32 = 1 / 0x100000000
  * (of the array's type only through rounding). Four per Philox block; |z| < 6.8 as the radius has 32 bits.
  */
 export function normal(key: Key, out: Float32Array | Float64Array, offset = 0, length = out.length - offset): void {
-  const { lo, hi } = key
   checkRange(out, offset, length)
+  fillNormal(key.hi, key.lo, out, offset, length)
+}
+
+/**
+ * Standard normals for many rows at once: row i of `out` (equal rows) is the normal stream of `fold(keys[i], n)`.
+ * @throws if the rows do not divide `out`
+ */
+export function normalRows(keys: readonly Key[], n: number, out: Float32Array | Float64Array): void {
+  const size = out.length / keys.length
+  if (!Number.isInteger(size)) throw new Error(`${keys.length} rows do not divide ${out.length} draws`)
+  for (let row = 0; row < keys.length; row++) {
+    foldBlock(keys[row], n)
+    fillNormal(block[1], block[0], out, row * size, size)
+  }
+}
+
+function fillNormal(hi: number, lo: number, out: Float32Array | Float64Array, offset: number, length: number): void {
   const whole = length - (length & 3)
   for (let i = 0; i < whole; i += 4) {
     philox(i >>> 2, 0, 0, NORMAL, lo, hi)

@@ -5,6 +5,7 @@ import {
   advance,
   ddim,
   ddpm,
+  deis,
   execute,
   HERE,
   isStochastic,
@@ -208,6 +209,37 @@ describe('execute', () => {
     })
     await expect(run).rejects.toThrow('enough')
     expect(model.calls).toBe(2)
+  })
+})
+
+describe('the buffers of a run', () => {
+  it('are few, and given back to the denoiser only when no stage needs them', async () => {
+    const grid = uniformGrid(process, 12, { to: 1e-3 })
+    const plan = deis({ order: 3 })(process, grid)
+    const seen = new Set<Tensor>()
+    const given: (Tensor | undefined)[] = []
+    const writing: Denoiser = {
+      ...denoiser,
+      async predict(x, t, target, condition, into) {
+        given.push(into)
+        // What the executor gives away is worth nothing to it.
+        into?.data.fill(Number.NaN)
+        const result = await denoiser.predict(x, t, target, condition, into)
+        seen.add(result)
+        return result
+      },
+    }
+    const fresh: Denoiser = { ...denoiser, predict: (x, t, target) => denoiser.predict(x, t, target) }
+    const x = rows([-1, 0.3, 2])
+    const once = await execute(plan, writing, x)
+    expect(once).toEqual(await execute(plan, fresh, x))
+    expect(given.map((tensor) => tensor !== undefined)).toEqual([...Array(4).fill(false), ...Array(8).fill(true)])
+    expect(seen.size).toBe(4)
+    // Predictions that the caller kept are the caller's.
+    const first = await advance(plan, fresh, { states: [x], predictions: [] }, { to: 5 })
+    const before = first.predictions.map(({ data }) => [...data])
+    expect((await advance(plan, writing, first, { from: 5 })).states[0]).toEqual(once)
+    expect(first.predictions.map(({ data }) => [...data])).toEqual(before)
   })
 })
 

@@ -8,6 +8,7 @@ import {
   type Key,
   key,
   normal,
+  normalRows,
   philox,
   purpose,
   stream,
@@ -139,6 +140,18 @@ describe('arrays of draws', () => {
       expect(() => fill(key(1), new Float32Array(4), 2, 3)).toThrow('3 draws at offset 2 of an array of 4')
     })
   }
+
+  it('normalRows gives each row the stream of its folded key', () => {
+    for (const size of [1, 2, 3, 7]) {
+      const keys = [key(1), key(2), fold(key(3), 4)]
+      const out = new Float32Array(3 * size)
+      normalRows(keys, 9, out)
+      const expected = new Float32Array(3 * size)
+      for (let i = 0; i < 3; i++) normal(fold(keys[i], 9), expected, i * size, size)
+      expect(out).toEqual(expected)
+    }
+    expect(() => normalRows([key(1), key(2)], 0, new Float32Array(3))).toThrow('2 rows do not divide 3 draws')
+  })
 
   it('normals have the moments, the distribution and the tail of N(0, 1)', () => {
     const z = draws(normal, key(2024))
