@@ -78,6 +78,22 @@ export function bootstrap95(
   }
 }
 
+/**
+ * Tukey's jackknife (1958): one pseudo-value per group, `g T - (g - 1) T_{-j}`, from the statistic T of all groups and
+ * T_{-j} of all but group j. They stand for independent values of T: their mean is T without its bias of order 1/n, and
+ * {@link mean95} of them its interval. For a smooth statistic of pooled samples, such as a Frechet distance whose
+ * groups are seeds; of one group it is T itself.
+ *
+ * @param statistic of the groups with these indices
+ */
+export function jackknife(groups: number, statistic: (kept: readonly number[]) => number): number[] {
+  if (!(Number.isInteger(groups) && groups >= 1)) throw new Error(`jackknife: ${groups} groups, at least one is needed`)
+  const all = Array.from({ length: groups }, (_, j) => j)
+  const whole = statistic(all)
+  if (groups === 1) return [whole]
+  return all.map((j) => groups * whole - (groups - 1) * statistic(all.filter((k) => k !== j)))
+}
+
 /** Quantile by linear interpolation between order statistics (Hyndman & Fan type 7). */
 export function quantile(values: ArrayLike<number>, q: number): number {
   if (values.length === 0) throw new Error('quantile: no values were given, at least one is needed')

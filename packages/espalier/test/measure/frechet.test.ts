@@ -1,4 +1,4 @@
-import { fitGaussian, frechetDistance, type GaussianFit } from 'espalier/measure'
+import { fitGaussian, frechetDistance, type GaussianFit, jackknife, mean } from 'espalier/measure'
 import { fold, key, normal, type Tensor } from 'espalier/tensor'
 import { Matrix, SingularValueDecomposition } from 'ml-matrix'
 import { describe, expect, it } from 'vitest'
@@ -99,6 +99,26 @@ describe('the Frechet distance', () => {
       expect(sum / runs / expected).toBeGreaterThan(0.9)
       expect(sum / runs / expected).toBeLessThan(1.1)
     }
+  })
+
+  it('loses its bias to the jackknife over groups of samples', () => {
+    const target = gaussian(
+      Array(16).fill(0),
+      Array.from({ length: 256 }, (_, i) => (i % 17 === 0 ? 1 : 0)),
+    )
+    let [plain, corrected] = [0, 0]
+    const runs = 10
+    for (let run = 0; run < runs; run++) {
+      const x = normals(500 + run, 400, 16)
+      const distance = (kept: readonly number[]) => {
+        const rows = kept.flatMap((j) => [...x.data.subarray(j * 50 * 16, (j + 1) * 50 * 16)])
+        return frechetDistance(target, fitGaussian({ shape: [kept.length * 50, 16], data: Float32Array.from(rows) }))
+      }
+      plain += distance([0, 1, 2, 3, 4, 5, 6, 7]) / runs
+      corrected += mean(jackknife(8, distance)) / runs
+    }
+    expect(plain).toBeGreaterThan(0.15)
+    expect(Math.abs(corrected)).toBeLessThan(0.1 * plain)
   })
 
   it('refuses what cannot be compared, naming it', () => {

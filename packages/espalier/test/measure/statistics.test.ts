@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   bootstrap95,
+  jackknife,
+  mean,
   mean95,
   pairedDifference95,
   quantile,
@@ -121,5 +123,29 @@ describe('quantile', () => {
     expect(quantile([4, 1, 2, 3], 0.5)).toBe(2.5)
     expect(quantile([0, 10], 0.25)).toBe(2.5)
     expect(() => quantile([1], 1.5)).toThrow(/outside/)
+  })
+})
+
+describe('jackknife', () => {
+  it('of a mean gives the values themselves', () => {
+    const values = [3, 1, 4, 1, 5]
+    const pseudo = jackknife(5, (kept) => mean(kept.map((j) => values[j])))
+    pseudo.forEach((value, j) => {
+      expect(value).toBeCloseTo(values[j], 12)
+    })
+  })
+
+  it('removes the bias of the variance with 1/n', () => {
+    const values = [3, 1, 4, 1, 5, 9, 2, 6]
+    const biased = (kept: readonly number[]) => {
+      const centre = mean(kept.map((j) => values[j]))
+      return mean(kept.map((j) => (values[j] - centre) ** 2))
+    }
+    expect(mean(jackknife(8, biased))).toBeCloseTo(variance(values), 12)
+  })
+
+  it('of one group is the statistic; of none there is none', () => {
+    expect(jackknife(1, () => 7)).toEqual([7])
+    expect(() => jackknife(0, () => 7)).toThrow('0 groups')
   })
 })
