@@ -1,5 +1,6 @@
 export { combine } from './combine.ts'
 export { logSumExp } from './log-sum-exp.ts'
+export { readNpy, writeNpy } from './npy.ts'
 export { parseWith } from './parse.ts'
 export {
   categorical,
