@@ -12,8 +12,8 @@ export interface GridOptions {
   /** The end time. Default 0: clean data, or the least noise that the process has. */
   readonly to?: number
   /**
-   * For grids in lambda or rho: the time from which the last step jumps to the end. Default, where lambda is infinite at
-   * the end: the process's own `last`, else the time of rho = 0.01. Else there is no jump.
+   * The time from which the last step jumps to the end. Default: no jump, but for grids in lambda or rho whose end has
+   * no noise the process's own `last`, else the time of rho = 0.01.
    */
   readonly last?: number
   readonly rhoMax?: number
@@ -78,73 +78,47 @@ export function timeOfRho(process: Process, rho: number): number {
   return Math.min(1, Math.max(0, t))
 }
 
-/** A coordinate of time that a grid is even in. */
-interface Coordinate {
+/** A coordinate of time that a grid goes along. */
+export interface Coordinate {
   of(process: Process, t: number): number
   time(process: Process, value: number): number
+  /** Whether it is one of the noise level: infinite at clean data, and perhaps at pure noise. */
+  readonly level?: boolean
 }
 
-/** Goes from 0 at i = 0 to 1 at i = n. */
-type Ramp = (i: number, n: number) => number
-const even: Ramp = (i, n) => i / n
+/** The share of the way that is done after i of n steps: increasing, 0 at i = 0, 1 at i = n. */
+export type Ramp = (i: number, n: number) => number
 
-/** Steps along a ramp in a coordinate; the two ends are exact. */
-function along(process: Process, n: number, from: number, to: number, { of, time }: Coordinate, ramp: Ramp): number[] {
-  const first = of(process, from)
-  const last = of(process, to)
-  return Array.from({ length: n + 1 }, (_, i) =>
-    i === 0 ? from : i === n ? to : time(process, first + (last - first) * ramp(i, n)),
-  )
-}
-
-/** A grid in a coordinate of the time alone. */
-export function timeGrid(coordinate: Coordinate, ramp = even): Grid {
-  return (process, n, options = {}) => {
-    const { from, to } = bounds(process, n, options, false)
-    return along(process, n, from, to, coordinate, ramp)
+/** The grid that goes along a ramp (default: evenly) in a coordinate; its ends are exact. */
+export function gridAlong(coordinate: Coordinate, ramp: Ramp = (i, n) => i / n): Grid {
+  const { of, time, level = false } = coordinate
+  const along = (process: Process, n: number, from: number, to: number) => {
+    const first = of(process, from)
+    const span = of(process, to) - first
+    return Array.from({ length: n + 1 }, (_, i) =>
+      i === 0 ? from : i === n ? to : time(process, first + span * ramp(i, n)),
+    )
   }
-}
-
-/** A grid in a coordinate of the noise level, which is infinite at clean data: n - 1 steps and a jump. */
-export function levelGrid(coordinate: Coordinate, ramp = even): Grid {
   return (process, n, options = {}) => {
-    const { from, to } = bounds(process, n, options, true)
+    const { from, to } = bounds(process, n, options, level)
     const given = givenTime(process, options, 'last', 'rhoMin')
-    const jumps = given !== undefined || process.logSnr(to) === Infinity
-    if (!jumps) return along(process, n, from, to, coordinate, ramp)
+    const jumps = given !== undefined || (level && process.logSnr(to) === Infinity)
+    if (!jumps) return along(process, n, from, to)
     if (n === 1) return [from, to]
     const last = given ?? process.last ?? process.timeOfLogSnr(CLEANEST)
-    if (!(last > to && last < from))
+    if (!(last > to && last < from)) {
       throw new Error(`the last noisy time must lie between ${to} and ${from}, got ${last}`)
-    return [...along(process, n - 1, from, last, coordinate, ramp), to]
+    }
+    return [...along(process, n - 1, from, last), to]
   }
 }
 
-/** `t^(1/power)` evenly spaced. Power 1 is uniform, 2 quadratic; larger puts more steps near the data. */
-export function powerGrid(power: number): Grid {
-  if (!(power > 0 && power < Infinity)) throw new Error(`the power of a grid must be positive, got ${power}`)
-  return timeGrid({ of: (_, t) => t ** (1 / power), time: (_, v) => v ** power })
+/** @throws unless the times decrease strictly within [0, 1] */
+export function checkDecreasing(what: string, times: readonly number[]): void {
+  times.forEach((t, i) => {
+    if (!(t >= 0 && t <= 1 && (i === 0 || t < times[i - 1]))) {
+      const after = i === 0 ? '' : ` after ${times[i - 1]}`
+      throw new Error(`${what}: times decrease strictly within [0, 1], got ${t}${after} at position ${i}`)
+    }
+  })
 }
-
-/** Evenly spaced times. */
-export const uniformGrid: Grid = powerGrid(1)
-
-/** `sqrt(t)` evenly spaced (the "quad" grid of DDIM, Song et al. 2021). */
-export const quadraticGrid: Grid = powerGrid(2)
-
-/** Half log-SNR evenly spaced (Lu et al. 2022, DPM-Solver), then the jump to 0. `log rho` is even too: "exponential". */
-export const logSnrGrid: Grid = levelGrid({
-  of: (process, t) => process.logSnr(t),
-  time: (process, v) => process.timeOfLogSnr(v),
-})
-
-/** `rho^(1/7)` evenly spaced (Karras et al. 2022, eq. 5), then the jump to 0. */
-export const karrasGrid: Grid = levelGrid({
-  of: (process, t) => Math.exp(-process.logSnr(t) / 7),
-  time: (process, v) => process.timeOfLogSnr(-7 * Math.log(v)),
-})
-
-/** Grids by name. */
-export const grids = { uniform: uniformGrid, quadratic: quadraticGrid, logSnr: logSnrGrid, karras: karrasGrid } as const
-
-export type GridName = keyof typeof grids

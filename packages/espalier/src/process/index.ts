@@ -1,4 +1,4 @@
-export type { Condition, Denoiser, Target } from './denoiser.ts'
+export { type Condition, type Denoiser, rowCostAt, type Target } from './denoiser.ts'
 export { edm, ve } from './exploding.ts'
 export { flow, shiftOfTokens } from './flow.ts'
 export {
@@ -6,17 +6,31 @@ export {
   type GaussianMixtureSpecification,
   parseGaussianMixture,
 } from './gaussian-mixture.ts'
+export { type Grid, type GridOptions, timeOfRho } from './grid.ts'
 export {
-  type Grid,
+  betaGrid,
   type GridName,
-  type GridOptions,
   grids,
   karrasGrid,
+  linearQuadraticGrid,
   logSnrGrid,
+  polyexponentialGrid,
   powerGrid,
   quadraticGrid,
+  rhoPowerGrid,
+  shiftedGrid,
   uniformGrid,
-} from './grid.ts'
+} from './grids.ts'
+export {
+  alignYourSteps,
+  alignYourStepsGrid,
+  customGrid,
+  type FinalLevel,
+  type GridList,
+  type SpacedGridOptions,
+  spacedGrid,
+  wholeGrid,
+} from './listed-grids.ts'
 export { type Derivative, integrate } from './ode.ts'
 export { type ProcessSpecification, parseProcess } from './parse-process.ts'
 export { type Coefficients, type Conversion, coefficientsAt, conversion, convert } from './prediction.ts'
