@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { readImages } from './idx.ts'
-import type { LabelledImages } from './images.ts'
+import { type LabelledImages, slice } from './images.ts'
 
 /** The 60,000 images to train on, or the 10,000 to test with. */
 export type Split = 'train' | 'test'
@@ -60,4 +60,13 @@ export const fashionData: DataSet = {
   source: 'Fashion-MNIST, 60,000 training images (Debian dataset-fashion-mnist)',
   classes: ['T-shirt', 'trousers', 'pullover', 'dress', 'coat', 'sandal', 'shirt', 'sneaker', 'bag', 'ankle boot'],
   read: (split) => readFashion(split),
+}
+
+/**
+ * The test images in two parts that never meet: the first 2,000 to choose with (a start noise, a table, a number of
+ * steps), the other 8,000 to measure with.
+ */
+export function heldOut(data: DataSet): { readonly choose: LabelledImages; readonly measure: LabelledImages } {
+  const test = data.read('test')
+  return { choose: slice(test, 0, 2000), measure: slice(test, 2000, test.count) }
 }

@@ -1,61 +1,13 @@
 import { type Model, writeModel } from '@espalier/graph'
 import { fitGaussian, frechetDistance, type GaussianFit } from 'espalier/measure'
-import { nodeRuntime } from 'espalier/node'
-import { parseProcess, uniformGrid } from 'espalier/process'
-import { type NetworkCard, networkDenoiser, parseModelCard } from 'espalier/runtime'
-import { ddim, execute, start } from 'espalier/solve'
-import { fold, key, purpose, type Tensor } from 'espalier/tensor'
+import { type NetworkCard, parseModelCard } from 'espalier/runtime'
+import type { Tensor } from 'espalier/tensor'
 import type { DataSet } from './data.ts'
 import { classify, predictedClasses } from './evaluate.ts'
 import { imagesTensor } from './images.ts'
 import { loadZoo } from './models.ts'
 import type { EvaluateOptions } from './recipe.ts'
-
-export interface SampleImagesOptions {
-  readonly count: number
-  /** DDIM steps, each one network evaluation a row. */
-  readonly steps: number
-  readonly seed: number
-  /** One class per row; -1 asks for no class. */
-  readonly labels: ArrayLike<number>
-  /** Rows at once. Default 100. */
-  readonly batch?: number
-  readonly onBatch?: (done: number) => void
-  readonly signal?: AbortSignal
-}
-
-/** Images drawn with deterministic DDIM on even times, row i from its own stream. `[count, 1, 28, 28]`. */
-export async function sampleImages(
-  model: Uint8Array,
-  card: NetworkCard,
-  options: SampleImagesOptions,
-): Promise<Tensor> {
-  const { count, steps, seed, labels, batch = 100 } = options
-  const process = parseProcess(card.process)
-  const plan = ddim()(process, uniformGrid(process, steps))
-  const root = purpose(key(seed), 'samples')
-  const runtime = nodeRuntime({ workers: 0 })
-  try {
-    const denoiser = networkDenoiser(await runtime.load(model), { ...card, process })
-    const size = card.event.reduce((product, n) => product * n, 1)
-    const classes = card.classes?.length ?? 0
-    const data = new Float32Array(count * size)
-    for (let at = 0; at < count; at += batch) {
-      options.signal?.throwIfAborted()
-      const n = Math.min(batch, count - at)
-      const keys = Array.from({ length: n }, (_, i) => fold(root, at + i))
-      const label = new Float32Array(n * classes)
-      for (let i = 0; i < n; i++) if (labels[at + i] >= 0) label[i * classes + labels[at + i]] = 1
-      const condition = { label: { shape: [n, classes], data: label } }
-      data.set((await execute(plan, denoiser, start(plan, denoiser, keys), { condition })).data, at * size)
-      options.onBatch?.(at + n)
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    return { shape: [count, ...card.event], data }
-  } finally {
-    await runtime.close()
-  }
-}
+import { sampleImages } from './sample.ts'
 
 /** CNN-FID: Frechet distance on a classifier's features, to as many real test images. */
 export interface ImageFid {

@@ -29,3 +29,16 @@ export function oneHot(labels: ArrayLike<number>, classes: number): Float32Array
   for (let i = 0; i < labels.length; i++) if (labels[i] >= 0 && labels[i] < classes) out[i * classes + labels[i]] = 1
   return out
 }
+
+/** The images from one index up to another, which share their memory with the set. */
+export function slice(images: LabelledImages, from: number, to: number): LabelledImages {
+  const { height, width, pixels, labels } = images
+  const size = height * width
+  return {
+    count: to - from,
+    height,
+    width,
+    pixels: pixels.subarray(from * size, to * size),
+    labels: labels.subarray(from, to),
+  }
+}

@@ -1,5 +1,5 @@
 export { type Augmentation, writeAugmented } from './augment.ts'
-export { type DataSet, fashionData, mnistData, readFashion, readMnist, type Split } from './data.ts'
+export { type DataSet, fashionData, heldOut, mnistData, readFashion, readMnist, type Split } from './data.ts'
 export {
   type AxisMap,
   areaDownMap,
@@ -14,6 +14,7 @@ export {
   oneOf,
   resample,
 } from './degrade.ts'
+export { Epochs } from './epochs.ts'
 export { accuracy, classify, predictedClasses } from './evaluate.ts'
 export {
   cnnFidTo,
@@ -21,8 +22,6 @@ export {
   evaluateImages,
   type ImageEvaluation,
   type ImageFid,
-  type SampleImagesOptions,
-  sampleImages,
 } from './fid.ts'
 export { imagesTensor, type LabelledImages, oneHot, writeImage } from './images.ts'
 export { type LoadedZooModel, loadZoo, type ZooModel, zooModels } from './models.ts'
@@ -39,5 +38,5 @@ export {
   restorationNetworkSize,
 } from './networks.ts'
 export type { Recipe, RecipeSettings } from './recipe.ts'
-export { Epochs } from './sampling.ts'
+export { type RestoreImagesOptions, restoreImages, type SampleImagesOptions, sampleImages } from './sample.ts'
 export { exportModel, type RecipeResult, type RunRecipeOptions, recipes, runRecipe } from './train.ts'

@@ -2,11 +2,11 @@ import { vpCosine } from 'espalier/process'
 import { fold, key, normal, purpose, stream, uniform } from 'espalier/tensor'
 import { meanSquare, type Task, warmupCosine } from 'espalier/train'
 import { type DataSet, fashionData, mnistData } from '../data.ts'
+import { Epochs } from '../epochs.ts'
 import { evaluateImages } from '../fid.ts'
 import { oneHot, writeImage } from '../images.ts'
 import { type DigitNetworkSize, digitNetwork, mnistNetworkSize, mnistSmallNetworkSize } from '../networks.ts'
 import type { EvaluateOptions, Recipe, RecipeSettings } from '../recipe.ts'
-import { Epochs } from '../sampling.ts'
 
 interface ClassConditionalOptions {
   readonly name: string

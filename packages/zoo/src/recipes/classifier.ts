@@ -3,11 +3,11 @@ import { fold, key, purpose, stream } from 'espalier/tensor'
 import { crossEntropy, warmupCosine } from 'espalier/train'
 import { type Augmentation, writeAugmented } from '../augment.ts'
 import { type DataSet, fashionData, mnistData } from '../data.ts'
+import { Epochs } from '../epochs.ts'
 import { accuracy } from '../evaluate.ts'
 import { oneHot } from '../images.ts'
 import { digitClassifier, digitJudge, type Network } from '../networks.ts'
 import type { Recipe } from '../recipe.ts'
-import { Epochs } from '../sampling.ts'
 
 interface ClassifierOptions {
   readonly name: string

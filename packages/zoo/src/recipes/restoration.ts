@@ -3,10 +3,10 @@ import { fold, key, normal, purpose, uniform } from 'espalier/tensor'
 import { meanSquare, type Task, warmupCosine } from 'espalier/train'
 import { type DataSet, fashionData } from '../data.ts'
 import { type DegradationSpecification, degradation, oneOf } from '../degrade.ts'
+import { Epochs } from '../epochs.ts'
 import { writeImage } from '../images.ts'
 import { type Network, regressionNetwork, restorationNetwork, restorationNetworkSize } from '../networks.ts'
 import type { Recipe, RecipeSettings } from '../recipe.ts'
-import { Epochs } from '../sampling.ts'
 
 interface RestorationOptions {
   readonly name: string
