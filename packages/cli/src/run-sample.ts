@@ -5,7 +5,7 @@ import { conditionRows, drawConditions, rowsOf } from 'espalier/guide'
 import { nodeRuntime } from 'espalier/node'
 import { type GridName, grids } from 'espalier/process'
 import { counted } from 'espalier/runtime'
-import { execute, type Plan, parsePlan, start, stepsOf } from 'espalier/solve'
+import { execute, nfeOf, type Plan, parsePlan, start, stepsOf } from 'espalier/solve'
 import { concatenate, fold, key, type Tensor, writeSafetensors } from 'espalier/tensor'
 import { asUserError, UserError } from './errors.ts'
 import { interruptible } from './interrupt.ts'
@@ -54,7 +54,7 @@ export async function runSample({ settings, out, json }: SampleRun): Promise<voi
     try {
       await folder.during(async () => {
         const began = performance.now()
-        const budget = count * plan.stages.filter(({ time }) => time !== null).length * (denoiser.rowCost ?? 1)
+        const budget = count * nfeOf(plan, 0, stepsOf(plan), denoiser)
         const root = key(seed)
         const done: Tensor[] = []
         for (let first = 0; first < count && !interrupt.signal.aborted; first += batch) {

@@ -1,5 +1,5 @@
 import { conditioned, conditionRows, drawConditions, rowsOf } from '../guide/conditioned.ts'
-import type { Condition, Denoiser } from '../process/denoiser.ts'
+import { type Condition, type Denoiser, rowCostAt } from '../process/denoiser.ts'
 import { execute, start } from '../solve/execute.ts'
 import { isStochastic, memoryAt, nfeOf, type Plan, stepsOf } from '../solve/plan.ts'
 import { purpose } from '../tensor/random.ts'
@@ -38,7 +38,7 @@ export function pixelChain(options: PixelChainOptions): Chain<Float32Array, Tens
   const choices = options.condition && rowsOf(options.condition) > 1 ? options.condition : undefined
   const bound = options.condition && !choices
   const denoiser = bound ? conditioned(options.denoiser, options.condition as Condition) : options.denoiser
-  const { event, rowCost = 1 } = denoiser
+  const { event } = denoiser
   const steps = stepsOf(plan)
   const end = plan.grid[steps]
   if (end !== 0) throw new Error(`${plan.name} ends at time ${end}, expected a grid that ends in clean data, at 0`)
@@ -79,7 +79,7 @@ export function pixelChain(options: PixelChainOptions): Chain<Float32Array, Tens
 
   return {
     depth: blocks.length,
-    cost: (level) => rowCost * nfeOf(plan, blocks[level].from, blocks[level].to),
+    cost: (level) => nfeOf(plan, blocks[level].from, blocks[level].to, denoiser),
     stochastic: (level) => drawsNoise(blocks[level]),
     async start(keys) {
       const drawn = choices ? drawConditions(rowsOf(choices), keys) : undefined
@@ -98,7 +98,7 @@ export function pixelChain(options: PixelChainOptions): Chain<Float32Array, Tens
       const clean = await denoiser.predict(arrays(states), times, 'data', conditionOf(states))
       return statesOf(clean, (i) => states[i][size]).map(sample)
     },
-    lookaheadCost: (level) => (level === blocks.length ? 0 : rowCost),
+    lookaheadCost: (level) => (level === blocks.length ? 0 : rowCostAt(denoiser, plan.grid[blocks[level].from])),
     decode: async (states) => states.map(sample),
     save: (state) => state,
     load: (data) => data,

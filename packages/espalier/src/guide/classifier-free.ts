@@ -1,55 +1,147 @@
-import type { Condition, Denoiser } from '../process/denoiser.ts'
-import { concatenate, type Tensor } from '../tensor/tensor.ts'
+import { type Condition, type Denoiser, rowCostAt, type Target } from '../process/denoiser.ts'
+import { convert } from '../process/prediction.ts'
+import type { Prediction, Process } from '../process/process.ts'
+import { concatenate, gather, row, type Tensor } from '../tensor/tensor.ts'
 import { repeated } from './conditioned.ts'
+
+/** Noise levels `low < level <= high`, as process times (0 to 1) or as `rho = s / a` (the sigma of EDM). */
+export interface GuidanceInterval {
+  readonly low: number
+  readonly high: number
+  /** Default `time`. */
+  readonly of?: 'time' | 'rho'
+}
+
+export interface GuidanceRescale {
+  /** Share of the rescaled prediction, 0 (none) to 1; the paper takes 0.7. */
+  readonly phi: number
+  /**
+   * The prediction whose spread is restored. Default `data`: what looks overexposed is the spread of the clean sample,
+   * and where the signal is gone (a = 0, the case that the paper repairs) it equals the paper's choice up to its sign.
+   * `velocity` is the paper's choice, `noise` what public pipelines do with noise networks: there it acts on
+   * `eps = (x - a x_0) / s`, most of which is x itself at high noise, so it corrects little where it is needed.
+   */
+  readonly on?: Target | 'velocity'
+}
 
 export interface ClassifierFreeOptions {
   /** `w` of `u + w (c - u)`: 0 is unconditional, 1 conditional (no guidance), above 1 extrapolates. */
   readonly scale: number
   /** One row (tensors `[1, ...]`) that means "no condition" to the network. */
   readonly unconditional: Condition
+  /** Restores the spread of the conditional prediction. Default: off. */
+  readonly rescale?: GuidanceRescale
+  /** Guides at these noise levels only; a row outside is conditional and costs 1. Default: everywhere. */
+  readonly interval?: GuidanceInterval
 }
 
 /**
  * Classifier-free guidance (Ho and Salimans 2022, eq. 6, with `w` for their `1 + w`): the prediction
- * `u + w (c - u)` from the unconditional `u` and the conditional `c`. The same `w` for every prediction type: at a
+ * `g = u + w (c - u)` from the unconditional `u` and the conditional `c`. The same `w` for every prediction type: at a
  * given state the types are affine in one another, and the weights sum to one.
  *
- * Every row costs 2 NFE, sent as one batch of 2n; `w = 0` and `w = 1` need one of the two and cost 1.
+ * - `rescale` (Lin, Liu, Li, Yang 2023, "Common diffusion noise schedules and sample steps are flawed", eq. 14-16):
+ *   `phi g std(c) / std(g) + (1 - phi) g`, with the standard deviation over all values of one row. It is not linear, so
+ *   here the prediction type matters: {@link GuidanceRescale.on}.
+ * - `interval` (Kynkäänniemi et al. 2024, "Applying guidance in a limited interval", eq. 6): guidance at middle noise
+ *   levels alone.
+ *
+ * A guided row costs 2 NFE, sent in the same batch as the others; `w = 0` and `w = 1` need one of the two and cost 1, as
+ * do rows outside the interval.
  *
  * @throws Error at a call that leaves out a condition which `unconditional` names
  */
 export function classifierFree(denoiser: Denoiser, options: ClassifierFreeOptions): Denoiser {
-  const { scale, unconditional } = options
+  const { scale, unconditional, rescale, interval } = options
   if (!Number.isFinite(scale)) throw new Error(`The guidance scale is ${scale}; give a finite number.`)
   repeated(unconditional, 1)
-  const { process, event, rowCost = 1 } = denoiser
-  const names = Object.keys(unconditional)
-  const check = (given: Condition | undefined) => {
-    for (const name of names) {
-      if (!given?.[name])
-        throw new Error(`Guidance needs the condition "${name}" for its conditional rows; none was given.`)
-    }
-  }
+  const { process, event } = denoiser
+  const { phi, on } = checkRescale(rescale)
+  const inside = membership(process, interval)
+  const both = scale !== 1 && !(scale === 0 && phi === 0)
+  const rowCost = (t: number) => (both && inside(t) ? 2 : 1) * rowCostAt(denoiser, t)
   return {
     process,
     event,
-    rowCost: scale === 0 || scale === 1 ? rowCost : 2 * rowCost,
+    rowCost: interval || typeof denoiser.rowCost === 'function' ? rowCost : rowCost(0),
     async predict(x, t, target, given) {
-      check(given)
+      for (const name in unconditional) {
+        if (!given?.[name])
+          throw new Error(`Guidance needs the condition "${name}" for its conditional rows; none was given.`)
+      }
+      // One batch: every row once, conditional unless w = 0, and the guided rows again, unconditional.
       const n = t.length
-      if (scale === 1) return denoiser.predict(x, t, target, given)
-      const none = { ...given, ...repeated(unconditional, n) }
-      if (scale === 0) return denoiser.predict(x, t, target, none)
-      const condition: Record<string, Tensor> = {}
-      for (const name in none) condition[name] = concatenate([given![name], none[name]])
-      const times = new Float64Array(2 * n)
-      times.set(t)
-      times.set(t, n)
-      const { data } = await denoiser.predict(concatenate([x, x]), times, target, condition)
-      const half = data.length / 2
-      const guided = new Float32Array(half)
-      for (let i = 0; i < half; i++) guided[i] = data[half + i] + scale * (data[i] - data[half + i])
-      return { shape: x.shape, data: guided }
+      const rows = Array.from(t, (_, row) => row)
+      const guided = scale === 1 ? [] : rows.filter((row) => inside(t[row]))
+      const free = new Set(both ? [] : guided)
+      if (both) for (const row of guided) free.add(rows.push(row) - 1)
+      const states = both ? gather(x, rows) : x
+      const times = Float64Array.from(rows, (row) => t[row])
+      const condition = free.size === 0 ? given : conditionsOf(given as Condition, unconditional, rows, free)
+      const kind: Prediction = phi === 0 ? target : on
+      const asked: Target = kind === 'data' || kind === 'noise' ? kind : target
+      const answer = await denoiser.predict(states, times, asked, condition)
+      convert(process, asked, kind, answer, states, times)
+
+      const out: Tensor = both ? { shape: x.shape, data: answer.data.slice(0, x.data.length) } : answer
+      for (let k = n; k < rows.length; k++) {
+        const [g, c, u] = [row(out, rows[k]), row(answer, rows[k]), row(answer, k)]
+        for (let i = 0; i < g.length; i++) g[i] = u[i] + scale * (c[i] - u[i])
+        if (phi !== 0) restoreSpread(g, c, phi)
+      }
+      return convert(process, kind, target, out, x, t)
     },
   }
+}
+
+/** The conditions of these rows of a call; those at the positions in `free` are unconditional. */
+function conditionsOf(
+  given: Condition,
+  unconditional: Condition,
+  rows: readonly number[],
+  free: ReadonlySet<number>,
+): Condition {
+  const out: Record<string, Tensor> = {}
+  for (const name in given) {
+    const none = unconditional[name]
+    out[name] = none
+      ? gather(
+          concatenate([given[name], none]),
+          rows.map((row, k) => (free.has(k) ? given[name].shape[0] : row)),
+        )
+      : gather(given[name], rows)
+  }
+  return out
+}
+
+function checkRescale({ phi, on = 'data' }: GuidanceRescale = { phi: 0 }): Required<GuidanceRescale> {
+  if (!(phi >= 0 && phi <= 1)) throw new Error(`The rescaling of guidance is phi = ${phi}; give a number from 0 to 1.`)
+  return { phi, on }
+}
+
+/** Whether a time lies in the interval. */
+function membership(process: Process, interval: GuidanceInterval | undefined): (t: number) => boolean {
+  if (!interval) return () => true
+  const { low, high, of = 'time' } = interval
+  if (!(low >= 0 && high > low)) {
+    throw new Error(`The guidance interval goes from ${low} to ${high}; give two levels, 0 <= low < high.`)
+  }
+  const level = of === 'time' ? (t: number) => t : (t: number) => Math.exp(-process.logSnr(t))
+  return (t) => level(t) > low && level(t) <= high
+}
+
+/** `g <- g (phi std(c) / std(g) + 1 - phi)`; a constant prediction stays as it is. */
+function restoreSpread(g: Float32Array, c: Float32Array, phi: number): void {
+  const own = deviation(g)
+  if (own === 0) return
+  const factor = phi * (deviation(c) / own) + 1 - phi
+  for (let j = 0; j < g.length; j++) g[j] *= factor
+}
+
+function deviation(values: Float32Array): number {
+  let mean = 0
+  for (const value of values) mean += value / values.length
+  let sum = 0
+  for (const value of values) sum += (value - mean) ** 2
+  return Math.sqrt(sum / values.length)
 }

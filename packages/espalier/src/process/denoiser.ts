@@ -15,8 +15,11 @@ export interface Denoiser {
   readonly process: Process
   /** Shape of one state, without the batch axis. */
   readonly event: readonly number[]
-  /** NFE that one row of {@link Denoiser.predict} costs, where it is not 1 (a guided denoiser costs 2). */
-  readonly rowCost?: number
+  /**
+   * NFE that one row of {@link Denoiser.predict} costs, where it is not 1 (a guided denoiser costs 2), or that a row
+   * costs at each time (one that is guided in an interval of times only). Read it with {@link rowCostAt}.
+   */
+  readonly rowCost?: number | ((t: number) => number)
   /**
    * @param x states `[n, ...event]`
    * @param t one process time per row, length n
@@ -31,4 +34,9 @@ export interface Denoiser {
    * targets into one batch.
    */
   predictEach?(x: Tensor, t: Float64Array, targets: readonly Target[], condition?: Condition): Promise<Tensor>
+}
+
+/** NFE that one row costs at a time. */
+export function rowCostAt({ rowCost = 1 }: Pick<Denoiser, 'rowCost'>, t: number): number {
+  return typeof rowCost === 'number' ? rowCost : rowCost(t)
 }

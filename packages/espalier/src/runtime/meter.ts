@@ -12,7 +12,8 @@ export interface Meter {
 export function counted(denoiser: Denoiser, meter: Meter): Denoiser {
   const { process, event, rowCost, predictEach } = denoiser
   const count = (t: Float64Array) => {
-    meter.nfe += t.length * (rowCost ?? 1)
+    if (typeof rowCost !== 'function') meter.nfe += t.length * (rowCost ?? 1)
+    else for (const time of t) meter.nfe += rowCost(time)
   }
   return {
     process,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Target } from '../process/denoiser.ts'
+import { type Denoiser, rowCostAt, type Target } from '../process/denoiser.ts'
 import type { Process } from '../process/process.ts'
 import { parseWith } from '../tensor/parse.ts'
 
@@ -125,9 +125,16 @@ export function stepsOf({ grid }: Plan): number {
   return grid.length - 1
 }
 
-/** Network evaluations that one row costs from step `from` up to, not including, step `to`. */
-export function nfeOf(plan: Plan, from = 0, to = stepsOf(plan)): number {
-  return plan.stages.filter(({ step, time }) => step >= from && step < to && time !== null).length
+/**
+ * Network evaluations that one row costs from step `from` up to, not including, step `to`.
+ * @param model the denoiser that the plan is run with, where its rows do not cost 1
+ */
+export function nfeOf(plan: Plan, from = 0, to = stepsOf(plan), model: Pick<Denoiser, 'rowCost'> = {}): number {
+  let nfe = 0
+  for (const { step, time } of plan.stages) {
+    if (step >= from && step < to && time !== null) nfe += rowCostAt(model, time)
+  }
+  return nfe
 }
 
 /** Whether a step draws fresh noise. Rows that are equal before a step that does not are equal after it. */
