@@ -38,5 +38,12 @@ export {
   restorationNetworkSize,
 } from './networks.ts'
 export type { Recipe, RecipeSettings } from './recipe.ts'
+export {
+  type EvaluateRestorationOptions,
+  evaluateRestoration,
+  type Fidelity,
+  fidelityTo,
+  type RestorationEvaluation,
+} from './restored.ts'
 export { type RestoreImagesOptions, restoreImages, type SampleImagesOptions, sampleImages } from './sample.ts'
 export { exportModel, type RecipeResult, type RunRecipeOptions, recipes, runRecipe } from './train.ts'

@@ -1,4 +1,5 @@
 import { type ProcessSpecification, parseProcess } from 'espalier/process'
+import type { Solver } from 'espalier/solve'
 import { fold, key, normal, purpose, uniform } from 'espalier/tensor'
 import { meanSquare, type Task, warmupCosine } from 'espalier/train'
 import { type DataSet, fashionData } from '../data.ts'
@@ -7,6 +8,7 @@ import { Epochs } from '../epochs.ts'
 import { writeImage } from '../images.ts'
 import { type Network, regressionNetwork, restorationNetwork, restorationNetworkSize } from '../networks.ts'
 import type { Recipe, RecipeSettings } from '../recipe.ts'
+import { evaluateRestoration } from '../restored.ts'
 
 interface RestorationOptions {
   readonly name: string
@@ -22,11 +24,26 @@ interface RestorationOptions {
   /** Every row meets one of these, evenly. */
   readonly degradations: readonly DegradationSpecification[]
   readonly network: (seed: number) => Network
+  /** What it is measured with. */
+  readonly sampler: { readonly solver?: Solver; readonly method?: string; readonly steps: number }
 }
 
 /** A network that restores degraded images, trained on pairs. */
 function restoration(options: RestorationOptions): Recipe {
-  const { name, title, data, defaults, process, prediction, residual, degradations, network } = options
+  const { name, title, data, defaults, process, prediction, residual, degradations, network, sampler } = options
+  const card = () => ({
+    type: 'network',
+    name,
+    process,
+    prediction,
+    event: [1, 28, 28],
+    valueRange: [-1, 1],
+    inputs: { state: 'x', time: 't' },
+    output: 'prediction',
+    label: { type: 'linear', scale: 1, offset: 0 },
+    conditions: { degraded: { shape: [1, 28, 28] } },
+    ...(residual ? { mean: 'degraded' } : {}),
+  })
   return {
     name,
     title,
@@ -36,20 +53,9 @@ function restoration(options: RestorationOptions): Recipe {
     task: (settings) => ({ ...network(settings.seed), ...task(options, settings) }),
     optimizer: ({ steps }) => ({ rate: warmupCosine(2e-3, steps, 300, { hold: 0.6 }), decay: 0.01, clip: 1 }),
     ema: 0.999,
-    card: () => ({
-      type: 'network',
-      name,
-      process,
-      prediction,
-      event: [1, 28, 28],
-      valueRange: [-1, 1],
-      inputs: { state: 'x', time: 't' },
-      output: 'prediction',
-      label: { type: 'linear', scale: 1, offset: 0 },
-      conditions: { degraded: { shape: [1, 28, 28] } },
-      ...(residual ? { mean: 'degraded' } : {}),
-    }),
-    evaluate: async () => ({}),
+    card,
+    evaluate: (model, options) =>
+      evaluateRestoration(model, card(), { data, judge: 'fashion-judge', degradations, ...sampler, ...options }),
   }
 }
 
@@ -122,6 +128,7 @@ export const fashionRestore: Recipe = restoration({
     { type: 'mask', share: 0.4 },
   ],
   network: (seed) => restorationNetwork(seed, { name: 'fashion-restore-mr', size, start: { deviation: 100 / 255 } }),
+  sampler: { steps: 20 },
 })
 
 /** ResShift (Yue, Wang and Loy 2023) with T steps, trained at its T times alone. */
@@ -138,6 +145,7 @@ function resShift(steps: number, minNoise: number, seed: number): Recipe {
     times: steps,
     degradations: [lowResolution],
     network: (seed) => restorationNetwork(seed, { name, size, start: 'degraded' }),
+    sampler: { steps },
   })
 }
 
@@ -155,6 +163,7 @@ export const fashionConditional: Recipe = restoration({
   residual: false,
   degradations: [lowResolution],
   network: (seed) => restorationNetwork(seed, { name: 'fashion-sr-ddpm', size, start: 'zero' }),
+  sampler: { steps: 20 },
 })
 
 /**
@@ -171,4 +180,5 @@ export const fashionRegression: Recipe = restoration({
   residual: false,
   degradations: [lowResolution],
   network: (seed) => regressionNetwork(seed, { name: 'fashion-sr-l2', size }),
+  sampler: { steps: 1 },
 })
