@@ -231,18 +231,28 @@ export class GaussianMixture {
 
   /**
    * Where the probability-flow ODE takes x from time `from` to time `to` (either direction). For one component in
-   * closed form, `y - mu` scales with `sqrt(S^2 + rho^2)` for `y = x / a`; else by integrating `dy/drho = eps(y, rho)`
-   * to a relative 1e-12.
+   * closed form: `x - a mu` scales with `sqrt(a^2 S^2 + s^2)`. Else by integrating `dy/drho = eps` for `y = x / a`, or,
+   * where a leg begins or ends without signal, `dz/dw = x_0` for `z = x / s` and `w = 1 / rho`; to a relative 1e-12.
    */
   flow(process: Process, x: ArrayLike<number>, from: number, to: number): Float64Array {
-    const rho = (t: number) => Math.exp(-process.logSnr(t))
-    const y = Float64Array.from(x, (v) => v / process.a(from))
     if (this.means.length === 1) {
-      const ratio = Math.hypot(this.stds[0], rho(to)) / Math.hypot(this.stds[0], rho(from))
-      return y.map((v, i) => process.a(to) * (this.means[0][i] + ratio * (v - this.means[0][i])))
+      const spread = (t: number) => Math.hypot(process.a(t) * this.stds[0], process.s(t))
+      const ratio = spread(to) / spread(from)
+      return Float64Array.from(this.means[0], (m, i) => process.a(to) * m + ratio * (x[i] - process.a(from) * m))
     }
-    const end = integrate((r, state, slope) => this.predict(state, 1, r, 'noise', slope), y, rho(from), rho(to))
-    return end.map((v) => process.a(to) * v)
+    const silent = (t: number) => process.a(t) === 0
+    if (!silent(from) && !silent(to)) {
+      const rho = (t: number) => Math.exp(-process.logSnr(t))
+      const y = Float64Array.from(x, (v) => v / process.a(from))
+      const end = integrate((r, state, slope) => this.predict(state, 1, r, 'noise', slope), y, rho(from), rho(to))
+      return end.map((v) => process.a(to) * v)
+    }
+    const middle = process.timeOfLogSnr(0) // rho = 1: w is infinite at clean data
+    if (Math.min(from, to) < middle) return this.flow(process, this.flow(process, x, from, middle), middle, to)
+    const w = (t: number) => Math.exp(process.logSnr(t))
+    const z = Float64Array.from(x, (v) => v / process.s(from))
+    const end = integrate((r, state, slope) => this.predict(state, r, 1, 'data', slope), z, w(from), w(to))
+    return end.map((v) => process.s(to) * v)
   }
 }
 

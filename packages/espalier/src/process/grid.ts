@@ -49,7 +49,8 @@ export function checkSteps(n: number): void {
   if (!(Number.isInteger(n) && n >= 1)) throw new Error(`a grid needs a positive whole number of steps, got ${n}`)
 }
 
-function startOf(process: Process, finite: boolean): number {
+/** Where grids start by default. @param finite whether lambda must be finite there */
+export function startOf(process: Process, finite: boolean): number {
   const { start } = process
   if (start !== undefined && !(finite && process.logSnr(start) === -Infinity)) return start
   return Math.min(1, process.timeOfLogSnr(NOISIEST))

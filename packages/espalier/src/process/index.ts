@@ -33,7 +33,16 @@ export {
 } from './listed-grids.ts'
 export { type Derivative, integrate } from './ode.ts'
 export { type ProcessSpecification, parseProcess } from './parse-process.ts'
-export { type Coefficients, type Conversion, coefficientsAt, conversion, convert } from './prediction.ts'
+export {
+  type Coefficients,
+  type Conversion,
+  coefficientsAt,
+  conversion,
+  convert,
+  type EdmPreconditioning,
+  inputScale,
+  type NetworkOutput,
+} from './prediction.ts'
 export type { Prediction, Process } from './process.ts'
 export {
   type MeanRevertingOptions,
@@ -44,6 +53,7 @@ export {
 } from './residual.ts'
 export { quadraticReward, rewardOf, type SolvableReward, type Tilted, tilt } from './tilted.ts'
 export { type BetaRange, subVp, vpCosine, vpLinear, vpScaledLinear } from './variance-preserving.ts'
+export { viewed } from './view.ts'
 export {
   cosineBetas,
   linearBetas,

@@ -20,9 +20,40 @@ export function coefficientsAt(process: Process, t: number): Coefficients {
   return { a: process.a(t), s: process.s(t), da: process.da(t), ds: process.ds(t) }
 }
 
+/**
+ * The raw output F of a network in the preconditioning of EDM (Karras et al. 2022, eq. 7 and table 1): for data of
+ * standard deviation `sigmaData` and `y = x / a`,
+ *
+ *     x_0 = c_skip y + c_out F(c_in y; log(rho) / 4),   c_skip = sigmaData^2 / n^2,
+ *     c_out = rho sigmaData / n,   c_in = 1 / n,   n = sqrt(rho^2 + sigmaData^2).
+ *
+ * With `sigmaData = 1` on a variance-preserving process F is minus the velocity, and `c_in y = x`.
+ */
+export interface EdmPreconditioning {
+  readonly type: 'edm'
+  readonly sigmaData: number
+}
+
+/** What a network gives: a prediction, or a preconditioned one. */
+export type NetworkOutput = Prediction | EdmPreconditioning
+
+/** `a n` for the n of {@link EdmPreconditioning}: the standard deviation of x, which no a = 0 makes infinite. */
+const deviation = ({ a, s }: Coefficients, sigmaData: number) => Math.hypot(s, a * sigmaData)
+
+/** What a state is multiplied by for a network of this output: `c_in / a`, which makes its variance 1. */
+export function inputScale(output: NetworkOutput, c: Coefficients): number {
+  return typeof output === 'string' ? 1 : 1 / deviation(c, output.sigmaData)
+}
+
 /** The clean data `x_0` from a prediction: each line inverts the definition with `x = a x_0 + s eps`. */
-function toData(from: Prediction, { a, s, da, ds }: Coefficients): Conversion {
+function toData(from: NetworkOutput, c: Coefficients): Conversion {
+  const { a, s, da, ds } = c
   if (s === 0) return { x: 1 / a, output: 0 } // x = a x_0: no prediction is needed
+  if (typeof from !== 'string') {
+    const { sigmaData } = from
+    const d = deviation(c, sigmaData)
+    return { x: (a / d) * (sigmaData ** 2 / d), output: (s * sigmaData) / d }
+  }
   const n = a * a + s * s
   const w = a * ds - da * s
   switch (from) {
@@ -40,8 +71,13 @@ function toData(from: Prediction, { a, s, da, ds }: Coefficients): Conversion {
 }
 
 /** The noise `eps` from a prediction. */
-function toNoise(from: Prediction, { a, s, da, ds }: Coefficients): Conversion {
+function toNoise(from: NetworkOutput, c: Coefficients): Conversion {
+  const { a, s, da, ds } = c
   if (a === 0) return { x: 1 / s, output: 0 } // x = s eps
+  if (typeof from !== 'string') {
+    const d = deviation(c, from.sigmaData)
+    return { x: s / d / d, output: (-a * from.sigmaData) / d } // (x - a x_0) / s, s divided out
+  }
   const n = a * a + s * s
   const w = a * ds - da * s
   switch (from) {
@@ -63,7 +99,7 @@ function toNoise(from: Prediction, { a, s, da, ds }: Coefficients): Conversion {
  * `v = a eps - s x_0`, `score = -eps / s`, `u = a' x_0 + s' eps` every conversion is linear in (state, prediction).
  * Not every conversion exists everywhere (data says nothing of the noise at s = 0): then a coefficient is not finite.
  */
-export function conversion(from: Prediction, to: Prediction, c: Coefficients): Conversion {
+export function conversion(from: NetworkOutput, to: Prediction, c: Coefficients): Conversion {
   if (from === to) return { x: 0, output: 1 }
   if (to === 'data') return toData(from, c)
   const noise = toNoise(from, c)
@@ -84,7 +120,7 @@ export function conversion(from: Prediction, to: Prediction, c: Coefficients): C
  */
 export function convert(
   process: Process,
-  from: Prediction,
+  from: NetworkOutput,
   to: Prediction,
   output: Tensor,
   x: Tensor,
@@ -104,7 +140,8 @@ export function convert(
       last = t[row]
       k = conversion(from, to, coefficientsAt(process, last))
       if (!(Number.isFinite(k.x) && Number.isFinite(k.output))) {
-        throw new Error(`a ${from} prediction has no ${to} at t = ${last} (row ${row}) of ${process.name}`)
+        const kind = typeof from === 'string' ? from : `preconditioned (${from.type})`
+        throw new Error(`a ${kind} prediction has no ${to} at t = ${last} (row ${row}) of ${process.name}`)
       }
     }
     const end = (row + 1) * size

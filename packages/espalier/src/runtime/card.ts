@@ -35,9 +35,17 @@ const network = z.strictObject({
   /** Names of the graph's state and time inputs and of its output. */
   inputs: z.strictObject({ state: z.string(), time: z.string() }).default({ state: 'x', time: 't' }),
   output: z.string().default('y'),
-  label: label.default({ type: 'linear', scale: 1, offset: 0 }),
+  /** Default: the time itself, or `log(rho) / 4` with `preconditioning`. */
+  label: label.optional(),
+  /** The raw output is that of EDM's preconditioning, and `data` is what comes of it. */
+  preconditioning: z.strictObject({ type: z.literal('edm'), sigmaData: z.number().positive() }).optional(),
   /** The graph's further inputs, by name. */
   conditions: z.record(z.string(), condition).default({}),
+  /**
+   * Name of the condition that the process reverts to, of the shape of a state: the process is then that of the residual
+   * `x - mean`. States are residuals, the network sees `x`, and its clean data is one; who decodes adds the mean back.
+   */
+  mean: z.string().optional(),
   /** Names of the classes, where the data has some. */
   classes: z.array(z.string()).optional(),
   /** How it was trained: recipe command, data, steps, seed, time, metrics. */
@@ -82,6 +90,17 @@ export function parseModelCard(json: unknown, what = 'model card'): ModelCard {
   if (type === 'classifier') return parseWith(classifier, json, what)
   const card = parseWith(network, json, what) as NetworkCard
   parseProcess(card.process)
+  if (card.preconditioning && card.prediction !== 'data') {
+    throw new Error(
+      `${what}.prediction: preconditioning turns the output into data; expected "data", got "${card.prediction}"`,
+    )
+  }
+  if (card.preconditioning && card.mean !== undefined) {
+    throw new Error(`${what}.mean: preconditioning is of states around 0 and does not go with a mean`)
+  }
+  if (card.mean !== undefined && !Object.hasOwn(card.conditions, card.mean)) {
+    throw new Error(`${what}.mean: "${card.mean}" is not described under "conditions"`)
+  }
   for (const [name, given] of Object.entries(card.conditions)) {
     const size = sizeOf(given.shape)
     for (const key of ['default', 'unconditional'] as const) {

@@ -1,5 +1,5 @@
 import type { Condition, Denoiser, Target } from '../process/denoiser.ts'
-import { convert } from '../process/prediction.ts'
+import { coefficientsAt, convert, type EdmPreconditioning, inputScale } from '../process/prediction.ts'
 import type { Prediction, Process } from '../process/process.ts'
 import { sizeOf, type Tensor } from '../tensor/tensor.ts'
 import type { ConditionCard, TimeLabel } from './card.ts'
@@ -16,8 +16,12 @@ export interface NetworkConfig {
   readonly inputs?: { readonly state: string; readonly time: string }
   /** Name of the output. Default `y`. */
   readonly output?: string
-  /** The time label that the network sees. Default: the process time itself. */
+  /** The time label that the network sees. Default: the process time itself; `log(rho) / 4` with preconditioning. */
   readonly label?: TimeLabel
+  /** What the raw output is, where it is no `prediction` yet. */
+  readonly preconditioning?: EdmPreconditioning
+  /** Name of the condition that the process reverts to: states are residuals, the network sees `x = residual + mean`. */
+  readonly mean?: string
   /** Its further inputs, by name. */
   readonly conditions?: Readonly<Record<string, ConditionCard>>
 }
@@ -33,7 +37,8 @@ export interface NetworkConfig {
  * missing or unknown, or where the network's output is not finite: names row, time, label and noise level
  */
 export function networkDenoiser(session: Session, config: NetworkConfig): Denoiser {
-  const { process, prediction, event, conditions = {} } = config
+  const { process, event, conditions = {}, mean } = config
+  const prediction = config.preconditioning ?? config.prediction
   const { state, time } = config.inputs ?? { state: 'x', time: 't' }
   const output = config.output ?? 'y'
   const label = labelOf(config)
@@ -55,13 +60,24 @@ export function networkDenoiser(session: Session, config: NetworkConfig): Denois
     }
   }
   for (const name of Object.keys(conditions)) find(session.inputs, name, 'input')
+  if (mean !== undefined) checkMean(session, mean, conditions[mean], event)
+
+  /** States as the network sees them: of unit variance, or with the mean, where it was trained so. */
+  const shown = (x: Tensor, t: Float64Array, mu: Float32Array | undefined) => {
+    if (!mu && typeof prediction === 'string') return x.data
+    const data = new Float32Array(x.data.length)
+    for (let row = 0; row < t.length; row++) {
+      const scale = inputScale(prediction, coefficientsAt(process, t[row]))
+      for (let i = row * size; i < (row + 1) * size; i++) data[i] = scale * x.data[i] + (mu ? mu[i] : 0)
+    }
+    return data
+  }
 
   const predictRaw = async (x: Tensor, t: Float64Array, condition: Condition | undefined) => {
     const n = t.length
     const labels = new Float64Array(n)
     for (let row = 0; row < n; row++) labels[row] = label(t[row])
     const feeds: Record<string, RuntimeTensor> = {
-      [state]: { type: 'float32', shape: x.shape, data: x.data },
       [time]: { type: timeInput.type, shape: [n, ...timeTail.map(() => 1)], data: cast(timeInput.type, labels) },
     }
     for (const name in conditions) {
@@ -74,6 +90,8 @@ export function networkDenoiser(session: Session, config: NetworkConfig): Denois
         throw new Error(`This model has no condition "${name}"; it has: ${known}.`)
       }
     }
+    const mu = mean === undefined ? undefined : (feeds[mean].data as Float32Array)
+    feeds[state] = { type: 'float32', shape: x.shape, data: shown(x, t, mu) }
     const { data, shape } = (await session.run(feeds, [output]))[output]
     if (!(data instanceof Float32Array) || data.length !== n * size) {
       throw new Error(`Output "${output}" is [${shape.join(', ')}]; expected float32 [${n}, ${event.join(', ')}].`)
@@ -82,6 +100,7 @@ export function networkDenoiser(session: Session, config: NetworkConfig): Denois
       const level = `noise level s = ${process.s(t[row])}`
       return `row ${row} of ${n}, process time t = ${t[row]}, time label ${labels[row]}, ${level}`
     })
+    if (mu && prediction === 'data') for (let i = 0; i < data.length; i++) data[i] -= mu[i]
     return { shape: x.shape, data }
   }
 
@@ -113,8 +132,22 @@ function find(values: readonly ValueMetadata[], name: string, kind: string): Val
   throw new Error(`The graph has no ${kind} "${name}" (it has: ${names}); correct the names in the model card.`)
 }
 
-function labelOf({ process, label = { type: 'linear', scale: 1, offset: 0 } }: NetworkConfig): (t: number) => number {
-  const { type, scale, offset } = label
+function checkMean(session: Session, mean: string, card: ConditionCard | undefined, event: readonly number[]): void {
+  if (!card) throw new Error(`The mean "${mean}" is not one of the conditions in the model card.`)
+  const { type } = find(session.inputs, mean, 'input')
+  const { shape = [] } = card
+  if (type !== 'float32' || shape.join() !== event.join()) {
+    const [given, expected] = [`${type} [${shape.join(', ')}]`, `float32 [${event.join(', ')}]`]
+    throw new Error(`The condition "${mean}" is ${given}; as the mean of the states it must be ${expected}.`)
+  }
+}
+
+const TIME: TimeLabel = { type: 'linear', scale: 1, offset: 0 }
+/** `c_noise = log(rho) / 4` (Karras et al. 2022, table 1). */
+const EDM: TimeLabel = { type: 'log-snr', scale: -0.25, offset: 0 }
+
+function labelOf({ process, preconditioning, label }: NetworkConfig): (t: number) => number {
+  const { type, scale, offset } = label ?? (preconditioning ? EDM : TIME)
   const coordinate = type === 'linear' ? (t: number) => t : process.logSnr
   return (t) => {
     const value = scale * coordinate(t) + offset
