@@ -1,3 +1,4 @@
+import { ancestralStep, keptWithEta } from './ancestral.ts'
 import { oneStepPlan, type Solver } from './plan.ts'
 
 /**
@@ -13,14 +14,7 @@ export function ddim(options: { readonly eta?: number } = {}): Solver {
   const { eta = 0 } = options
   if (!(eta >= 0 && eta <= 1)) throw new Error(`ddim needs 0 <= eta <= 1, got ${eta}`)
   return (process, grid) =>
-    oneStepPlan(`ddim(eta=${eta})`, process, grid, 'data', (from, to) => {
-      const decay = Math.exp(process.logSnr(from) - process.logSnr(to)) // exp(-h), 0 at t = 0
-      const fresh = eta * Math.sqrt(1 - decay * decay)
-      const kept = Math.sqrt(1 - fresh * fresh)
-      return {
-        x: (kept * process.s(to)) / process.s(from),
-        prediction: process.a(to) * (1 - kept * decay), // a_to - kept s_to a / s, as s_to a / s = a_to exp(-h)
-        noise: process.s(to) * fresh,
-      }
-    })
+    oneStepPlan(`ddim(eta=${eta})`, process, grid, 'data', (from, to) =>
+      ancestralStep(process, from, to, keptWithEta(process, from, to, eta)),
+    )
 }

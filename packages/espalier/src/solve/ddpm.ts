@@ -1,3 +1,4 @@
+import { ancestralStep, decayOf } from './ancestral.ts'
 import { oneStepPlan, type Solver } from './plan.ts'
 
 /**
@@ -17,13 +18,9 @@ export function ddpm(options: { readonly variance?: 'small' | 'large' } = {}): S
   }
   return (process, grid) =>
     oneStepPlan(`ddpm(variance=${variance})`, process, grid, 'data', (from, to) => {
-      const decay = Math.exp(process.logSnr(from) - process.logSnr(to)) // exp(-h), 0 at t = 0
-      const fresh = Math.sqrt(1 - decay * decay)
-      const scale = variance === 'small' || process.s(to) === 0 ? process.s(to) : process.s(from)
-      return {
-        x: (process.s(to) / process.s(from)) * decay,
-        prediction: process.a(to) * fresh * fresh,
-        noise: scale * fresh,
-      }
+      const decay = decayOf(process, from, to)
+      const small = ancestralStep(process, from, to, decay)
+      if (variance === 'small' || small.noise === 0) return small
+      return { ...small, noise: process.s(from) * Math.sqrt(1 - decay * decay) }
     })
 }

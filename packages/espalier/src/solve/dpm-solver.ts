@@ -1,6 +1,5 @@
 import type { Target } from '../process/denoiser.ts'
-import type { Process } from '../process/process.ts'
-import { exponentialStep, integral, type LinearStep } from './exponential.ts'
+import { type ExponentialOptions, exponentialStep, integral, type LinearStep } from './exponential.ts'
 import { type MultistepOptions, multistepPlan } from './multistep.ts'
 import type { Solver } from './plan.ts'
 
@@ -41,24 +40,25 @@ function dpmMultistep(family: string, target: Target, options: DpmMultistepOptio
   return (process, grid) =>
     multistepPlan(name, process, grid, target, { order, lowerOrderFinal }, (nodes, to) => {
       const common = { process, target, from: nodes[0], to, tau }
-      if (nodes.length === 2 && type === 'midpoint') return midpoint(common, nodes)
+      if (nodes.length === 2 && type === 'midpoint') return midpointStep(common, nodes)
       const step = exponentialStep({ ...common, nodes })
       return nodes.length === 3 && variant === 'released' ? halved(step, common, nodes) : step
     })
 }
 
-type Common = { process: Process; target: Target; from: number; to: number; tau: number }
+/** What the coefficients of a step depend on, beside its nodes. */
+export type ExponentialCommon = Omit<ExponentialOptions, 'nodes' | 'variable'>
 
-/** The first-order step with the line through the two predictions taken half-way: `m_0 + D / 2`. */
-function midpoint(common: Common, nodes: readonly number[]): LinearStep {
+/** The first-order step with, for its prediction, the line through two of them at the middle of the step in lambda. */
+export function midpointStep(common: ExponentialCommon, nodes: readonly number[]): LinearStep {
   const { x, predictions, noise } = exponentialStep({ ...common, nodes: [common.from] })
-  const [before, start, end] = [nodes[1], nodes[0], common.to].map(common.process.logSnr)
-  const half = (predictions[0] * (end - start)) / (start - before) / 2
-  return { x, predictions: [predictions[0] + half, -half], noise }
+  const [first, second, start, end] = [...nodes, common.from, common.to].map(common.process.logSnr)
+  const share = ((start + end) / 2 - second) / (first - second)
+  return { x, predictions: [predictions[0] * share, predictions[0] * (1 - share)], noise }
 }
 
 /** Takes away half of the weight of the second difference `D_2 = (D_10 - D_11) / (r_0 + r_1)`. */
-function halved(step: LinearStep, common: Common, nodes: readonly number[]): LinearStep {
+function halved(step: LinearStep, common: ExponentialCommon, nodes: readonly number[]): LinearStep {
   const [second, first, start, end] = [nodes[2], nodes[1], nodes[0], common.to].map(common.process.logSnr)
   const h = end - start
   const [r0, r1] = [(start - first) / h, (first - second) / h]

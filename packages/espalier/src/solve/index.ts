@@ -1,7 +1,18 @@
+export { type EulerAncestralOptions, eulerAncestral, renoise } from './ancestral.ts'
+export { solverCatalogue, solverFrom } from './catalogue.ts'
+export type { ChurnOptions } from './churn.ts'
 export { ddim } from './ddim.ts'
 export { ddpm } from './ddpm.ts'
 export { type DeisOptions, deis } from './deis.ts'
+export {
+  type DpmAncestralOptions,
+  type DpmSdeOptions,
+  dpmSolverPlusPlusAncestral,
+  dpmSolverPlusPlusSde,
+} from './dpm-sde.ts'
+export { type DpmSinglestepOptions, dpmSolverSinglestep, orderSchedule } from './dpm-singlestep.ts'
 export { type DpmMultistepOptions, dpmSolver, dpmSolverPlusPlus } from './dpm-solver.ts'
+export { euler, heun, type OdeOptions } from './euler.ts'
 export { advance, type ExecuteOptions, execute, type Kept, type StepReport, start } from './execute.ts'
 export { exponentialStep, type LinearStep, type Variable } from './exponential.ts'
 export { type Ask, type InterpretOptions, interpret, type Memory } from './interpret.ts'
@@ -20,3 +31,6 @@ export {
   stepsOf,
   type Update,
 } from './plan.ts'
+export { resShift } from './res-shift.ts'
+export { type RungeKuttaOptions, rungeKutta } from './runge-kutta.ts'
+export { type Tableau, type TableauName, tableaus } from './tableau.ts'
