@@ -2,7 +2,7 @@ import type { Process } from './process.ts'
 
 /** `S t / (1 + (S - 1) t)`: keeps 0 and 1, and on {@link flow} multiplies rho by S (Esser et al. 2024, eq. 23). */
 export function shiftTime(t: number, shift: number): number {
-  return (shift * t) / (1 + (shift - 1) * t)
+  return t / (t + (1 - t) / shift) // exact at 0 and 1
 }
 
 /** @throws unless positive and finite */

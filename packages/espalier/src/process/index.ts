@@ -7,6 +7,7 @@ export {
   parseGaussianMixture,
 } from './gaussian-mixture.ts'
 export { type Grid, type GridOptions, timeOfRho } from './grid.ts'
+export { gridCatalogue, gridFrom } from './grid-catalogue.ts'
 export {
   betaGrid,
   type GridName,

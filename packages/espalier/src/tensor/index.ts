@@ -1,7 +1,9 @@
+export { type CatalogueEntry, catalogueEntry, fromCatalogue, splitCalls } from './catalogue.ts'
 export { combine } from './combine.ts'
 export { logSumExp } from './log-sum-exp.ts'
 export { readNpy, writeNpy } from './npy.ts'
 export { parseWith } from './parse.ts'
+export { quantile } from './quantile.ts'
 export {
   categorical,
   categoricalFromLog,
