@@ -1,0 +1,66 @@
+/** Values by method, setting, metric and budget, one per seed; rows of `result.json` and paired comparisons come from them. */
+
+import { type Interval, mean95, pairedDifference95 } from 'espalier/measure'
+import { type ReproductionRow, row } from '../result.ts'
+
+export interface Cell {
+  readonly method: string
+  /** Model, guidance and what else is not the method's. */
+  readonly setting: string
+  readonly metric: string
+  /** The NFE that were allowed, which `nfe` may fall short of. Undefined for real data. */
+  readonly budget?: number
+  /** NFE a sample. */
+  readonly nfe: number
+  /** One per seed. */
+  readonly values: readonly number[]
+}
+
+export type Where = Pick<Cell, 'setting' | 'metric'> & { readonly budget?: number }
+
+export class Results {
+  readonly seeds: readonly number[]
+  readonly #cells: Cell[] = []
+
+  constructor(seeds: readonly number[]) {
+    this.seeds = seeds
+  }
+
+  add(cell: Cell): void {
+    this.#cells.push(cell)
+  }
+
+  /** The values of a method. @throws where it was not run there */
+  values(method: string, { setting, metric, budget }: Where): readonly number[] {
+    const cell = this.#cells.find(
+      (c) => c.method === method && c.setting === setting && c.metric === metric && c.budget === budget,
+    )
+    if (!cell) throw new Error(`no result for ${method} in ${setting} at ${budget} NFE: ${metric}`)
+    return cell.values
+  }
+
+  has(method: string, { setting, metric, budget }: Where): boolean {
+    return this.#cells.some(
+      (c) => c.method === method && c.setting === setting && c.metric === metric && c.budget === budget,
+    )
+  }
+
+  at(method: string, where: Where): Interval {
+    return mean95(this.values(method, where))
+  }
+
+  /** How much lower method a is than method b, seed by seed, with its interval: `b - a`. */
+  lead(a: string, b: string, where: Where, other: Where = where): Interval {
+    return pairedDifference95(this.values(b, other), this.values(a, where))
+  }
+
+  rows(): ReproductionRow[] {
+    return this.#cells.map(({ method, setting, metric, nfe, values }) =>
+      row(
+        { method, setting, metric },
+        values.map(() => ({ nfe, rewardEvaluations: 0 })),
+        values,
+      ),
+    )
+  }
+}
