@@ -43,7 +43,7 @@ export interface ClassifierFreeOptions {
  * - `rescale` (Lin, Liu, Li, Yang 2023, "Common diffusion noise schedules and sample steps are flawed", eq. 14-16):
  *   `phi g std(c) / std(g) + (1 - phi) g`, with the standard deviation over all values of one row. It is not linear, so
  *   here the prediction type matters: {@link GuidanceRescale.on}.
- * - `interval` (Kynkäänniemi et al. 2024, "Applying guidance in a limited interval", eq. 6): guidance at middle noise
+ * - `interval` (Kynkäänniemi et al. 2024, "Applying guidance in a limited interval"): guidance at middle noise
  *   levels alone.
  *
  * A guided row costs 2 NFE, sent in the same batch as the others; `w = 0` and `w = 1` need one of the two and cost 1, as

@@ -1,2 +1,19 @@
-export { type ClassifierFreeOptions, classifierFree } from './classifier-free.ts'
+export {
+  type ClassifierFreeOptions,
+  classifierFree,
+  type GuidanceInterval,
+  type GuidanceRescale,
+} from './classifier-free.ts'
 export { conditioned, conditionRows, drawConditions, rowsOf } from './conditioned.ts'
+export { type EpsilonScaleOptions, epsilonScaled } from './epsilon-scaled.ts'
+export { type ExecuteTimeShiftOptions, executeTimeShift } from './execute-time-shift.ts'
+export { type StitchPart, stitch, switchTimes } from './stitch.ts'
+export { type ThresholdOptions, thresholded } from './thresholded.ts'
+export {
+  type ConstantShiftOptions,
+  constantShift,
+  type LevelOptions,
+  type ShiftStatistics,
+  type TimeShiftedDenoiser,
+  timeShift,
+} from './time-shift.ts'

@@ -1,3 +1,4 @@
+export { quantile } from '../tensor/quantile.ts'
 export { fitGaussian, frechetDistance, type GaussianFit } from './frechet.ts'
 export { featureDistance, type MagnitudeScoreOptions, magnitudeScore, psnr, rmsDistance, ssim } from './pairs.ts'
 export { energyDistance, type SlicedWassersteinOptions, slicedWasserstein2 } from './samples.ts'
@@ -8,7 +9,6 @@ export {
   mean,
   mean95,
   pairedDifference95,
-  quantile,
   studentCdf,
   studentQuantile,
   variance,

@@ -1,5 +1,7 @@
 /** Means with their intervals: every number in a table says how sure it is. */
 
+import { quantile } from '../tensor/quantile.ts'
+
 /** A mean with its two-sided 95% interval; `low` and `high` are NaN where one value cannot give an interval. */
 export interface Interval {
   readonly mean: number
@@ -92,17 +94,6 @@ export function jackknife(groups: number, statistic: (kept: readonly number[]) =
   const whole = statistic(all)
   if (groups === 1) return [whole]
   return all.map((j) => groups * whole - (groups - 1) * statistic(all.filter((k) => k !== j)))
-}
-
-/** Quantile by linear interpolation between order statistics (Hyndman & Fan type 7). */
-export function quantile(values: ArrayLike<number>, q: number): number {
-  if (values.length === 0) throw new Error('quantile: no values were given, at least one is needed')
-  if (!(q >= 0 && q <= 1)) throw new Error(`quantile: q = ${q} is outside [0, 1]`)
-  const sorted = Float64Array.from(values).sort()
-  const position = q * (sorted.length - 1)
-  const below = Math.floor(position)
-  const above = Math.min(below + 1, sorted.length - 1)
-  return sorted[below] + (position - below) * (sorted[above] - sorted[below])
 }
 
 /**
