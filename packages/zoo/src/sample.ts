@@ -101,6 +101,6 @@ export async function restoreImages(
     }),
   })
   const [low, high] = card.valueRange
-  const restored = data.map((r, i) => Math.min(high, Math.max(low, 'mean' in card ? r + degraded.data[i] : r)))
+  const restored = data.map((r, i) => Math.min(high, Math.max(low, card.mean ? r + degraded.data[i] : r)))
   return { shape, data: restored }
 }

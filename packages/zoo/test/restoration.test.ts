@@ -1,15 +1,21 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { readModel } from '@espalier/graph'
+import { readModel, writeModel } from '@espalier/graph'
 import {
   type DegradationSpecification,
   degradation,
   fashionData,
+  fidelityTo,
   imagesTensor,
   recipes,
+  restoreImages,
   runRecipe,
 } from '@espalier/zoo'
+import { nodeRuntime } from 'espalier/node'
 import { parseProcess } from 'espalier/process'
+import { type NetworkCard, networkDenoiser, parseModelCard } from 'espalier/runtime'
+import { ddim, resShift } from 'espalier/solve'
+import { key, normal, type Tensor } from 'espalier/tensor'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { smallFashion } from './support/idx.ts'
 
@@ -119,4 +125,62 @@ it.each(['fashion-restore-mr', 'fashion-sr-l2'])('%s trains; the graph has the i
   expect(readModel(readFileSync(files[0])).graph.inputs.map((input) => input.name)).toEqual(['x', 't', 'degraded'])
   const card = JSON.parse(readFileSync(files[1], 'utf8'))
   expect(card.training.degradations).toEqual(recipes[name].details?.degradations)
+})
+
+describe('restoring', () => {
+  const untrained = async (name: string) => {
+    const { model } = recipes[name].task(settings)
+    return [writeModel(model), parseModelCard(recipes[name].card()) as NetworkCard] as const
+  }
+  const images = () => imagesTensor(fashionData.read('test'), 0, 6)
+  const clipped = ({ data }: Tensor) => data.map((v) => Math.min(1, Math.max(-1, v)))
+
+  // Before training these networks predict the degraded image as the clean one: the residual is 0, whatever the noise.
+  it.each([
+    ['fashion-sr-l2', 1, ddim()],
+    ['fashion-sr-resshift4', 4, resShift()],
+    ['fashion-sr-resshift15', 15, ddim()],
+  ])('%s, untrained, gives back what it is given', async (name, steps, solver) => {
+    const degraded = { shape: [6, 1, 28, 28], data: images().data.map((v) => 1.2 * v) }
+    const [model, card] = await untrained(name)
+    const restored = await restoreImages(model, card, degraded, { steps, solver, seed: 1, batch: 4 })
+    expect(restored.shape).toEqual(degraded.shape)
+    const expected = clipped(degraded)
+    restored.data.forEach((v, i) => void expect(v).toBeCloseTo(expected[i], 5))
+  })
+
+  it('fashion-restore-mr starts as the noise that would be there without an image', async () => {
+    const [model, card] = await untrained('fashion-restore-mr')
+    const runtime = nodeRuntime({ workers: 0 })
+    const session = await runtime.load(model)
+    const process = parseProcess(card.process)
+    const denoiser = networkDenoiser(session, { ...card, process })
+    const degraded = images()
+    const residual = { shape: degraded.shape, data: new Float32Array(6 * 784) }
+    normal(key(3), residual.data)
+    const eps = await denoiser.predict(residual, new Float64Array(6).fill(0.9), 'noise', { degraded })
+    await runtime.close()
+    eps.data.forEach((v, i) => void expect(v).toBeCloseTo(residual.data[i] / (100 / 255), 4))
+  })
+
+  it('row by row: a row depends on its number and the seed, not on the batch', async () => {
+    const [model, card] = await untrained('fashion-sr-ddpm')
+    const draw = (batch: number) => restoreImages(model, card, images(), { steps: 2, seed: 4, batch })
+    const [one, other] = [await draw(6), await draw(4)]
+    one.data.forEach((v, i) => void expect(other.data[i]).toBeCloseTo(v, 5))
+  })
+})
+
+it('fidelity: clean images are at distance 0 of themselves, noisy ones are not', async () => {
+  const clean = imagesTensor(fashionData.read('test'))
+  const labels = fashionData.read('test').labels
+  const fidelity = await fidelityTo('fashion-judge', clean, labels)
+  expect(await fidelity(clean)).toMatchObject({ psnr: Infinity, ssim: 1, featureDistance: 0 })
+  const noise = new Float32Array(clean.data.length)
+  normal(key(1), noise)
+  const noisy = await fidelity({ shape: clean.shape, data: clean.data.map((v, i) => v + 0.1 * noise[i]) })
+  // MSE 0.01 on a range of 2: 10 log10(4 / 0.01).
+  expect(noisy.psnr).toBeCloseTo(26.02, 1)
+  expect(noisy.featureDistance).toBeGreaterThan(0.01)
+  expect(noisy.cnnFid).toBeGreaterThan(0)
 })

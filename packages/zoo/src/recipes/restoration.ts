@@ -1,5 +1,5 @@
 import { type ProcessSpecification, parseProcess } from 'espalier/process'
-import type { Solver } from 'espalier/solve'
+import { resShift, type Solver } from 'espalier/solve'
 import { fold, key, normal, purpose, uniform } from 'espalier/tensor'
 import { meanSquare, type Task, warmupCosine } from 'espalier/train'
 import { type DataSet, fashionData } from '../data.ts'
@@ -132,7 +132,7 @@ export const fashionRestore: Recipe = restoration({
 })
 
 /** ResShift (Yue, Wang and Loy 2023) with T steps, trained at its T times alone. */
-function resShift(steps: number, minNoise: number, seed: number): Recipe {
+function residualShifting(steps: number, minNoise: number, seed: number): Recipe {
   const name = `fashion-sr-resshift${steps}`
   return restoration({
     name,
@@ -145,12 +145,12 @@ function resShift(steps: number, minNoise: number, seed: number): Recipe {
     times: steps,
     degradations: [lowResolution],
     network: (seed) => restorationNetwork(seed, { name, size, start: 'degraded' }),
-    sampler: { steps },
+    sampler: { solver: resShift(), method: 'res-shift', steps },
   })
 }
 
-export const fashionResShift4: Recipe = resShift(4, 0.2, 5)
-export const fashionResShift15: Recipe = resShift(15, 0.04, 6)
+export const fashionResShift4: Recipe = residualShifting(4, 0.2, 5)
+export const fashionResShift15: Recipe = residualShifting(15, 0.04, 6)
 
 /** SR3 (Saharia et al. 2021): an ordinary diffusion that is shown the low-resolution image. */
 export const fashionConditional: Recipe = restoration({
