@@ -37,7 +37,8 @@ export interface ExponentialOptions {
  *     noise:  x_to = (a_to / a) x - w s_to INT exp(lambda_to - l) eps(l) dl + tau s_to sqrt(exp(2 h) - 1) z
  *
  * The integrals are taken by Gauss-Legendre quadrature. The weights sum to that of a constant prediction, to rounding.
- * A step to s = 0 is the data prediction itself (first order, without noise); one from a = 0 keeps only the noise of x.
+ * A step to s = 0 is the data prediction itself (first order, without noise), but the noise form with a polynomial in
+ * rho or time stays finite there, and takes several nodes. A step from a = 0 keeps only the noise of x.
  * @throws where two nodes coincide, or where several nodes meet an infinite h
  */
 export function exponentialStep(options: ExponentialOptions): LinearStep {
@@ -59,7 +60,7 @@ export function exponentialStep(options: ExponentialOptions): LinearStep {
   const noise = t2 === 0 ? 0 : Math.sqrt(variance)
   if (nodes.length === 1) return { x, predictions: [total], noise }
 
-  if (!Number.isFinite(h)) {
+  if (!Number.isFinite(h) && (data || a0 === 0 || variable === 'lambda')) {
     throw new Error(`a step of ${process.name} from t = ${from} to t = ${to} is infinite in lambda: order 1 only`)
   }
   const at = (lambda: number, time?: number) =>
@@ -77,6 +78,14 @@ export function integral(options: Omit<ExponentialOptions, 'nodes'>, f: (lambda:
   const w = 1 + tau * tau
   const end = process.logSnr(to)
   let sum = 0
+  if (end === Infinity && target === 'noise') {
+    // rho in place of lambda: -s_to exp(lambda_to - l) dl = a_to d rho, down to 0.
+    const start = process.s(from) / process.a(from)
+    legendre(0, start, (rho, weight) => {
+      sum -= weight * process.a(to) * f(-Math.log(rho))
+    })
+    return sum
+  }
   legendre(process.logSnr(from), end, (lambda, weight) => {
     const kernel =
       target === 'data' ? process.a(to) * Math.exp(-w * (end - lambda)) : -process.s(to) * Math.exp(end - lambda)

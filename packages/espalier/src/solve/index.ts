@@ -12,10 +12,14 @@ export {
 } from './dpm-sde.ts'
 export { type DpmSinglestepOptions, dpmSolverSinglestep, orderSchedule } from './dpm-singlestep.ts'
 export { type DpmMultistepOptions, dpmSolver, dpmSolverPlusPlus } from './dpm-solver.ts'
+export { type DualFastOptions, dualFast, growing } from './dual-fast.ts'
 export { euler, heun, type OdeOptions } from './euler.ts'
-export { advance, type ExecuteOptions, execute, type Kept, type StepReport, start } from './execute.ts'
+export { advance, type ExecuteOptions, execute, type Kept, type StepReport, scaledStart, start } from './execute.ts'
 export { exponentialStep, type LinearStep, type Variable } from './exponential.ts'
+export { type GhvbOptions, ghvb } from './ghvb.ts'
 export { type Ask, type InterpretOptions, interpret, type Memory } from './interpret.ts'
+export { lms } from './lms.ts'
+export { heavyBall, type MomentumOptions, nesterov, withMomentum } from './momentum.ts'
 export { type MultistepOptions, multistepPlan, orderAt, stageOf } from './multistep.ts'
 export {
   type Combination,
@@ -31,6 +35,10 @@ export {
   stepsOf,
   type Update,
 } from './plan.ts'
+export { adamsBashforth, ipndm, plms, pndm } from './pndm.ts'
+export { type PredictorCorrector, predictorCorrectorPlan } from './predictor-corrector.ts'
 export { resShift } from './res-shift.ts'
 export { type RungeKuttaOptions, rungeKutta } from './runge-kutta.ts'
+export { type SaSolverOptions, saSolver } from './sa-solver.ts'
 export { type Tableau, type TableauName, tableaus } from './tableau.ts'
+export { type UniPcOptions, uniPC } from './uni-pc.ts'
