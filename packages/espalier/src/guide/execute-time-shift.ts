@@ -8,6 +8,7 @@ import {
   levelPicker,
   type ShiftStatistics,
   ShiftTally,
+  shiftable,
   spreadOf,
 } from './time-shift.ts'
 
@@ -45,7 +46,7 @@ export async function executeTimeShift(
   x: Tensor,
   options: ExecuteTimeShiftOptions,
 ): Promise<{ readonly state: Tensor; readonly statistics: ShiftStatistics }> {
-  const { form = 'target', eta = 0, cutoff = 0.3, start = grid[0], keys, condition, signal } = options
+  const { form = 'target', eta = 0, cutoff, start = grid[0], keys, condition, signal } = options
   const { process } = denoiser
   checkLevels('A time shift', options)
   if (!(eta >= 0 && eta <= 1)) throw new Error(`A time shift needs 0 <= eta <= 1, got ${eta}.`)
@@ -58,8 +59,9 @@ export async function executeTimeShift(
   }
   const pick = levelPicker(process, options)
   const tally = new ShiftTally()
-  const shifted = (i: number, at: number, nominal: number) =>
-    nominal > cutoff && at < start ? tally.add(nominal, pick(spreadOf(row(state, i)), at, nominal)) : nominal
+  const open = shiftable({ cutoff, start })
+  const fitting = (i: number, at: number, nominal: number) =>
+    open(nominal) ? tally.add(nominal, pick(spreadOf(row(state, i)), at, nominal)) : nominal
 
   const state: Tensor = { shape: x.shape, data: x.data.slice() }
   const noise = new Float32Array(eta > 0 ? x.data.length : 0)
@@ -68,7 +70,7 @@ export async function executeTimeShift(
     signal?.throwIfAborted()
     const [from, to] = [grid[k], grid[k + 1]]
     const rows = Array.from({ length: n }, (_, i) =>
-      form === 'target' ? { from, to: shifted(i, from, to) } : { from: shifted(i, from, from), to },
+      form === 'target' ? { from, to: k === 0 ? to : fitting(i, from, to) } : { from: fitting(i, from, from), to },
     )
     const times = Float64Array.from(rows, (levels) => levels.from)
     const { data } = await denoiser.predict(state, times, 'data', condition)

@@ -120,6 +120,11 @@ export function levelPicker(
   }
 }
 
+/** Whether a time lies between the cutoff and the start, neither of them, up to the rounding of a grid's times. */
+export function shiftable({ cutoff = 0.3, start = 1 }: Pick<LevelOptions, 'cutoff' | 'start'>): (t: number) => boolean {
+  return (t) => t - cutoff > 1e-9 && start - t > 1e-9
+}
+
 /** @throws one line per option that is out of range */
 export function checkLevels(what: string, options: LevelOptions): void {
   const { window, cutoff = 0.3, start = 1, dataVariance = 0, steps } = options
@@ -149,12 +154,12 @@ export function checkLevels(what: string, options: LevelOptions): void {
  */
 export function timeShift(denoiser: Denoiser, options: LevelOptions): TimeShiftedDenoiser {
   checkLevels('A time shift', options)
-  const { cutoff = 0.3, start = 1 } = options
+  const open = shiftable(options)
   const pick = levelPicker(denoiser.process, options)
   const tally = new ShiftTally()
   const shifted = relabelled(
     denoiser,
-    (x, i, t) => (t > cutoff && t < start ? tally.add(t, pick(spreadOf(row(x, i)), t, t)) : t),
+    (x, i, t) => (open(t) ? tally.add(t, pick(spreadOf(row(x, i)), t, t)) : t),
     constantCost(denoiser, 'A time shift'),
   )
   return {
@@ -175,7 +180,8 @@ export function constantShift(denoiser: Denoiser, options: ConstantShiftOptions)
   const { shift, cutoff = 0.3, start = 1 } = options
   if (!(Math.abs(shift) <= 0.5)) throw new Error(`A constant shift is at most 0.5 in size, got ${shift}.`)
   checkLevels('A constant shift', { window: 2 * Math.max(0, -shift), cutoff, start })
-  const told = (t: number) => (t > cutoff && t < start ? Math.min(1, t + shift) : t)
+  const open = shiftable(options)
+  const told = (t: number) => (open(t) ? Math.min(1, t + shift) : t)
   const { rowCost } = denoiser
   return relabelled(denoiser, (_, __, t) => told(t), typeof rowCost === 'function' ? (t) => rowCost(told(t)) : rowCost)
 }
