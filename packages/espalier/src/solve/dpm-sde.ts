@@ -45,8 +45,9 @@ export interface DpmSdeOptions {
  *
  * `released` is the public form: both stages are ancestral steps from the start of the step (which for `tau = 1` have
  * the same coefficients), and their noises are increments of a Brownian motion whose time is rho, so they correlate by
- * `sqrt((rho - rho_1) / (rho - rho_to))` where the SDE has `exp(-(h - h_1)) sqrt((1 - exp(-2 h_1)) / (1 - exp(-2 h)))`:
- * the same for small steps, so the order is 2 again.
+ * `sqrt((rho - rho_1) / (rho - rho_to))` where the SDE has `exp(-(h - h_1)) sqrt((1 - exp(-2 h_1)) / (1 - exp(-2 h)))`.
+ * For small steps that is the same, so its order is 2 again; it is not a defect, and with r = 1/2 its error can be the
+ * smaller one.
  */
 export function dpmSolverPlusPlusSde({ tau = 1, r = 1 / 2, variant = 'correct' }: DpmSdeOptions = {}): Solver {
   if (!(tau >= 0 && r > 0 && r < 1)) {

@@ -27,9 +27,11 @@ export function endOf(
   return interpret(plan, askOf(process, plan.target), [x], { noise }).states[0][0]
 }
 
-/** The exact prediction of problem G, for the interpreter. */
-export function askOf(process: Process, target: 'data' | 'noise') {
+/** The exact prediction of a one-dimensional world (default: problem G), for the interpreter; each number is a state. */
+export function askOf(process: Process, target: 'data' | 'noise', world = problemG) {
+  const out1 = new Float64Array(1)
   return (x: Float64Array, t: number, out: Float64Array) => {
-    problemG.predict(x, process.a(t), process.s(t), target, out)
+    const [a, s] = [process.a(t), process.s(t)]
+    for (let i = 0; i < x.length; i++) out[i] = world.predict([x[i]], a, s, target, out1)[0]
   }
 }
