@@ -76,7 +76,7 @@ export function timeOfRho(process: Process, rho: number): number {
     const [low, high] = [0, 1].map((end) => Math.exp(-process.logSnr(end)))
     throw new Error(`${process.name} has the noise levels rho = ${low} to ${high}, got ${rho}`)
   }
-  return Math.min(1, Math.max(0, t))
+  return t > 1 - 1e-12 ? 1 : Math.max(0, t)
 }
 
 /** A coordinate of time that a grid goes along. */

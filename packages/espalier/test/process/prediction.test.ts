@@ -1,6 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Coefficients, conversion, convert, type Prediction, vpLinear } from '../../src/process/index.ts'
+import {
+  type Coefficients,
+  conversion,
+  convert,
+  edm,
+  inputScale,
+  type NetworkOutput,
+  type Prediction,
+  vpLinear,
+} from '../../src/process/index.ts'
 
 const kinds: Prediction[] = ['noise', 'data', 'velocity', 'score', 'flow']
 
@@ -52,6 +61,23 @@ describe('conversion', () => {
     )
   })
 
+  it('has an inverse: from any prediction to any other and back is nothing, to 1e-12', () => {
+    fc.assert(
+      fc.property(coefficient, coefficient, coefficient, coefficient, (a, s, fall, rise) => {
+        const c = { a, s, da: -fall, ds: rise }
+        for (const from of kinds) {
+          for (const to of kinds) {
+            const there = conversion(from, to, c)
+            const back = conversion(to, from, c)
+            expect(Math.abs(there.output * back.output - 1)).toBeLessThan(1e-12)
+            const rest = back.x + back.output * there.x
+            expect(Math.abs(rest)).toBeLessThan(1e-12 * (1 + Math.abs(back.x)))
+          }
+        }
+      }),
+    )
+  })
+
   it('is the rectified-flow pair at a = 1 - t, s = t', () => {
     const c = { a: 0.7, s: 0.3, da: -1, ds: 1 }
     expect(conversion('flow', 'data', c).x).toBeCloseTo(1, 14)
@@ -68,6 +94,77 @@ describe('conversion', () => {
         output: 0,
       })
     }
+  })
+})
+
+describe('the preconditioning of EDM', () => {
+  /** Table 1 of Karras et al. 2022. */
+  const table = (rho: number, d: number) => ({
+    skip: d ** 2 / (rho ** 2 + d ** 2),
+    out: (rho * d) / Math.sqrt(d ** 2 + rho ** 2),
+    in: 1 / Math.sqrt(rho ** 2 + d ** 2),
+  })
+
+  it('gives every prediction, for any a, s and deviation of the data', () => {
+    fc.assert(
+      fc.property(coefficient, coefficient, coefficient, value, value, (a, s, sigmaData, x0, eps) => {
+        const c = { a, s, da: -1, ds: 1 }
+        const x = a * x0 + s * eps
+        const coefficients = table(s / a, sigmaData)
+        const raw = (x0 - (coefficients.skip * x) / a) / coefficients.out
+        const output: NetworkOutput = { type: 'edm', sigmaData }
+        expect(inputScale(output, c)).toBeCloseTo(coefficients.in / a, 12)
+        for (const to of kinds) {
+          const k = conversion(output, to, c)
+          const size = 1 + Math.abs(k.x * x) + Math.abs(k.output * raw) * (1 + 1 / s)
+          expect(Math.abs(k.x * x + k.output * raw - define[to](x0, eps, c))).toBeLessThan(1e-12 * size * (1 + 1 / s))
+        }
+      }),
+    )
+  })
+
+  it('keeps its digits at the ends of EDM, and needs no output where there is no noise or no signal', () => {
+    for (const s of [1e-9, 0.002, 80, 1e9]) {
+      const c = { a: 1, s, da: 0, ds: 1 }
+      const output: NetworkOutput = { type: 'edm', sigmaData: 0.5 }
+      const { skip, out } = table(s, 0.5)
+      const data = conversion(output, 'data', c)
+      expect(data.x / skip).toBeCloseTo(1, 13)
+      expect(data.output / out).toBeCloseTo(1, 13)
+      // (1 - c_skip) / s = s / (s^2 + d^2)
+      expect(conversion(output, 'noise', c).x / (s / (s * s + 0.25))).toBeCloseTo(1, 13)
+    }
+    expect(conversion({ type: 'edm', sigmaData: 2 }, 'data', { a: 1, s: 0, da: 0, ds: 1 })).toEqual({ x: 1, output: 0 })
+    expect(conversion({ type: 'edm', sigmaData: 2 }, 'noise', { a: 0, s: 1, da: -1, ds: 1 })).toEqual({
+      x: 1,
+      output: 0,
+    })
+    expect(conversion({ type: 'edm', sigmaData: 2 }, 'data', { a: 0, s: 1, da: -1, ds: 1 })).toEqual({
+      x: 0,
+      output: 2,
+    })
+    expect(inputScale('noise', { a: 1, s: 3, da: 0, ds: 1 })).toBe(1)
+  })
+
+  it('with data of deviation 1 on a variance-preserving process is minus the velocity', () => {
+    for (const t of [0.1, 0.5, 0.9]) {
+      const c = { a: vpLinear().a(t), s: vpLinear().s(t), da: 0, ds: 0 }
+      const [raw, velocity] = [conversion({ type: 'edm', sigmaData: 1 }, 'data', c), conversion('velocity', 'data', c)]
+      expect(raw.x).toBeCloseTo(velocity.x, 14)
+      expect(raw.output).toBeCloseTo(-velocity.output, 14)
+      expect(inputScale({ type: 'edm', sigmaData: 1 }, c)).toBeCloseTo(1, 14)
+    }
+  })
+
+  it('is converted row by row', () => {
+    const x = { shape: [2, 1], data: Float32Array.of(3, 3) }
+    const output = { shape: [2, 1], data: Float32Array.of(1, 1) }
+    const t = [0.01, 1]
+    convert(edm(), { type: 'edm', sigmaData: 0.5 }, 'data', output, x, t)
+    t.forEach((u, i) => {
+      const { skip, out } = table(80 * u, 0.5)
+      expect(output.data[i]).toBeCloseTo(skip * 3 + out, 6)
+    })
   })
 })
 

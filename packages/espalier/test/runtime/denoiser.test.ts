@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { edm } from '../../src/process/exploding.ts'
 import { coefficientsAt, conversion } from '../../src/process/prediction.ts'
+import type { Prediction } from '../../src/process/process.ts'
+import { meanReverting } from '../../src/process/residual.ts'
 import { vpLinear } from '../../src/process/variance-preserving.ts'
 import { type NetworkCard, parseModelCard, type WorldCard } from '../../src/runtime/card.ts'
 import { networkDenoiser } from '../../src/runtime/denoiser.ts'
@@ -8,7 +11,7 @@ import { loadDenoiser } from '../../src/runtime/load.ts'
 import { counted } from '../../src/runtime/meter.ts'
 import { nodeRuntime } from '../../src/runtime/node/index.ts'
 import type { RuntimeTensor, Session } from '../../src/runtime/runtime.ts'
-import { affineNetwork, affineRow } from './graphs.ts'
+import { affineNetwork, affineRow, restorationNetwork } from './graphs.ts'
 
 const runtime = nodeRuntime({ workers: 0 })
 afterAll(() => runtime.close())
@@ -115,6 +118,117 @@ describe('network denoiser', () => {
     expect(meter.nfe).toBe(6)
     await counted({ ...denoiser, rowCost: 2 }, meter).predict(x, t, 'data')
     expect(meter.nfe).toBe(15)
+  })
+})
+
+describe('a network around a mean', () => {
+  const process = meanReverting()
+  const mean = { shape: [n, 2, 2], data: Float32Array.from({ length: 4 * n }, (_, i) => Math.sin(3 * i)) }
+  const around = {
+    type: 'network',
+    name: 'restoration',
+    process: { type: 'mean-reverting' },
+    event: [2, 2],
+    conditions: { mean: { shape: [2, 2] } },
+    mean: 'mean',
+  }
+
+  /** What the graph gives at `x = residual + mean`, taken as the prediction, of the residual. */
+  function residualPrediction(prediction: Prediction, target: 'data' | 'noise'): number[] {
+    return Array.from(t).flatMap((time, row) => {
+      const at = (values: Float32Array) => Array.from(values.subarray(4 * row, 4 * row + 4))
+      const [r, mu] = [at(x.data), at(mean.data)]
+      const y = affineRow(
+        r.map((v, i) => v + mu[i]),
+        time,
+        0,
+      ).map((v, i) => v + 0.5 * mu[i])
+      const [a, s] = [process.a(time), process.s(time)]
+      // x_0 of the residual, by the definitions
+      const data = r.map((v, i) => {
+        if (prediction === 'data') return y[i] - mu[i]
+        if (prediction === 'noise') return (v - s * y[i]) / a
+        if (prediction === 'score') return (v + s * s * y[i]) / a
+        if (prediction === 'velocity') return (a * v - s * y[i]) / (a * a + s * s)
+        const [da, ds] = [process.da(time), process.ds(time)]
+        return (ds * v - s * y[i]) / (a * ds - da * s) // u = a' r_0 + s' eps
+      })
+      return target === 'data' ? data : data.map((v, i) => (r[i] - a * v) / s)
+    })
+  }
+
+  test.each(['data', 'noise', 'score', 'velocity', 'flow'] as const)(
+    'sees x and speaks of the residual: %s',
+    async (prediction) => {
+      const denoiser = await loadDenoiser(runtime, restorationNetwork(), parseModelCard({ ...around, prediction }))
+      for (const target of ['data', 'noise'] as const) {
+        const { data } = await denoiser.predict(x, t, target, { mean })
+        expectClose(data, residualPrediction(prediction, target), 3)
+      }
+      const each = await denoiser.predictEach!(x, t, ['data', 'noise', 'data'], { mean })
+      expectClose(each.data.subarray(4, 8), residualPrediction(prediction, 'noise').slice(4, 8), 3)
+      expectClose(each.data.subarray(8), residualPrediction(prediction, 'data').slice(8), 3)
+      expect(mean.data[1]).toBe(Math.fround(Math.sin(3)))
+      await denoiser.release()
+    },
+  )
+
+  test('is refused without a mean of the shape of a state', async () => {
+    const data = { ...around, prediction: 'data' }
+    expect(() => parseModelCard({ ...data, mean: 'average' }, 'card.json')).toThrow(
+      'card.json.mean: "average" is not described under "conditions"',
+    )
+    const flat = parseModelCard({ ...data, conditions: { mean: { shape: [4] } } })
+    await expect(loadDenoiser(runtime, restorationNetwork(), flat)).rejects.toThrow(
+      'The condition "mean" is float32 [4]; as the mean of the states it must be float32 [2, 2].',
+    )
+    const label = { ...data, conditions: { label: { shape: [2, 2] } }, mean: 'label' }
+    await expect(loadDenoiser(runtime, affineNetwork(), parseModelCard(label))).rejects.toThrow('is int64 [2, 2]')
+    expect(() => parseModelCard({ ...data, preconditioning: { type: 'edm', sigmaData: 1 } })).toThrow(
+      'does not go with',
+    )
+    const denoiser = await loadDenoiser(runtime, restorationNetwork(), parseModelCard(data))
+    await expect(denoiser.predict(x, t, 'data')).rejects.toThrow('needs the condition "mean"')
+  })
+})
+
+describe('a network in the preconditioning of EDM', () => {
+  const raw = { ...json, process: { type: 'edm' }, prediction: 'data', label: undefined }
+  const preconditioned = { ...raw, preconditioning: { type: 'edm', sigmaData: 0.5 } }
+
+  test('is scaled, labelled and converted as in the paper', async () => {
+    const denoiser = await loadDenoiser(runtime, affineNetwork(), parseModelCard(preconditioned))
+    const expected = Array.from(t).flatMap((time, row) => {
+      const [sigma, d] = [edm().s(time), 0.5]
+      const y = Array.from(x.data.subarray(4 * row, 4 * row + 4))
+      const n = Math.sqrt(sigma ** 2 + d ** 2)
+      const F = affineRow(
+        y.map((v) => v / n),
+        Math.log(sigma) / 4,
+        classes.label.data[row],
+      )
+      return y.map((v, i) => (d ** 2 / n ** 2) * v + ((sigma * d) / n) * F[i])
+    })
+    const data = await denoiser.predict(x, t, 'data', classes)
+    expectClose(data.data, expected)
+    const noise = await denoiser.predict(x, t, 'noise', classes)
+    expectClose(
+      noise.data,
+      expected.map((v, i) => (x.data[i] - v) / edm().s(t[Math.floor(i / 4)])),
+    )
+    expect(x.data[1]).toBe(Math.fround(Math.cos(1)))
+  })
+
+  test('is data, and keeps a label of its own', async () => {
+    expect(() => parseModelCard({ ...preconditioned, prediction: 'noise' }, 'card.json')).toThrow(
+      'card.json.prediction: preconditioning turns the output into data; expected "data", got "noise"',
+    )
+    expect(() => parseModelCard({ ...raw, preconditioning: { type: 'edm', sigmaData: 0 } })).toThrow('sigmaData')
+    const label = { type: 'linear', scale: 1, offset: 0 }
+    const own = await loadDenoiser(runtime, affineNetwork(), parseModelCard({ ...preconditioned, label }))
+    const other = await loadDenoiser(runtime, affineNetwork(), parseModelCard(preconditioned))
+    const [p, q] = await Promise.all([own.predict(x, t, 'data'), other.predict(x, t, 'data')])
+    expect(Math.abs(p.data[0] - q.data[0])).toBeGreaterThan(1e-3)
   })
 })
 

@@ -25,6 +25,20 @@ export function affineNetwork(types: { time?: 'float32' | 'int64'; label?: 'floa
   return writeModel(b.build())
 }
 
+/** `y = A x + t v + 0.5 mean` on states `[n, 2, 2]` and means of the same shape. */
+export function restorationNetwork(): Uint8Array {
+  const b = new GraphBuilder()
+  const x = b.input('x', ['n', 2, 2]).reshape([-1, 4])
+  const t = b.input('t', ['n'])
+  const mean = b.input('mean', ['n', 2, 2]).reshape([-1, 4])
+  const y = x
+    .matmul(b.parameter('A', tensor(Array.from(affine.matrix), [4, 4])))
+    .add(t.unsqueeze([1]).mul(b.parameter('v', tensor(affine.time, [1, 4]))))
+    .add(mean.mul(0.5))
+  b.output('y', y.reshape([-1, 2, 2]))
+  return writeModel(b.build())
+}
+
 const affine = {
   matrix: Float32Array.from({ length: 16 }, (_, i) => Math.sin(i + 1)),
   time: [0.5, -0.25, 1, 2],
