@@ -17,6 +17,8 @@ export interface InterpretOptions {
   readonly to?: number
   /** Writes the standard normal noise of a stage (its index in the plan) to `out`. Stochastic plans need it. */
   readonly noise?: (stage: number, out: Float64Array) => void
+  /** Called after each stage (its index in the plan) with the state that it made; a returned state replaces it. */
+  readonly onStage?: (stage: number, state: Float64Array) => Float64Array | undefined
   /** Called after each step with the state at `grid[step + 1]`; what it returns, if anything, replaces that state. */
   readonly onStep?: (step: number, state: Float64Array) => Float64Array | undefined
 }
@@ -35,7 +37,7 @@ export function interpret(
   memory: Memory | ArrayLike<number>,
   options: InterpretOptions = {},
 ): Memory {
-  const { from = 0, to = stepsOf(plan), noise, onStep } = options
+  const { from = 0, to = stepsOf(plan), noise, onStage, onStep } = options
   const kept = 'states' in memory ? memory : { states: [Float64Array.from(memory)], predictions: [] }
   const states = [...kept.states]
   const predictions = [...kept.predictions]
@@ -73,7 +75,7 @@ export function interpret(
       noise(index, fresh)
       for (let i = 0; i < size; i++) next[i] += stage.noise * fresh[i]
     }
-    states.unshift(next)
+    states.unshift(onStage?.(index, next) ?? next)
     states.length = Math.min(states.length, depth)
     if (onStep && plan.stages[index + 1]?.step !== stage.step) states[0] = onStep(stage.step, states[0]) ?? states[0]
   })

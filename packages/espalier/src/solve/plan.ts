@@ -3,11 +3,25 @@ import { type Denoiser, rowCostAt, type Target } from '../process/denoiser.ts'
 import type { Process } from '../process/process.ts'
 import { parseWith } from '../tensor/parse.ts'
 
+/** More than any solver makes; a file that has more is refused before it is read number by number. */
+const LIMITS = { times: 10_001, stages: 50_000, terms: 1_000, name: 200 }
+
+/** A list whose length is checked before its items are. */
+function list<T extends z.ZodType>(item: T, most: number, least = 0) {
+  return z.array(z.unknown()).min(least).max(most).pipe(z.array(item))
+}
+
+const coefficients = list(z.number(), LIMITS.terms)
+const name = z
+  .string()
+  .max(LIMITS.name)
+  .regex(/^\P{Cc}*$/u, 'expected text in one line')
+
 /**
  * A combination of what a run keeps, newest first: `sum_j states[j] x_j + sum_j predictions[j] m_j`.
  * `x_0` is the current state and `m_0` the latest prediction; lists end where the coefficients do.
  */
-const combination = z.strictObject({ states: z.array(z.number()), predictions: z.array(z.number()) })
+const combination = z.strictObject({ states: coefficients, predictions: coefficients })
 
 /**
  * One network call and one update:
@@ -26,21 +40,21 @@ const stage = z.strictObject({
   /** Where the network is asked. */
   time: z.number().min(0).max(1).nullable(),
   ask: combination,
-  states: z.array(z.number()),
-  predictions: z.array(z.number()),
+  states: coefficients,
+  predictions: coefficients,
   /** Standard deviation of the fresh Gaussian noise; 0 for a deterministic stage. */
   noise: z.number().nonnegative(),
 })
 
 const plan = z.strictObject({
   type: z.literal('plan'),
-  name: z.string(),
+  name,
   /** Name of the process that the coefficients were computed from. */
-  process: z.string(),
+  process: name,
   /** Which prediction the stages combine. */
   target: z.enum(['data', 'noise']),
-  grid: z.array(z.number().min(0).max(1)).min(2),
-  stages: z.array(stage),
+  grid: list(z.number().min(0).max(1), LIMITS.times, 2),
+  stages: list(stage, LIMITS.stages),
 })
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T
@@ -83,6 +97,9 @@ export function parsePlan(json: unknown): Plan {
     }
     step = stage.step
     if (stage.time !== null) {
+      if (stage.ask.states.length + stage.ask.predictions.length === 0) {
+        throw new Error(`plan.${where}.ask: the network is asked at no state, expected one coefficient or more`)
+      }
       reach(`${where}.ask.states`, stage.ask.states.length, i + 1, 'states')
       reach(`${where}.ask.predictions`, stage.ask.predictions.length, predictions, 'predictions')
       predictions++
@@ -118,6 +135,13 @@ export function oneStepPlan(
     return { step, time: from, ask: HERE, states: x === 0 ? [] : [x], predictions: [prediction], noise }
   })
   return parsePlan({ type: 'plan', name, process: process.name, target, grid, stages })
+}
+
+/** @throws where a plan was computed from another process */
+export function sameProcess(plan: Plan, process: Process): void {
+  if (plan.process !== process.name) {
+    throw new Error(`the plan is for the process ${plan.process}, got ${process.name}`)
+  }
 }
 
 /** Number of grid steps. */

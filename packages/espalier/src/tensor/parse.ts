@@ -10,5 +10,11 @@ export function parseWith<T>(schema: z.ZodType<T>, json: unknown, what: string):
   if (result.success) return result.data
   const issue = result.error.issues[0]
   const path = issue.path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('')
-  throw new Error(`${what}${path}: ${issue.message}`)
+  throw new Error(oneLine(`${what}${path}: ${issue.message}`))
+}
+
+/** What a file says may be in the message: control characters are written out, and a long message is cut. */
+function oneLine(message: string, most = 300): string {
+  const plain = message.replace(/[\p{Cc}\u2028\u2029]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return plain.length > most ? `${plain.slice(0, most)}...` : plain
 }
