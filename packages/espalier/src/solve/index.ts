@@ -1,9 +1,21 @@
+export { type AdaptiveOptions, type AdaptiveResult, executeAdaptive } from './adaptive.ts'
+export { type AnalyseOptions, type Analysis, analyse, type OrderAnalysis } from './analyse.ts'
 export { type EulerAncestralOptions, eulerAncestral, renoise } from './ancestral.ts'
 export { solverCatalogue, solverFrom } from './catalogue.ts'
 export type { ChurnOptions } from './churn.ts'
+export {
+  type Convergence,
+  type ConvergenceOptions,
+  convergence,
+  flowError,
+  type Reference,
+  type ReferenceOptions,
+  referenceFlow,
+} from './convergence.ts'
 export { ddim } from './ddim.ts'
 export { ddpm } from './ddpm.ts'
 export { type DeisOptions, deis } from './deis.ts'
+export { denoised } from './denoised.ts'
 export {
   type DpmAncestralOptions,
   type DpmSdeOptions,
@@ -19,8 +31,19 @@ export { exponentialStep, type LinearStep, type Variable } from './exponential.t
 export { type GhvbOptions, ghvb } from './ghvb.ts'
 export { type Ask, type InterpretOptions, interpret, type Memory } from './interpret.ts'
 export { lms } from './lms.ts'
+export { covariance, type Gaussian, type Moments, type MomentsOptions, moments } from './moments.ts'
 export { heavyBall, type MomentumOptions, nesterov, withMomentum } from './momentum.ts'
+export { type MrSamplerOptions, mrSampler } from './mr-sampler.ts'
 export { type MultistepOptions, multistepPlan, orderAt, stageOf } from './multistep.ts'
+export {
+  degreeOfExactness,
+  type Order,
+  type OrderOptions,
+  orderConditions,
+  orderOf,
+  TREES,
+  worstByOrder,
+} from './order.ts'
 export {
   type Combination,
   HERE,
@@ -40,5 +63,16 @@ export { type PredictorCorrector, predictorCorrectorPlan } from './predictor-cor
 export { resShift } from './res-shift.ts'
 export { type RungeKuttaOptions, rungeKutta } from './runge-kutta.ts'
 export { type SaSolverOptions, saSolver } from './sa-solver.ts'
+export {
+  type Amplification,
+  amplification,
+  type Box,
+  type Complex,
+  type StabilityRegion,
+  stabilityLimit,
+  stabilityRegion,
+  steadyStep,
+} from './stability.ts'
 export { type Tableau, type TableauName, tableaus } from './tableau.ts'
+export { type RootedTree, rootedTrees } from './trees.ts'
 export { type UniPcOptions, uniPC } from './uni-pc.ts'

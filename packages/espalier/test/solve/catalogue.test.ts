@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { gridCatalogue, gridFrom, uniformGrid, vpLinear, vpTable } from '../../src/process/index.ts'
 import { linearBetas } from '../../src/process/vp-table.ts'
-import { ddim, dpmSolverPlusPlus, nfeOf, solverCatalogue, solverFrom } from '../../src/solve/index.ts'
+import {
+  ddim,
+  dpmSolver,
+  dpmSolverPlusPlus,
+  dualFast,
+  nfeOf,
+  solverCatalogue,
+  solverFrom,
+} from '../../src/solve/index.ts'
 import { splitCalls } from '../../src/tensor/index.ts'
 
 const process = vpLinear()
@@ -16,12 +24,20 @@ describe('solverFrom', () => {
     )
   })
 
-  it.each(solverCatalogue.map(({ name, make }) => [name, make] as const))('%s makes a plan', (_, make) => {
-    const plan = make({})(process, uniformGrid(process, 9, { to: 1e-3 }))
+  it('reads solvers within solvers', () => {
+    const wrapped = solverFrom('dualfast(base=dpm-2m(type=taylor), c=0.3, power=0)')
+    expect(wrapped(process, grid)).toEqual(dualFast(dpmSolver({ type: 'taylor' }), { c: 0.3 })(process, grid))
+  })
+
+  it.each(solverCatalogue.map(({ name, make }) => [name, make] as const))('%s makes a plan', (name, make) => {
+    const options = ['momentum', 'dualfast', 'denoised'].includes(name) ? { base: 'dpm++2m' } : {}
+    const plan = make(options)(process, uniformGrid(process, 9, { to: 1e-3 }))
     expect(nfeOf(plan)).toBeGreaterThan(0)
   })
 
   it.each([
+    ['dualfast', 'as base=...'],
+    ['dualfast(base=dim)', 'there is no solver "dim"'],
     ['dim', 'there is no solver "dim"; there are ddim, ddpm'],
     ['ddim(eta=2)', 'ddim.eta: '],
     ['ddim(eta=0,eta=1)', 'each option once'],
