@@ -40,7 +40,7 @@ export interface Comparison {
   readonly gridOptions?: GridOptions
   /** Samples a seed. */
   readonly samples: number
-  /** The fine solution that distances are taken to, of the first `samples` of each seed; its NFE are not counted. */
+  /** The solution that distances are taken to, of the first `samples` of each seed. It stands in the table with 0 NFE. */
   readonly reference?: { readonly solver: Solver; readonly steps: number; readonly samples: number }
   readonly metrics: readonly Metric[]
 }
@@ -48,8 +48,9 @@ export interface Comparison {
 /** Tells how many network rows were just computed, and what for. */
 export type OnRows = (rows: number, what: string) => void
 
-/** Name of the metric that a `reference` gives. */
+/** Name of the metric that a `reference` gives, and of the reference as a method in others. */
 export const distance = 'rms distance to the exact solution of the ODE'
+export const fineSolution = 'fine solution'
 
 /** NFE of one sample. */
 const costOf = (plan: Plan, denoiser: Denoiser) => nfeOf(plan, 0, stepsOf(plan), denoiser)
@@ -133,11 +134,18 @@ async function referencesOf(comparison: Comparison, seeds: readonly number[], on
 export async function compare(comparison: Comparison, results: Results, onRows?: OnRows): Promise<void> {
   const { subject, methods, budgets, samples } = comparison
   const { seeds } = results
-  const metrics = comparison.reference
-    ? [distanceTo(distance, await referencesOf(comparison, seeds, onRows)), ...comparison.metrics]
-    : comparison.metrics
+  const metrics = [...comparison.metrics]
+  if (comparison.reference) {
+    const references = await referencesOf(comparison, seeds, onRows)
+    metrics.unshift(distanceTo(distance, references))
+    const cell = { method: fineSolution, setting: subject.name, nfe: 0 }
+    for (const { average, name: metric, values } of comparison.metrics)
+      if (average) results.add({ ...cell, metric, values: await values(references) })
+  }
   for (const { floor, name: metric } of metrics) {
-    if (floor) results.add({ method: floor.name, setting: subject.name, metric, nfe: 0, values: await floor.values() })
+    const where = { setting: subject.name, metric }
+    if (!floor || results.has(floor.name, where)) continue
+    results.add({ method: floor.name, ...where, nfe: 0, values: await floor.values() })
   }
   for (const method of methods) {
     for (const budget of method.budgets ?? budgets) {

@@ -16,6 +16,8 @@ export interface Metric {
   readonly name: string
   /** @param samples one tensor a seed @returns one value a seed */
   values(samples: readonly Tensor[]): readonly number[] | Promise<readonly number[]>
+  /** Whether it is an average over samples, so that few of them do: then the fine solution is measured too. */
+  readonly average?: boolean
   /** What real data gets, in the same numbers. */
   readonly floor?: { readonly name: string; values(): readonly number[] | Promise<readonly number[]> }
 }
@@ -35,7 +37,7 @@ export function distanceTo(name: string, references: readonly Tensor[]): Metric 
 /** Share of values (pixels, coordinates) that lie outside of [-limit, limit]. */
 export function shareOutside(name: string, limit: number): Metric {
   return {
-    name,
+    ...{ name, average: true },
     values: (samples) =>
       samples.map(({ data }) => data.reduce((sum, v) => sum + (Math.abs(v) > limit ? 1 : 0), 0) / data.length),
   }
@@ -43,7 +45,11 @@ export function shareOutside(name: string, limit: number): Metric {
 
 /** Average magnitude score; see `magnitudeScore`. */
 export function magnitude(options: MagnitudeScoreOptions): Metric {
-  return { name: 'magnitude score', values: (samples) => samples.map((drawn) => mean(magnitudeScore(drawn, options))) }
+  return {
+    name: 'magnitude score',
+    average: true,
+    values: (samples) => samples.map((drawn) => mean(magnitudeScore(drawn, options))),
+  }
 }
 
 /** Sliced W2 of each seed's samples to exact ones. @param exact a tensor for each seed, for the floor, and one to compare with */

@@ -1,5 +1,6 @@
-import { formatInterval, linePlot, type PlotAxis, tableToText } from '@espalier/cli'
-import type { ReproductionResult, ReproductionRow } from '../result.ts'
+import { formatInterval, linePlot, type PlotAxis, svgToPng, tableToText } from '@espalier/cli'
+import type { Files, ReproductionResult, ReproductionRow } from '../result.ts'
+import { fineSolution } from './compare.ts'
 
 /** The whole table as text, and the verdict. */
 export function report({ verdict, why, table }: ReproductionResult): string {
@@ -24,27 +25,39 @@ export interface NfePlot {
   readonly height?: number
 }
 
-/** A metric over NFE: one line a method, with its 95% band; real data as a horizontal line. */
-export function nfePlot(result: ReproductionResult, options: NfePlot): string {
+/** What is drawn as a horizontal line. */
+const references = [fineSolution, 'training images', 'exact samples']
+
+/** A metric over NFE: one line a method, with its 95% band. Undefined where it was not measured. */
+export function nfePlot(result: ReproductionResult, options: NfePlot): string | undefined {
   const { title, subtitle, setting, metric, methods, y, height } = options
   const rows = result.table.filter((r) => r.setting === setting && r.metric === metric)
   // A logarithmic axis has no place for what is not positive, as a distance may be that has lost its bias.
   const shown = rows.filter((r) => !y.log || r.mean > 0)
+  const series = methods
+    .map(({ method, dashed }) => {
+      const points = shown.filter((r) => r.method === method && r.nfe > 0).sort((a, b) => a.nfe - b.nfe)
+      return { name: method, dashed, points: points.map(point) }
+    })
+    .filter(({ points }) => points.length > 0)
+  if (series.length === 0) return undefined
   return linePlot({
-    title,
+    ...{ title, height, series, y },
     subtitle: `${subtitle}; mean and 95% interval of ${result.seeds.length} seeds`,
-    height,
     x: { label: 'NFE a sample', log: true },
-    y,
-    series: methods
-      .map(({ method, dashed }) => ({
-        name: method,
-        dashed,
-        points: shown.filter((r) => r.method === method && r.nfe > 0).map(point),
-      }))
-      .filter(({ points }) => points.length > 0),
-    references: shown.filter((r) => r.nfe === 0).map((r) => ({ y: r.mean, label: r.method })),
+    references: shown.filter((r) => references.includes(r.method)).map((r) => ({ y: r.mean, label: r.method })),
   })
 }
 
 const point = ({ nfe, mean, low, high }: ReproductionRow) => ({ x: nfe, y: mean, low, high })
+
+/** SVG and PNG of the figures that there are. */
+export function figureFiles(svgs: Readonly<Record<string, string | undefined>>): Files {
+  const files: Record<string, string | Uint8Array> = {}
+  for (const [name, svg] of Object.entries(svgs)) {
+    if (svg === undefined) continue
+    files[`${name}.svg`] = svg
+    files[`${name}.png`] = svgToPng(svg)
+  }
+  return files
+}

@@ -30,19 +30,21 @@ export class Results {
     this.#cells.push(cell)
   }
 
-  /** The values of a method. @throws where it was not run there */
-  values(method: string, { setting, metric, budget }: Where): readonly number[] {
-    const cell = this.#cells.find(
+  #find(method: string, { setting, metric, budget }: Where): Cell | undefined {
+    return this.#cells.find(
       (c) => c.method === method && c.setting === setting && c.metric === metric && c.budget === budget,
     )
-    if (!cell) throw new Error(`no result for ${method} in ${setting} at ${budget} NFE: ${metric}`)
-    return cell.values
   }
 
-  has(method: string, { setting, metric, budget }: Where): boolean {
-    return this.#cells.some(
-      (c) => c.method === method && c.setting === setting && c.metric === metric && c.budget === budget,
-    )
+  has(method: string, where: Where): boolean {
+    return this.#find(method, where) !== undefined
+  }
+
+  /** The values of a method. @throws where it was not run there */
+  values(method: string, where: Where): readonly number[] {
+    const cell = this.#find(method, where)
+    if (!cell) throw new Error(`no result for ${method} in ${where.setting} at ${where.budget} NFE: ${where.metric}`)
+    return cell.values
   }
 
   at(method: string, where: Where): Interval {

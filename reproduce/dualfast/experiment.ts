@@ -1,0 +1,150 @@
+/**
+ * DualFast (Yu, Hao, Wang, Zhao 2025, "DualFast: dual-speedup framework for fast sampling of diffusion models", arXiv
+ * 2506.13058): mixing an earlier noise into the first-order term of a solver, against its base and against the solvers
+ * of second order that it comes near to.
+ *
+ * The paper's schedule of c is not published: a default that grows to 0.5 (DDIM) or 0.2 (others), and one calibrated on
+ * noises of its own, are both in the table.
+ */
+
+import { versions } from '@espalier/cli'
+import { GaussianMixture, uniformGrid, vpLinear } from 'espalier/process'
+import { ddim, deis, dpmSolver, dpmSolverPlusPlus, dualFast, growing, type Solver, uniPC } from 'espalier/solve'
+import type { ReproductionOptions, ReproductionResult } from '../result.ts'
+import { type Comparison, compareAll, distance, type Method, type Subject } from '../support/compare.ts'
+import { imageModelNames, openImageModels } from '../support/images.ts'
+import type { Metric } from '../support/metrics.ts'
+import { Results } from '../support/results.ts'
+import { type Finding, lower, show, verdictOf } from '../support/verdict.ts'
+import { worldSubject } from '../support/worlds.ts'
+import { calibrate, calibrationRows, mixed, type Schedule } from './calibrate.ts'
+import { splitErrors } from './errors.ts'
+
+const first: Method = { method: 'DDIM', solver: ddim() }
+const noise2: Method = { method: 'DPM-Solver 2M', solver: dpmSolver({ order: 2 }) }
+const data2: Method = { method: 'DPM-Solver++ 2M', solver: dpmSolverPlusPlus({ order: 2 }) }
+const pc: Method = { method: 'UniPC-2', solver: uniPC({ order: 2 }) }
+export const bases = [first, noise2, data2, pc]
+/** The control that the identity calls for: Adams-Bashforth 2 with variable steps in rho. */
+export const ab2: Method = { method: 'AB2 in rho', solver: deis({ order: 2, variable: 'rho' }) }
+
+export const plain = (base: Method): Method => ({
+  method: `${base.method} + DualFast`,
+  solver: dualFast(base.solver, { c: growing(base === first ? 0.5 : 0.2) }),
+})
+export const tunedName = (base: Method) => `${base.method} + DualFast, calibrated`
+const tuned = (base: Method, schedules: ReadonlyMap<number, Schedule>): Method => ({
+  method: tunedName(base),
+  solver: mixed(base.solver, (steps) => {
+    const { most, power } = schedules.get(steps)!
+    return growing(most, power)
+  }),
+})
+/** DDIM with `c = r / 2`, r the ratio of the step to the one before in rho: it should *be* AB2. */
+const half: Solver = (process, grid) => {
+  const rho = grid.map((t) => process.s(t) / process.a(t))
+  const c = (k: number) => (k === 0 ? 0 : (rho[k + 1] - rho[k]) / (rho[k] - rho[k - 1]) / 2)
+  return dualFast(ddim(), { c })(process, grid)
+}
+export const identity: Method = { method: 'DDIM + DualFast, c = r/2', solver: half }
+
+/** A mixture, and a "network" that is wrong about it: every cluster half as wide again. */
+const means = [[-1.2], [0.4], [1.5]]
+const weights = [0.5, 0.3, 0.2]
+const truth = new GaussianMixture({ means, weights, stds: [0.25, 0.35, 0.2] })
+const network = new GaussianMixture({ means, weights, stds: [0.375, 0.525, 0.3] })
+const process = vpLinear()
+export const wrongWorld = 'mixture, wrong network'
+export const rightWorld = 'mixture, perfect network'
+
+const budgets = [4, 5, 6, 8, 10]
+const setting = { grid: uniformGrid, gridOptions: { to: 1e-3 }, budgets }
+
+export async function run(options: ReproductionOptions = {}): Promise<ReproductionResult> {
+  const { quick = false, onProgress } = options
+  const seeds = options.seeds ?? Array.from({ length: quick ? 4 : 8 }, (_, i) => i)
+  const results = new Results(seeds)
+  const images = quick ? 12 : 64
+  const { models, absent } = await openImageModels(imageModelNames)
+
+  const right = worldSubject(rightWorld, truth, process)
+  const wrong: Subject = { ...right, name: wrongWorld, denoiser: network.denoiser(process) }
+  const fine = { solver: dpmSolverPlusPlus({ order: 3 }), steps: quick ? 60 : 100, samples: 16 }
+  const ofWorld = (subject: Subject) => ({
+    ...{ subject, samples: quick ? 100 : 250, metrics: [] as Metric[] },
+    reference: { ...fine, steps: 500, samples: quick ? 100 : 250 },
+  })
+  const untuned: Omit<Comparison, 'methods'>[] = [
+    ...[wrong, right].map((subject) => ({ ...setting, ...ofWorld(subject) })),
+    ...models.map((model) => ({
+      ...{ ...setting, subject: model.subject(1), samples: images, reference: fine },
+      metrics: quick ? [] : [model.cnnFid(seeds.length, images)],
+    })),
+  ]
+
+  // 1. What one step does wrong, as the paper splits it.
+  splitErrors({ truth, network, process }, quick ? 100 : 250, results)
+  // 2. Calibration, on noises of its own.
+  const comparisons: Comparison[] = []
+  const choices: string[] = []
+  let done = 0
+  const shared = { ...fine, samples: 32 }
+  const total = untuned.reduce((sum, c) => sum + calibrationRows({ ...c, methods: bases, reference: shared }), 0)
+  for (const comparison of untuned) {
+    const { name } = comparison.subject
+    const found = await calibrate({ ...comparison, methods: bases, reference: shared }, (rows) => {
+      done += rows
+      onProgress?.((0.15 * done) / total, `${name}, calibration`)
+    })
+    for (const base of bases) {
+      const list = [...found.get(base.method)!].map(([n, { most, power }]) => `${n}: ${most} (power ${power})`)
+      choices.push(`${name}, ${base.method}: ${list.join(', ')}`)
+    }
+    const calibrated = bases.map((base) => tuned(base, found.get(base.method)!))
+    comparisons.push({ ...comparison, methods: [...bases, ab2, identity, ...bases.map(plain), ...calibrated] })
+  }
+  // 3. Everything from the same noise.
+  await compareAll(comparisons, results, (share, what) => onProgress?.(0.15 + 0.85 * share, what))
+  await Promise.all(models.map((model) => model.close()))
+
+  return {
+    paper: 'Yu, Hao, Wang, Zhao 2025, DualFast, arXiv 2506.13058',
+    claim:
+      'Replacing the noise in the first-order term of a solver by an extrapolation away from an earlier one lowers the ' +
+      'error of DDIM, DPM-Solver, DPM-Solver++ and UniPC at few evaluations, at no cost.',
+    ...verdictOf(
+      findings(
+        results,
+        models.map((model) => model.subject(1).name),
+      ),
+    ),
+    command: `npx espalier reproduce dualfast${quick ? ' --quick' : ''}`,
+    seeds,
+    versions: versions(),
+    budget:
+      `${budgets.join(', ')} NFE a sample; ${seeds.length} seeds of ${images} images; calibrated on 32 others ` +
+      `(steps: largest c and its power): ${choices.join('; ')}${absent.map((line) => `; not run: ${line}`).join('')}`,
+    table: results.rows(),
+  }
+}
+
+/** The parts of the claim, each read off with its intervals, and the control that it must beat. */
+function findings(results: Results, networks: readonly string[]): Finding[] {
+  const gap = results.lead(identity.method, ab2.method, { setting: wrongWorld, metric: distance, budget: 8 })
+  return [
+    {
+      holds: Math.abs(gap.mean) < 1e-5,
+      text: `DualFast around DDIM with c = r/2 is Adams-Bashforth 2 in rho (distances differ by ${show(Math.abs(gap.mean))})`,
+    },
+    ...[wrongWorld, ...networks].flatMap((setting) => {
+      const at = (budget: number) => ({ setting, metric: distance, budget })
+      return [
+        lower(results, plain(first).method, first.method, at(5)),
+        lower(results, tunedName(first), ab2.method, at(5)),
+        lower(results, plain(data2).method, data2.method, at(5)),
+        lower(results, tunedName(data2), data2.method, at(5)),
+        lower(results, tunedName(data2), data2.method, at(10)),
+      ]
+    }),
+  ]
+}
