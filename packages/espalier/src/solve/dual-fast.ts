@@ -4,7 +4,7 @@ import { planOf, type Row, rowsOf, type Terms } from './table.ts'
 import { merged, transfersOf } from './transfers.ts'
 
 export interface DualFastOptions {
-  /** The mixing coefficient of step k of n: a constant, or a function such as {@link growing}. */
+  /** The mixing coefficient of step k of n, from 0: a constant, or a function such as {@link growing}. */
   readonly c: number | ((step: number, steps: number) => number)
   /** The noisier step whose prediction is mixed in: the one before (default), the first one, or so many before. */
   readonly reference?: 'previous' | 'first' | { readonly lag: number }
@@ -48,10 +48,11 @@ export function dualFast(base: Solver, options: DualFastOptions): Solver {
       const transfer = transfers.get(i)
       if (!transfer) return row
       const k = transfer.from
+      const r = lag === undefined ? 0 : k - lag
+      if (r < 0 || r === k) return row
       const weight = typeof c === 'number' ? c : c(k, steps)
-      if (!Number.isFinite(weight)) throw new Error(`dualFast needs a finite c at step ${k}, got ${weight}`)
-      const r = k === 0 ? -1 : lag === undefined ? 0 : k - lag
-      if (weight === 0 || r < 0) return row
+      if (!Number.isFinite(weight)) throw new Error(`dualFast needs a finite c, got ${weight} for step ${k}`)
+      if (weight === 0) return row
       const rho = process.s(plan.grid[k]) / process.a(plan.grid[k])
       const perUnit = plan.target === mix ? 1 : mix === 'noise' ? -rho : -1 / rho
       const g = weight * transfer.total * perUnit
