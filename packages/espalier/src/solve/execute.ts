@@ -37,30 +37,23 @@ export interface ExecuteOptions {
   readonly onStep?: (report: StepReport) => void | Promise<void>
 }
 
-/** The rows of pure noise that a plan starts from, `s(grid[0]) z`, each from its own key. Shape `[n, ...event]`. */
-export function start(plan: Plan, denoiser: Denoiser, keys: readonly Key[]): Tensor {
+/** Standard deviation of the pure noise that a plan starts from, `s(grid[0])`. */
+export function startStd(plan: Plan, { process }: Denoiser): number {
+  return process.s(plan.grid[0])
+}
+
+/** The rows of pure noise that a plan starts from, each from its own key. Shape `[n, ...event]`. */
+export function start(
+  plan: Plan,
+  denoiser: Denoiser,
+  keys: readonly Key[],
+  std: number = startStd(plan, denoiser),
+): Tensor {
   const size = sizeOf(denoiser.event)
   const data = new Float32Array(keys.length * size)
   for (let row = 0; row < keys.length; row++) normal(purpose(keys[row], 'start'), data, row * size, size)
-  return scaledStart(plan, denoiser, { shape: [keys.length, ...denoiser.event], data })
-}
-
-/**
- * States to start a plan from, of standard normal noise that somebody else drew: `s(grid[0]) z`.
- * @param noise `[n, ...event]`
- * @param from the first row that is taken. Default 0
- * @param count how many rows. Default: all that are left
- */
-export function scaledStart(
-  plan: Plan,
-  { process, event }: Denoiser,
-  noise: Tensor,
-  from = 0,
-  count = noise.shape[0] - from,
-): Tensor {
-  const size = sizeOf(event)
-  const scale = process.s(plan.grid[0])
-  return { shape: [count, ...event], data: noise.data.slice(from * size, (from + count) * size).map((z) => scale * z) }
+  for (let i = 0; i < data.length; i++) data[i] *= std
+  return { shape: [keys.length, ...denoiser.event], data }
 }
 
 /**

@@ -26,7 +26,7 @@ export { type DpmSinglestepOptions, dpmSolverSinglestep, orderSchedule } from '.
 export { type DpmMultistepOptions, dpmSolver, dpmSolverPlusPlus } from './dpm-solver.ts'
 export { type DualFastOptions, dualFast, growing } from './dual-fast.ts'
 export { euler, heun, type OdeOptions } from './euler.ts'
-export { advance, type ExecuteOptions, execute, type Kept, type StepReport, scaledStart, start } from './execute.ts'
+export { advance, type ExecuteOptions, execute, type Kept, type StepReport, start, startStd } from './execute.ts'
 export { exponentialStep, type LinearStep, type Variable } from './exponential.ts'
 export { type GhvbOptions, ghvb } from './ghvb.ts'
 export { type Ask, type InterpretOptions, interpret, type Memory } from './interpret.ts'
