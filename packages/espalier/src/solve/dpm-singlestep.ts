@@ -1,9 +1,9 @@
 import type { Target } from '../process/denoiser.ts'
 import type { Process } from '../process/process.ts'
-import { midpointStep } from './dpm-solver.ts'
+import { type ExponentialCommon, midpointStep } from './dpm-solver.ts'
 import { exponentialStep, type LinearStep } from './exponential.ts'
 import { stageOf } from './multistep.ts'
-import { parsePlan, type Solver, type Stage } from './plan.ts'
+import { HERE, parsePlan, type Solver, type Stage } from './plan.ts'
 
 export interface DpmSinglestepOptions {
   /** 1 to 3: the number of network calls of a whole step. Default 2. */
@@ -24,6 +24,13 @@ export interface DpmSinglestepOptions {
   readonly r2?: number
   /** Noise: 0 (default) for the ODE, 1 for the reverse SDE. */
   readonly tau?: number
+  /** With `inner: 'grid'`: the orders of the outer steps. They sum to the steps of the grid. Default: {@link orderSchedule}. */
+  readonly orders?: readonly number[]
+  /**
+   * `released`: as diffusers. `midpoint` is used for s2 of 3S too, and for the SDE each node has a noise of its own, from
+   * the start of the step. Default: the paper's s2, and noises of one path.
+   */
+  readonly variant?: 'correct' | 'released'
 }
 
 /**
@@ -39,7 +46,7 @@ export interface DpmSinglestepOptions {
  * 2S with r1 = 1/2 is also what k-diffusion calls DPM2.
  */
 export function dpmSolverSinglestep(options: DpmSinglestepOptions = {}): Solver {
-  const { order = 2, target = 'data', type = 'midpoint', inner = 'grid', tau = 0 } = options
+  const { order = 2, target = 'data', type = 'midpoint', inner = 'grid', tau = 0, variant = 'correct' } = options
   const { r1 = order === 3 ? 1 / 3 : 1 / 2, r2 = 2 / 3 } = options
   if (![1, 2, 3].includes(order)) throw new Error(`singlestep DPM-Solver has orders 1 to 3, got ${order}`)
   const shares = [r1, r2].slice(0, order - 1)
@@ -47,26 +54,33 @@ export function dpmSolverSinglestep(options: DpmSinglestepOptions = {}): Solver 
     throw new Error(`singlestep DPM-Solver needs 0 < r1 < r2 < 1, got r1 = ${r1}, r2 = ${r2}`)
   }
   const family = target === 'data' ? 'dpm-solver++' : 'dpm-solver'
-  const name = `${family}(${order}S,${type}${tau ? `,tau=${tau}` : ''})`
+  const released = variant === 'released'
+  const name = `${family}(${order}S,${type}${tau ? `,tau=${tau}` : ''}${released ? ',released' : ''})`
   return (process, grid) => {
-    const steps = inner === 'grid' ? grouped(process, grid, order) : divided(process, grid, shares)
+    const steps = inner === 'grid' ? grouped(process, grid, order, options.orders) : divided(process, grid, shares)
     const stages = steps.flatMap((nodes, step) => {
       const common = { process, target, from: nodes[0], tau }
-      return chained(
-        step,
-        nodes,
-        nodes.slice(1).map((to, i) => stageStep(common, nodes.slice(0, i + 1), to, type, i === nodes.length - 2)),
-        nodes.slice(1, -1).map((from, i) => exponentialStep({ ...common, from, to: nodes[i + 2], nodes: [from] })),
-      )
+      const wholes = nodes.slice(1).map((to, i) => {
+        const last = released || i === nodes.length - 2
+        return stageStep(common, nodes.slice(0, i + 1), to, type, last)
+      })
+      if (released) return wholes.map((whole, i) => fromStart(step, nodes[i], whole, i))
+      const inner = nodes.slice(1, -1)
+      const parts = inner.map((from, i) => exponentialStep({ ...common, from, to: nodes[i + 2], nodes: [from] }))
+      return chained(step, nodes, wholes, parts)
     })
     const outer = [...steps.map((nodes) => nodes[0]), grid[grid.length - 1]]
     return parsePlan({ type: 'plan', name, process: process.name, target, grid: outer, stages })
   }
 }
 
-/** The coefficients from the start of a step to its next node, for the predictions at the nodes so far, newest first. */
-function stageStep(
-  common: { process: Process; target: Target; from: number; tau: number },
+/**
+ * The coefficients from the start of a step to a later time, for the predictions at the nodes so far, newest first.
+ * @param nodes the start of the step and its inner nodes so far
+ * @param last whether `to` is the end of the step, where `type` counts
+ */
+export function stageStep(
+  common: Omit<ExponentialCommon, 'to'>,
   nodes: readonly number[],
   to: number,
   type: 'midpoint' | 'taylor',
@@ -79,6 +93,11 @@ function stageStep(
   if (nodes.length === 1) return exponentialStep({ ...step, nodes })
   const { x, predictions, noise } = exponentialStep({ ...step, nodes: [newest, nodes[0]] })
   return { x, predictions: [predictions[0], 0, predictions[1]], noise }
+}
+
+/** Stage i of a step, taken from the state at the start of the step. */
+function fromStart(step: number, time: number, { x, predictions, noise }: LinearStep, i: number): Stage {
+  return { step, time, ask: HERE, states: [...Array<number>(i).fill(0), x], predictions, noise }
 }
 
 /**
@@ -105,8 +124,8 @@ export function chained(
 }
 
 /**
- * The orders of the outer steps for n network calls (Lu et al. 2022, "DPM-Solver", sec. 3.4): as many of the highest as
- * fit, with one step of order 1, or 2 and 1, at the end.
+ * The orders of the outer steps for n network calls ("DPM-Solver-fast" of Lu et al. 2022): as many of the highest as fit, with
+ * one step of order 1 or 2, or 2 and 1, at the end.
  */
 export function orderSchedule(n: number, order: number): number[] {
   const full = (count: number, ...rest: number[]) => [...Array<number>(count).fill(order), ...rest]
@@ -118,10 +137,13 @@ export function orderSchedule(n: number, order: number): number[] {
 }
 
 /** The grid, cut into steps by the schedule. A step that is infinite in lambda (to s = 0, from a = 0) has order 1. */
-function grouped(process: Process, grid: readonly number[], order: number): number[][] {
+function grouped(process: Process, grid: readonly number[], order: number, given?: readonly number[]): number[][] {
   const n = grid.length - 1
   const first = n > 1 && process.a(grid[0]) === 0 ? 1 : 0
-  const orders = [...Array<number>(first).fill(1), ...orderSchedule(n - first, order)]
+  const orders = given ? [...given] : [...Array<number>(first).fill(1), ...orderSchedule(n - first, order)]
+  if (given && (given.reduce((sum, q) => sum + q, 0) !== n || given.some((q) => ![1, 2, 3].includes(q)))) {
+    throw new Error(`orders of 1 to 3 that sum to the ${n} steps of the grid are needed, got ${given.join(', ')}`)
+  }
   if (process.s(grid[n]) === 0 && orders[orders.length - 1] === 2) orders.splice(-1, 1, 1, 1)
   let start = 0
   return orders.map((q) => {

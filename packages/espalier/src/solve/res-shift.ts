@@ -2,7 +2,7 @@ import { ancestralStep } from './ancestral.ts'
 import { oneStepPlan, type Solver } from './plan.ts'
 
 /**
- * The ancestral chain of ResShift (Yue, Wang, Loy 2023, "ResShift", eq. 6-7), on the residual `r = x - y` from the
+ * The ancestral chain of ResShift (Yue, Wang, Loy 2023, "ResShift", sec. 2.1), on the residual `r = x - y` from the
  * degraded image y. The forward chain moves the residual by increments and adds noise,
  *
  *     r_t = r_{t-1} - (eta_t - eta_{t-1}) r_0 + kappa sqrt(eta_t - eta_{t-1}) z,

@@ -19,7 +19,7 @@ export interface RungeKuttaOptions extends ChurnOptions {
 /**
  * An explicit Runge-Kutta method on the probability-flow ODE, one network call per stage, in one of three variables:
  *
- *     rho:      d(x/a) / drho    = eps            (rhoRK-DEIS, Zhang and Chen 2023, sec. 3.3; EDM, Karras et al. 2022)
+ *     rho:      d(x/a) / drho    = eps            (rhoRK-DEIS, Zhang and Chen 2023; EDM, Karras et al. 2022)
  *     lambda:   d(x/a) / dlambda = -rho eps
  *     time:     dx / dt          = a' x_0 + s' eps
  *

@@ -105,6 +105,36 @@ describe('against the loops of k-diffusion, written out in sigma', () => {
     const plan = dpmSolverPlusPlusSde({ tau: eta, r, variant: 'released' })(p, grid)
     expect(run(plan, p, 50, z)).toBeCloseTo(x, 11)
   })
+
+  it.each([0.3, 1])('DPM++ 2M and 3M SDE with eta = %s = tau^2', (eta) => {
+    const tau = Math.sqrt(eta)
+    const loop = (form: 'midpoint' | 'heun' | '3M') => {
+      let x = 50
+      let [m1, m2, h1, h2] = [0, 0, 0, 0]
+      for (let i = 0; i < 9; i++) {
+        const m0 = D(x, sigmas[i])
+        if (i === 8) return m0
+        const h = Math.log(sigmas[i] / sigmas[i + 1])
+        const H = (1 + eta) * h
+        const phi2 = Math.expm1(-H) / H + 1
+        x = (sigmas[i + 1] / sigmas[i]) * Math.exp(-eta * h) * x - Math.expm1(-H) * m0
+        const d0 = ((m0 - m1) / h1) * h
+        if (form === '3M' && i > 1) {
+          const [r0, r1] = [h1 / h, h2 / h]
+          const d1 = (m1 - m2) / r1
+          x += phi2 * (d0 + ((d0 - d1) * r0) / (r0 + r1)) - ((phi2 / H - 0.5) * (d0 - d1)) / (r0 + r1)
+        } else if (i > 0) x += form === 'midpoint' ? -0.5 * Math.expm1(-H) * d0 : phi2 * d0
+        x += sigmas[i + 1] * Math.sqrt(-Math.expm1(-2 * eta * h)) * z(i)
+        ;[m1, m2, h1, h2] = [m0, m1, h, h1]
+      }
+      return x
+    }
+    const whole = { tau, lowerOrderFinal: false } as const
+    expect(run(dpmSolverPlusPlus(whole)(p, grid), p, 50, z)).toBeCloseTo(loop('midpoint'), 11)
+    expect(run(dpmSolverPlusPlus({ ...whole, type: 'taylor' })(p, grid), p, 50, z)).toBeCloseTo(loop('heun'), 11)
+    const third = dpmSolverPlusPlus({ ...whole, order: 3, type: 'taylor', variant: 'released' })
+    expect(run(third(p, grid), p, 50, z)).toBeCloseTo(loop('3M'), 11)
+  })
 })
 
 describe('eulerAncestral', () => {
