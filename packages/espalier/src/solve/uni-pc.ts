@@ -10,14 +10,14 @@ export interface UniPcOptions extends Partial<MultistepOptions> {
   readonly order?: number
   /** The function B(h): `h` (bh1) or `exp(h) - 1` (bh2, default), with the sign of the target. */
   readonly b?: 'bh1' | 'bh2'
-  /** Whether the states are corrected (UniPC, default) or not (UniP). */
-  readonly corrector?: boolean
+  /** Whether the states are corrected (UniPC, default) or not (UniP), or after which steps, counted from 0. */
+  readonly corrector?: boolean | ((step: number) => boolean)
   /** What is interpolated. Default `data`. */
   readonly target?: Target
 }
 
 /**
- * UniPC (Zhao et al. 2023, "UniPC: a unified predictor-corrector framework", eq. 3, 8, 9 and Algorithms 5-8) in its
+ * UniPC (Zhao et al. 2023, "UniPC: a unified predictor-corrector framework", Theorem 3.1 and Corollary 3.2) in its
  * multistep form: one network call per step, whose prediction corrects the state that it was asked at (UniC-p) before
  * the next state is predicted (UniP-p); the last state is not corrected.
  *
@@ -30,6 +30,7 @@ export interface UniPcOptions extends Partial<MultistepOptions> {
 export function uniPC(options: UniPcOptions = {}): Solver {
   const { order = 2, b = 'bh2', corrector = true, target = 'data', lowerOrderFinal } = options
   if (!(Number.isInteger(order) && order >= 1 && order <= 4)) throw new Error(`UniPC has orders 1 to 4, got ${order}`)
+  const corrects = typeof corrector === 'function' ? corrector : () => corrector
   const name = `${corrector ? 'unipc' : 'unip'}(${order},${b}${target === 'data' ? '' : `,${target}`})`
   return (process, grid) =>
     predictorCorrectorPlan(name, process, grid, target, (k) => {
@@ -40,7 +41,7 @@ export function uniPC(options: UniPcOptions = {}): Solver {
       return {
         predictor: p === 2 ? halfwayStep(common, old, b) : exponentialStep({ ...common, nodes: old }),
         corrector: () => {
-          if (!corrector || process.a(from) === 0) return undefined
+          if (!corrects(k) || process.a(from) === 0) return undefined
           return p === 1 ? halfwayStep(common, [to, from], b) : exponentialStep({ ...common, nodes: [to, ...old] })
         },
       }

@@ -112,7 +112,8 @@ def run(name, scheduler, steps, step={}, timesteps={}, options={}):
     module = sys.modules[type(scheduler).__module__]
     module.randn_tensor = draw
     torch.randn_like = lambda x: draw(x.shape)
-    config = json.loads(scheduler.to_json_string())
+    # Python writes -Infinity, which is not JSON.
+    config = json.loads(scheduler.to_json_string(), parse_constant=str)
     scheduler.set_timesteps(**({"num_inference_steps": steps} | timesteps))
     initial = float(getattr(scheduler, "init_noise_sigma", 1.0))
     sample = torch.tensor(START * initial).reshape(1, 3, 1, 1)
@@ -187,8 +188,6 @@ def cases():
     yield add("EulerDiscreteScheduler", "sigma_min", 6,
               sd | {"final_sigmas_type": "sigma_min"})
     yield add("EulerDiscreteScheduler", "zero terminal SNR", 8, sd | zero)
-    yield add("EulerDiscreteScheduler", "churn", 6, sd, step={"s_churn": 1.5, "s_noise": 1.01},
-              options={"churn": 1.5, "noise": 1.01})
     yield add("EulerDiscreteScheduler", "video", 6, {
         "prediction_type": "v_prediction", "timestep_type": "continuous", "timestep_spacing": "leading",
         "use_karras_sigmas": True, "sigma_min": 0.002, "sigma_max": 700.0, "steps_offset": 1} | sd)
@@ -278,8 +277,7 @@ def cases():
               {"algorithm_type": "sde-dpmsolver++", "lower_order_final": True})
 
     yield add("EDMEulerScheduler", "default", 8)
-    yield add("EDMEulerScheduler", "exponential, churn", 6, {"sigma_schedule": "exponential"}, step={"s_churn": 2.0},
-              options={"churn": 2})
+    yield add("EDMEulerScheduler", "exponential", 6, {"sigma_schedule": "exponential"})
     yield add("EDMDPMSolverMultistepScheduler", "default", 8)
     yield add("EDMDPMSolverMultistepScheduler", "order 3", 8, {"solver_order": 3, "sigma_schedule": "exponential"})
     yield add("EDMDPMSolverMultistepScheduler", "SDE", 8, {"algorithm_type": "sde-dpmsolver++"})
