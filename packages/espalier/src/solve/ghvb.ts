@@ -14,7 +14,7 @@ export interface GhvbOptions {
 
 /**
  * GHVB, generalised heavy ball (Wizadwongsa et al. 2024, "Diffusion sampling with momentum for mitigating divergence
- * artifacts", eq. 8-10), on the ODE `d(x / a) / d rho = eps`. With `v_0 = e_0`,
+ * artifacts"), on the ODE `d(x / a) / d rho = eps`. With `v_0 = e_0`,
  *
  *     v_n = (1 - beta) v_{n-1} + beta e_n
  *     x_to = (a_to / a) x + a_to (rho_to - rho) sum_{j<k} c_j nabla^j v_n,   c_j = gamma_j + ((1 - beta)/beta) gamma_{j-1}

@@ -19,7 +19,7 @@ export interface MomentumOptions {
 }
 
 /**
- * Heavy-ball momentum around a solver (Polyak 1964; Wizadwongsa et al. 2024, eq. 6 and appendix). Every step of an
+ * Heavy-ball momentum around a solver (Polyak 1964; Wizadwongsa et al. 2024). Every step of an
  * exponential integrator is `x_to = c x + T d`, where d is a mean of predictions (its weights sum to 1). Instead of d
  * it is taken along a velocity, which is a kept state of the plan:
  *

@@ -44,7 +44,8 @@ export function transfer(process: Process, from: number, to: number): { readonly
  * `improved-euler` (S-PNDM): one pseudo improved Euler step, then Adams-Bashforth 2; n + 1 NFE.
  *
  * The constant weights are the method, as published. They have their order only on grids that are uniform in rho; on
- * others it is 2, and the variable-step form is `deis({ variable: 'rho' })`.
+ * others it is 2, and the variable-step form is `deis({ variable: 'rho' })`. The start counts too: a pseudo step has a
+ * local error of O(h^3), as the middle of a step in time is not its middle in rho, which in the limit leaves order 3.
  */
 export function pndm(options: { readonly warmup?: 'runge-kutta' | 'improved-euler' } = {}): Solver {
   const { warmup = 'runge-kutta' } = options
@@ -62,8 +63,9 @@ export function plms(): Solver {
 }
 
 /**
- * iPNDM (Zhang and Chen 2023, DEIS, sec. 4.5 of its appendix H): DDIM, then Adams-Bashforth 2, 3, ... up to `order`,
- * with constant weights; n NFE. Orders as in {@link pndm}.
+ * iPNDM (Zhang and Chen 2023, with DEIS): DDIM, then Adams-Bashforth 2, 3, ... up to `order`,
+ * with constant weights; n NFE. Orders as in {@link pndm}; its DDIM start
+ * leaves 2 in the limit.
  * @param options.order 1 to 5, default 4
  */
 export function ipndm(options: { readonly order?: number } = {}): Solver {

@@ -22,10 +22,12 @@ export interface SaSolverOptions extends Pick<Partial<MultistepOptions>, 'lowerO
 }
 
 /**
- * SA-Solver (Xue et al. 2023, "SA-Solver: stochastic Adams solver", eq. 14 and 17, Algorithm 1): Adams-Bashforth
+ * SA-Solver (Xue et al. 2023, "SA-Solver: stochastic Adams solver", Algorithm 1, from its eq. 10): Adams-Bashforth
  * predictor and Adams-Moulton corrector for the SDEs with the marginals of the process, one network call per step.
  * Predictor and corrector of a step take the same noise, which the table keeps as a state of its own. `tau` is constant
  * within a step, which is how the paper chooses it too: its coefficients are then integrals of exponentials.
+ *
+ * For tau = 0 the order is min(P + 1, C), or P without corrector; with noise the weak order on Gaussian data is 2 at most.
  */
 export function saSolver(options: SaSolverOptions = {}): Solver {
   const { predictorOrder = 2, correctorOrder = 2, tau = 1, target = 'data', variant = 'correct' } = options

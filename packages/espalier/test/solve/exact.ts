@@ -7,19 +7,17 @@ import { order } from './helpers.ts'
 /** Three states of problem G, spread as the marginal at the start of the grid is. */
 const STARTS = [-0.9, 0.1, 1.1]
 
-/** Times of n steps that are even in `f(lambda)`, between the noise levels rho = 1.2 and 0.5, or others. */
+/** Times of n steps that are even in rho or in lambda, between the noise levels rho = 1.2 and 0.5, or others. */
 export function evenGrid(
   process: Process,
   n: number,
-  variable: 'rho' | 'lambda' | 'graded',
+  variable: 'rho' | 'lambda',
   [high, low]: readonly [number, number] = [1.2, 0.5],
 ): number[] {
   const time = (rho: number) => process.timeOfLogSnr(-Math.log(rho))
   return Array.from({ length: n + 1 }, (_, i) => {
     const u = i / n
-    if (variable === 'rho') return time(high + (low - high) * u)
-    if (variable === 'lambda') return time(high * (low / high) ** u)
-    return time((high ** 0.2 + (low ** 0.2 - high ** 0.2) * u) ** 5)
+    return time(variable === 'rho' ? high + (low - high) * u : high * (low / high) ** u)
   })
 }
 
@@ -39,7 +37,7 @@ export function errorOf(
   const ask = askOf(process, plan.target)
   return Math.max(
     ...STARTS.map((x) => {
-      const path = [Float64Array.of(x)]
+      const path: Float64Array[] = [Float64Array.of(x)]
       for (let k = 0; k < exact; k++) path.push(problemG.flow(process, path[k], grid[k], grid[k + 1]))
       const options: InterpretOptions =
         mode === 'kept' ? { from: exact } : { onStep: (step) => (step < exact ? path[step + 1] : undefined) }
