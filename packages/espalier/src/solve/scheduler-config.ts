@@ -28,6 +28,8 @@ import {
 import { ddimEnds, fromNoise, noisyAtTheEnd, steppingTo, withoutLastStep } from './scheduler-released.ts'
 import { uniPC } from './uni-pc.ts'
 
+export { schedulerClasses } from './scheduler-fields.ts'
+
 export interface SchedulerRun extends FlowRun {
   /** Number of steps: `num_inference_steps`. */
   readonly steps: number
@@ -39,7 +41,8 @@ export interface SchedulerRun extends FlowRun {
    * `released`: what diffusers computes, where that is not what the method's mathematics asks for. Default: the right
    * form. They differ in
    *
-   * - the third-order weights of DPM-Solver and the second-order terms of SA-Solver (see there),
+   * - the third-order weights of DPM-Solver, its singlestep inner nodes, and the second-order terms of SA-Solver (see
+   *   there); the third-order SDE step, where one 1/2 has the wrong sign, is refused,
    * - DDIM on timesteps that are not `N / n` apart (linspace; trailing, where n does not divide N): the step ends at the
    *   level `t - floor(N / n)`, and the next call is made at another,
    * - DDPM with the large variance and trailing timesteps: noise is added after the last step,
@@ -77,7 +80,9 @@ export interface ScheduledSolver {
  * grid of ours on the process of its noise schedule.
  *
  * Noise levels are those of the scheduler; where it rounds the timestep of a level that lies between two (karras), the
- * label here is not rounded.
+ * label here is not rounded. Neither variant has these habits of the code, which are no table of one prediction:
+ * DDIM clips the data but keeps the noise of before (unless `use_clipped_model_output`), PNDM combines velocities where
+ * the network predicts them, churn is added after the network was asked.
  * @param json the file's text, or the value in it
  * @throws one line that names a class, field or option that is not supported, and what is
  */

@@ -7,9 +7,11 @@ where the import paths together hold `diffusers` (0.30 or later) and what it imp
 the system. The files here were made with the release 0.35.2, Debian's python3-torch 1.13 and python3-scipy 1.10.
 
 The model is analytic: the mixture of problem G at the scheduler's own noise level, as a noise, data, velocity or flow
-prediction. A run is written as its network calls, `x = a x_0 + s eps` with the a and s of the call, and its end. The
-schedulers compute in float32 by literal; to compare formulas and not rounding, float32 is made another name of float64
-before they are imported.
+prediction. A run is written on one line of the file of its scheduler: its config as diffusers writes it, its network
+calls, `x = a x_0 + s eps` with the a and s of the call, the noise drawn after each call, and its end.
+
+The schedulers compute in float32 by literal; to compare formulas and not rounding, float32 is made another name of
+float64 before they are imported.
 """
 
 import inspect
@@ -321,10 +323,8 @@ def main():
         files.setdefault(cls, []).append(case)
     here = os.path.dirname(os.path.abspath(__file__))
     for cls, runs in files.items():
-        head = {"diffusers": diffusers.__version__, "torch": torch.__version__}
-        lines = ",\n".join("    " + json.dumps(case, separators=(",", ":")) for case in runs)
-        with open(os.path.join(here, f"{cls}.json"), "w") as file:
-            file.write(json.dumps(head)[:-1] + ', "cases": [\n' + lines + "\n]}\n")
+        with open(os.path.join(here, f"{cls}.jsonl"), "w") as file:
+            file.writelines(json.dumps(case, separators=(",", ":")) + "\n" for case in runs)
 
 
 main()
