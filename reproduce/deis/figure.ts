@@ -1,7 +1,7 @@
 import type { Files, ReproductionResult } from '../result.ts'
 import { distance } from '../support/compare.ts'
 import { figureFiles, nfePlot } from '../support/report.ts'
-import { ablation, solvers, world } from './experiment.ts'
+import { ablation, narrow, solvers, wide } from './experiment.ts'
 
 /** The ablation on the world; distance and CNN-FID of the networks. */
 export function figures(result: ReproductionResult): Files {
@@ -17,12 +17,15 @@ export function figures(result: ReproductionResult): Files {
       y: { label: 'CNN-FID', log: true },
     }),
   })
-  return figureFiles({
-    figure: nfePlot(result, {
-      ...{ title: 'Where the error of few steps comes from', setting: world, metric: distance, methods: ablation },
-      subtitle: 'Two-dimensional mixture, distance to the exact solution of the ODE',
+  const world = (setting: string) =>
+    nfePlot(result, {
+      ...{ title: `Where the error of few steps comes from: ${setting}`, setting, metric: distance, methods: ablation },
+      subtitle: 'Distance to the exact solution',
       y: { label: 'rms distance', log: true },
-    }),
+    })
+  return figureFiles({
+    figure: world(narrow),
+    wide: world(wide),
     ...network('mnist', 'Digits'),
     ...network('fashion', 'Clothes'),
   })

@@ -134,7 +134,8 @@ function findings(results: Results, networks: readonly string[]): Finding[] {
   return [
     {
       holds: Math.abs(gap.mean) < 1e-5,
-      text: `DualFast around DDIM with c = r/2 is Adams-Bashforth 2 in rho (distances differ by ${show(Math.abs(gap.mean))})`,
+      about: 'identity',
+      text: `DDIM + DualFast with c = r/2 and AB2 in rho differ by ${show(Math.abs(gap.mean))} in their distances`,
     },
     ...[wrongWorld, ...networks].flatMap((setting) => {
       const at = (budget: number) => ({ setting, metric: distance, budget })

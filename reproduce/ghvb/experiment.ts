@@ -114,7 +114,8 @@ function findings(results: Results, settings: readonly string[]): Finding[] {
   return [
     {
       holds: ab < g && g < h,
-      text: `From the tables the stability limit is ${ab.toFixed(3)} for PLMS4, ${g.toFixed(3)} for GHVB 3.8 and ${h.toFixed(3)} for HB 3.8`,
+      about: 'real stability limit, from the tables',
+      text: `${ab.toFixed(3)} for PLMS4, ${g.toFixed(3)} for GHVB 3.8, ${h.toFixed(3)} for HB 3.8`,
     },
     lower(results, generalised.method, plms4.method, { setting: world, metric: beyond, budget: 20 }),
     lower(results, hb.method, plms4.method, { setting: world, metric: beyond, budget: 20 }),

@@ -20,6 +20,8 @@ export interface Subject {
   exact?(x: Tensor, from: number, to: number): Tensor
   /** States in one network call. Default: all samples of a seed. */
   readonly batch?: number
+  /** What a row costs beside one of the zoo's networks, for the progress. Default 1. */
+  readonly weight?: number
 }
 
 export interface Method {
@@ -48,8 +50,8 @@ export interface Comparison {
 /** Tells how many network rows were just computed, and what for. */
 export type OnRows = (rows: number, what: string) => void
 
-/** Name of the metric that a `reference` gives, and of the reference as a method in others. */
-export const distance = 'rms distance to the exact solution of the ODE'
+/** Name of the metric that a `reference` gives (the distance to it), and of the reference as a method in others. */
+export const distance = 'rms distance'
 export const fineSolution = 'fine solution'
 
 /** NFE of one sample. */
@@ -165,11 +167,12 @@ export async function compareAll(
   results: Results,
   onProgress?: (done: number, what: string) => void,
 ): Promise<void> {
-  const total = comparisons.reduce((sum, comparison) => sum + rowsOf(comparison, results.seeds.length), 0)
+  const weightOf = ({ subject: { weight = 1 } }: Comparison) => weight
+  const total = comparisons.reduce((sum, c) => sum + weightOf(c) * rowsOf(c, results.seeds.length), 0)
   let done = 0
   for (const comparison of comparisons) {
     await compare(comparison, results, (rows, what) => {
-      done += rows
+      done += rows * weightOf(comparison)
       onProgress?.(Math.min(1, done / total), what)
     })
   }

@@ -3,6 +3,7 @@
 import { classify, fashionData, imagesTensor, loadZoo, mnistData, oneHot } from '@espalier/zoo'
 import { classifierFree } from 'espalier/guide'
 import { nodeRuntime } from 'espalier/node'
+import { type Process, viewed } from 'espalier/process'
 import { loadDenoiser, type NetworkCard } from 'espalier/runtime'
 import type { Tensor } from 'espalier/tensor'
 import type { Subject } from './compare.ts'
@@ -15,8 +16,11 @@ export const imageModelNames = Object.keys(dataSets) as ImageModelName[]
 
 export interface ImageModel {
   readonly name: ImageModelName
-  /** Classes in turn, under classifier-free guidance: at w = 1 a step costs 1 NFE, else 2. */
-  subject(w: number): Subject
+  /**
+   * Classes in turn, under classifier-free guidance: at w = 1 a step costs 1 NFE, else 2.
+   * @param process whose times are used. Default: the network's own
+   */
+  subject(w: number, process?: Process): Subject
   /** CNN-FID to the first test images; the floor are training images in the same numbers. */
   cnnFid(seeds: number, samples: number): Metric
   /** Mean and standard deviation of the training images, for the magnitude score. */
@@ -42,8 +46,8 @@ export async function imageModel(name: ImageModelName, options: { readonly test?
   const unconditional = { label: { shape: [1, classes], data: new Float32Array(classes) } }
   return {
     name,
-    subject(w) {
-      const denoiser = classifierFree(network, { scale: w, unconditional })
+    subject(w, process = network.process) {
+      const denoiser = classifierFree(viewed(network, process), { scale: w, unconditional })
       return {
         name: w === 1 ? name : `${name}, w = ${w}`,
         denoiser,

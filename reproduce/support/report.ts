@@ -43,7 +43,7 @@ export function nfePlot(result: ReproductionResult, options: NfePlot): string | 
   if (series.length === 0) return undefined
   return linePlot({
     ...{ title, height, series, y },
-    subtitle: `${subtitle}; mean and 95% interval of ${result.seeds.length} seeds`,
+    subtitle: `${subtitle}; mean and 95%, ${result.seeds.length} seeds`,
     x: { label: 'NFE a sample', log: true },
     references: shown.filter((r) => references.includes(r.method)).map((r) => ({ y: r.mean, label: r.method })),
   })

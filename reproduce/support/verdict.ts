@@ -4,6 +4,8 @@ import type { Results, Where } from './results.ts'
 /** One part of a claim: whether the seeds show it, and what they show in words with numbers. */
 export interface Finding {
   readonly holds: boolean
+  /** What it is about; findings about the same are told together. */
+  readonly about: string
   readonly text: string
 }
 
@@ -11,23 +13,29 @@ export interface Finding {
 export function verdictOf(findings: readonly Finding[]): Pick<ReproductionResult, 'verdict' | 'why'> {
   const held = findings.filter(({ holds }) => holds).length
   const verdict = held === findings.length ? 'holds' : held === 0 ? 'does not hold here' : 'holds in part'
-  return { verdict, why: findings.map(({ text }) => `${text}.`).join(' ') }
+  const topics = [...new Set(findings.map(({ about }) => about))]
+  const told = topics.map((topic) => {
+    const texts = findings.filter(({ about }) => about === topic).map(({ text }) => text)
+    return `${topic[0].toUpperCase()}${topic.slice(1)}: ${texts.join('; ')}.`
+  })
+  return { verdict, why: told.join(' ') }
 }
 
 export const show = (value: number) => String(Number(value.toPrecision(3)))
 
 /**
  * Whether method a is lower than b, seed by seed, beyond doubt.
- * @param where for both; `other` for b alone, such as another budget
+ * @param budget of b, where it is another
  */
-export function lower(results: Results, a: string, b: string, where: Where, other: Partial<Where> = {}): Finding {
-  const there = { ...where, ...other }
+export function lower(results: Results, a: string, b: string, where: Where, budget = where.budget): Finding {
+  const there = { ...where, budget }
   const [left, right] = [results.at(a, where), results.at(b, there)]
   const { low, high } = results.lead(a, b, where, there)
-  const told = low > 0 ? 'lower than' : high < 0 ? 'higher than' : 'not told apart from'
-  const at = (budget: number | undefined) => (budget === undefined ? '' : ` at ${budget} NFE`)
-  const text =
-    `${where.setting}: ${where.metric} of ${a}${at(where.budget)} is ${told} that of ${b}` +
-    `${there.budget === where.budget ? '' : at(there.budget)} (${show(left.mean)} and ${show(right.mean)})`
-  return { holds: low > 0, text }
+  const told = low > 0 ? 'is lower than' : high < 0 ? 'is higher than' : 'is not told apart from'
+  const more = budget === where.budget ? '' : ` at ${budget} NFE`
+  return {
+    holds: low > 0,
+    about: `${where.setting}, ${where.metric} at ${where.budget} NFE`,
+    text: `${a} (${show(left.mean)}) ${told} ${b}${more} (${show(right.mean)})`,
+  }
 }

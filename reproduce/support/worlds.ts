@@ -5,10 +5,12 @@ import { fold, key, purpose, type Tensor } from 'espalier/tensor'
 import type { Subject } from './compare.ts'
 import { type Metric, slicedW2 } from './metrics.ts'
 
+const weight = 1 / 300
+
 export function worldSubject(name: string, mixture: GaussianMixture, process: Process): Subject {
   const size = mixture.dimension
   return {
-    name,
+    ...{ name, weight },
     denoiser: mixture.denoiser(process),
     exact({ shape, data }, from, to) {
       const out = new Float32Array(data.length)
@@ -56,5 +58,5 @@ export function guidedWorld(
       return { shape: x.shape, data: from.data.map((v, i) => v + w * (to.data[i] - v)) }
     },
   }
-  return { name, denoiser }
+  return { name, denoiser, weight }
 }

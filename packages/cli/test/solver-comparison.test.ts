@@ -91,13 +91,15 @@ describe('the comparison of solvers', () => {
     const where = { setting: 's', metric: 'm', budget: 5 }
     // Seed by seed the gap of a and b is plain, though their values overlap.
     expect(lower(results, 'a', 'b', where)).toEqual({
-      ...{ holds: true, text: 's: m of a at 5 NFE is lower than that of b (2.5 and 3)' },
+      ...{ holds: true, about: 's, m at 5 NFE', text: 'a (2.5) is lower than b (3)' },
     })
-    expect(lower(results, 'b', 'a', where).text).toContain('higher than')
+    expect(lower(results, 'b', 'a', where).text).toContain('is higher than')
     expect(lower(results, 'a', 'c', where)).toMatchObject({
       ...{ holds: false, text: expect.stringContaining('not told apart') },
     })
-    expect(verdictOf([lower(results, 'a', 'b', where), lower(results, 'a', 'c', where)]).verdict).toBe('holds in part')
+    const { verdict, why } = verdictOf([lower(results, 'a', 'b', where), lower(results, 'a', 'c', where)])
+    expect(verdict).toBe('holds in part')
+    expect(why).toBe('S, m at 5 NFE: a (2.5) is lower than b (3); a (2.5) is not told apart from c (2.5).')
     expect(() => results.values('d', where)).toThrow('no result for d in s at 5 NFE: m')
   })
 })
