@@ -81,11 +81,13 @@ export function residualShifting(options: ResidualShiftingOptions = {}): Process
   const first = Math.min(minNoise / kappa, minNoise)
   if (!(end > first && end < 1)) throw new Error(`residualShifting needs ${first} < end < 1, got end = ${end}`)
   const growth = Math.log(end / first)
-  const share = (t: number) => (t * steps - 1) / (steps - 1)
+  // A time that is an index up to rounding is that index: just above index 1, u^power would make much of 1e-16.
+  const index = (t: number) => (Math.abs(t * steps - Math.round(t * steps)) < 1e-9 ? Math.round(t * steps) : t * steps)
+  const share = (t: number) => (index(t) - 1) / (steps - 1)
   const root = (t: number) =>
-    t * steps <= 1 ? first * t * steps : t >= 1 ? end : first * Math.exp(growth * share(t) ** power)
+    index(t) <= 1 ? first * index(t) : t >= 1 ? end : first * Math.exp(growth * share(t) ** power)
   const slope = (t: number) =>
-    t * steps <= 1 ? first * steps : (root(t) * growth * power * share(t) ** (power - 1) * steps) / (steps - 1)
+    index(t) <= 1 ? first * steps : (root(t) * growth * power * share(t) ** (power - 1) * steps) / (steps - 1)
   return {
     name: `residual-shifting(${steps},${kappa},${power},${minNoise},${end})`,
     a: (t) => 1 - root(t) ** 2,
