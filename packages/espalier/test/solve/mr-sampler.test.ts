@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { eulerMaruyama, posteriorSampling } from '../../../../reproduce/mr-sampler/baselines.ts'
 import { conversion, GaussianMixture, meanReverting, type Process, uniformGrid } from '../../src/process/index.ts'
 import {
   ddim,
@@ -404,5 +405,59 @@ describe('order and stability', () => {
   it('refuses a form that it does not have', () => {
     expect(() => mrSampler({ form: 'pde' as 'ode' })).toThrow('forms ode and sde, got pde')
     expect(mrSampler({ form: 'sde' })(process, uneven).name).toBe('mr-sampler(2,sde,data)')
+  })
+})
+
+describe('the baselines', () => {
+  const steps = (n: number) => Array.from({ length: n + 1 }, (_, i) => (n - i) / n)
+
+  it('re-strided posterior sampling is the SDE of order 1 with data', () => {
+    const [plan, own] = [posteriorSampling(), mrSampler({ form: 'sde', order: 1 })].map((s) => s(process, uneven))
+    plan.stages.forEach(({ states, predictions, noise }, k) => {
+      expect(states[0]).toBeCloseTo(own.stages[k].states[0], 12)
+      expect(predictions[0]).toBeCloseTo(own.stages[k].predictions[0], 12)
+      expect(noise).toBeCloseTo(own.stages[k].noise, 12)
+    })
+  })
+
+  it('with all of the steps the released forms are the right ones', () => {
+    for (const baseline of [posteriorSampling, eulerMaruyama]) {
+      const [released, right] = (['released', 'grid'] as const).map((stride) =>
+        baseline({ stride })(process, steps(100)),
+      )
+      released.stages.forEach(({ states, predictions, noise }, k) => {
+        expect(states[0]).toBeCloseTo(right.stages[k].states[0], 12)
+        expect(predictions[0]).toBeCloseTo(right.stages[k].predictions[0], 10)
+        expect(noise).toBeCloseTo(right.stages[k].noise, 12)
+      })
+    }
+  })
+
+  it('Euler-Maruyama, in x space with mu', () => {
+    const [from, to] = [0.6, 0.59]
+    const theta = Math.log(process.a(to) / process.a(from)) // theta dt
+    const [stage] = eulerMaruyama()(process, [from, to]).stages
+    const [x, z] = [0.8, -0.4]
+    const eps = noiseAt(x, from)
+    const score = -eps / process.s(from)
+    const expected = x - (theta * (mu - x) - 2 * std ** 2 * theta * score) + std * Math.sqrt(2 * theta) * z
+    const found = mu + stage.states[0] * (x - mu) + stage.predictions[0] * eps + stage.noise * z
+    expect(found).toBeCloseTo(expected, 12)
+  })
+
+  it('with few steps the released forms leave the state in the noise', () => {
+    // The true x_0 is known at every step: the right form ends on it, within s(0).
+    const x0 = -0.2
+    const oracle = (target: Target) => (r: Float64Array, t: number, out: Float64Array) => {
+      out[0] = target === 'data' ? x0 : (r[0] - process.a(t) * x0) / process.s(t)
+    }
+    const [right, released] = (['grid', 'released'] as const).map((stride) => {
+      const plan = posteriorSampling({ stride })(process, steps(5))
+      return [-0.4, 0.4].map(
+        (r) => interpret(plan, oracle('data'), [r], { noise: (_, out) => out.fill(0) }).states[0][0],
+      )
+    })
+    expect(Math.abs(right[0] - right[1])).toBeLessThan(1e-3)
+    expect(Math.abs(released[0] - released[1])).toBeGreaterThan(0.3)
   })
 })
