@@ -132,19 +132,26 @@ export interface Conditioning {
   readonly condition?: Condition
 }
 
+/** Classifier-free guidance as options have it. */
+export interface Guiding {
+  /** The weight `w` of `u + w (c - u)`; 1 is none. */
+  readonly guidance: number
+  readonly guidanceRescale?: number
+  readonly guidanceInterval?: readonly [number, number]
+}
+
 /**
  * The model with its class and classifier-free guidance.
  *
  * @param label a class name of the card; `none` for no condition; left out, every sample draws its own class, all
  *   equally often, where the model knows any
- * @param guidance the weight `w` of `u + w (c - u)`; 1 is none
  * @param denoiser the model's, or a wrapper of it such as the batching evaluator
  * @throws UserError if the model knows no such class, or was not trained for guidance
  */
 export function conditionedOn(
   model: DiffusionModel,
   label: string | undefined,
-  guidance: number,
+  { guidance, guidanceRescale = 0, guidanceInterval }: Guiding,
   denoiser: Denoiser = model.denoiser,
 ): Conditioning {
   const { card, name } = model
@@ -171,10 +178,13 @@ export function conditionedOn(
   if (!given.unconditional) {
     throw new UserError(`--guidance ${guidance}: the model ${name} was not trained without its class; leave it at 1`)
   }
-  return {
-    denoiser: classifierFree(denoiser, { scale: guidance, unconditional: rows([given.unconditional]) }),
-    condition,
+  const options = {
+    scale: guidance,
+    unconditional: rows([given.unconditional]),
+    ...(guidanceRescale > 0 && { rescale: { phi: guidanceRescale } }),
+    ...(guidanceInterval && { interval: { low: guidanceInterval[0], high: guidanceInterval[1] } }),
   }
+  return { denoiser: classifierFree(denoiser, options), condition }
 }
 
 /** A class enters a network as its number, or as a row with a one at its place. */

@@ -1,6 +1,7 @@
 /** Parsers of option values. Each says what was expected; commander adds the option and what was given. */
 
 import { InvalidArgumentError } from 'commander'
+import { splitCalls } from 'espalier/tensor'
 
 /** A whole number from `least` on. */
 export function integer(least: number): (text: string) => number {
@@ -53,4 +54,52 @@ export function seeds(text: string): number[] {
     return Array.from({ length: last - first + 1 }, (_, i) => first + i)
   })
   return [...new Set(all)]
+}
+
+/** A call such as `karras(rhoMax=80)`, kept as text once `read` understands it. */
+export function call(read: (text: string) => unknown): (text: string) => string {
+  return (text) => {
+    try {
+      read(text)
+      return text
+    } catch (error) {
+      throw new InvalidArgumentError(`${(error as Error).message}.`)
+    }
+  }
+}
+
+/** Several calls, with commas between them. */
+export function calls(read: (text: string) => unknown): (text: string) => string[] {
+  return (text) => {
+    try {
+      return [...new Set(splitCalls(text))].map(call(read))
+    } catch (error) {
+      if (error instanceof InvalidArgumentError) throw error
+      throw new InvalidArgumentError(`${(error as Error).message}.`)
+    }
+  }
+}
+
+/** Whole numbers from 1 on, with commas between them. */
+export function counts(text: string): number[] {
+  return [...new Set(text.split(',').map(integer(1)))]
+}
+
+/** `low,high`, both in [0, 1]. */
+export function interval(text: string): [number, number] {
+  const [low, high, more] = text.split(',').map(number(0, 1))
+  if (high === undefined || more !== undefined || !(low < high)) {
+    throw new InvalidArgumentError('Two times low,high with 0 <= low < high <= 1 are needed.')
+  }
+  return [low, high]
+}
+
+/** `static`, `dynamic`, or `dynamic:0.99`. */
+export function parseThreshold(text: string): { type: 'static' | 'dynamic'; quantile?: number } {
+  const [type, share, more] = text.split(':')
+  const quantile = Number(share)
+  if (type === 'static' && share === undefined) return { type }
+  if (type === 'dynamic' && share === undefined) return { type }
+  if (type === 'dynamic' && more === undefined && quantile > 0 && quantile <= 1) return { type, quantile }
+  throw new Error('one of static, dynamic, dynamic:<quantile> is needed, with a quantile in (0, 1]')
 }

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { gradCommand } from './commands/grad.ts'
+import { planCommand } from './commands/plan.ts'
 import { reproduceCommand } from './commands/reproduce.ts'
 import { sampleCommand } from './commands/sample.ts'
 import { steerCommand } from './commands/steer.ts'
@@ -38,12 +39,13 @@ Exit codes: 0 done, 1 a fault of ours (ESPALIER_DEBUG=1 shows where), 2 somethin
     demoCommand(),
     trainCommand(),
     gradCommand(),
+    planCommand(),
     reproduceCommand(),
     doctorCommand(),
   ]
   for (const command of commands) root.addCommand(command)
   // Errors are told in one place, below; commander only throws.
-  for (const command of [root, ...root.commands]) {
+  for (const command of [root, ...root.commands, ...root.commands.flatMap(({ commands }) => commands)]) {
     command
       .exitOverride()
       .configureOutput({ outputError: () => {} })

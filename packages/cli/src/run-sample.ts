@@ -2,33 +2,28 @@
 
 import { readFileSync } from 'node:fs'
 import { conditionRows, drawConditions, rowsOf } from 'espalier/guide'
-import { nodeRuntime } from 'espalier/node'
-import { type GridName, grids } from 'espalier/process'
+import { nodeRuntime, writeFileAtomic } from 'espalier/node'
 import { counted } from 'espalier/runtime'
-import { execute, nfeOf, type Plan, parsePlan, start, stepsOf } from 'espalier/solve'
-import { concatenate, fold, key, type Tensor, writeSafetensors } from 'espalier/tensor'
+import { execute, nfeOf, start, stepsOf } from 'espalier/solve'
+import { concatenate, fold, key, readNpy, type Tensor, writeNpy, writeSafetensors } from 'espalier/tensor'
 import { asUserError, UserError } from './errors.ts'
 import { interruptible } from './interrupt.ts'
-import { conditionedOn, type DiffusionModel, openModel } from './model.ts'
+import { type DiffusionModel, openModel } from './model.ts'
 import { progressLine } from './progress.ts'
 import { contactSheet, formatDuration, formatNumber, picturesOf, scatterPlot, svgToPng } from './report/index.ts'
 import { RunFolder } from './run-folder.ts'
+import { type GuidanceSettings, openSampler, type SamplerSettings } from './sampler.ts'
 import { shellLine } from './shell-line.ts'
-import { type SolverName, solvers } from './solvers.ts'
 
-export interface SampleSettings {
+export interface SampleSettings extends SamplerSettings, GuidanceSettings {
   readonly model: string
   readonly count: number
-  readonly solver: SolverName
-  readonly steps: number
-  readonly grid: GridName
-  readonly eta: number
-  /** File of a solver table. */
-  readonly plan?: string
-  readonly class?: string
-  readonly guidance: number
   readonly seed: number
   readonly batch: number
+  /** File of standard normal numbers `[n, ...event]` to start from, instead of those that the seed gives. */
+  readonly start?: string
+  /** File for the samples as numpy reads them. */
+  readonly outSamples?: string
 }
 
 export interface SampleRun {
@@ -38,15 +33,16 @@ export interface SampleRun {
 }
 
 export async function runSample({ settings, out, json }: SampleRun): Promise<void> {
-  const { count, batch, seed } = settings
+  const { batch, seed } = settings
   const runtime = nodeRuntime()
   const progress = progressLine()
   try {
     const model = await openModel(runtime, settings.model)
     const meter = { nfe: 0 }
-    const asked = conditionedOn(model, settings.class, settings.guidance)
+    const { plan, asked, std } = await openSampler(model, settings, settings)
     const denoiser = counted(asked.denoiser, meter)
-    const plan = await planOf(settings, model)
+    const given = settings.start === undefined ? undefined : await readStart(settings.start, model)
+    const count = given?.shape[0] ?? settings.count
     const line = shellLine('sample', { ...settings })
     const folder = RunFolder.create({ command: 'sample', out, line, configuration: { ...settings }, seeds: [seed] })
     folder.write('plan.json', `${JSON.stringify(plan, null, 2)}\n`)
@@ -59,7 +55,8 @@ export async function runSample({ settings, out, json }: SampleRun): Promise<voi
         const done: Tensor[] = []
         for (let first = 0; first < count && !interrupt.signal.aborted; first += batch) {
           const keys = Array.from({ length: Math.min(batch, count - first) }, (_, i) => fold(root, first + i))
-          const samples = await execute(plan, denoiser, start(plan, denoiser, keys), {
+          const x = given ? rowsFrom(given, first, keys.length, std) : start(plan, denoiser, keys, std)
+          const samples = await execute(plan, denoiser, x, {
             keys,
             condition: asked.condition && conditionRows(asked.condition, drawConditions(rowsOf(asked.condition), keys)),
             signal: interrupt.signal,
@@ -75,6 +72,10 @@ export async function runSample({ settings, out, json }: SampleRun): Promise<voi
         progress.clear()
         const seconds = (performance.now() - began) / 1000
         const files = done.length > 0 ? writeSamples(folder, model, concatenate(done), settings) : []
+        if (settings.outSamples !== undefined && done.length > 0) {
+          const target = settings.outSamples
+          await asUserError(`--out-samples ${target}`, () => writeFileAtomic(target, writeNpy(concatenate(done))))
+        }
         const drawn = done.reduce((n, { shape }) => n + shape[0], 0)
         const result = {
           folder: folder.path,
@@ -102,17 +103,25 @@ export async function runSample({ settings, out, json }: SampleRun): Promise<voi
   }
 }
 
-function planOf(settings: SampleSettings, { denoiser: { process }, name }: DiffusionModel): Promise<Plan> {
-  const { plan: file, solver, grid, steps, eta } = settings
-  if (!file)
-    return asUserError(`--solver ${solver}`, () => solvers[solver]({ eta })(process, grids[grid](process, steps)))
-  return asUserError(`--plan ${file}`, () => {
-    const plan = parsePlan(JSON.parse(readFileSync(file, 'utf8')))
-    if (plan.process !== process.name) {
-      throw new UserError(`--plan ${file} is for the process ${plan.process}; the model ${name} has ${process.name}`)
+/** The rows of `--start`. @throws UserError where they are no states of the model */
+function readStart(file: string, { event, name }: DiffusionModel): Promise<Tensor> {
+  return asUserError(`--start ${file}`, () => {
+    const noise = readNpy(new Uint8Array(readFileSync(file)), file)
+    const [n, ...rest] = noise.shape
+    if (!(n >= 1) || `${rest}` !== `${event}`) {
+      throw new UserError(`--start ${file}: the shape is [${noise.shape}]; ${name} starts from [n, ${event}], n >= 1`)
     }
-    return plan
+    const broken = noise.data.findIndex((value) => !Number.isFinite(value))
+    if (broken >= 0) throw new UserError(`--start ${file}: value ${broken} is ${noise.data[broken]}; give finite noise`)
+    return noise
   })
+}
+
+/** Rows of the noise that was given, scaled to where the run starts. */
+function rowsFrom({ shape: [n, ...event], data }: Tensor, first: number, count: number, std: number): Tensor {
+  const size = data.length / n
+  const rows = data.subarray(first * size, (first + count) * size)
+  return { shape: [count, ...event], data: rows.map((z) => std * z) }
 }
 
 /** @returns the files written */

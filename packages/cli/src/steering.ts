@@ -2,7 +2,7 @@
 
 import type { Chain } from 'espalier/chain'
 import { pixelChain } from 'espalier/chain'
-import { type GridName, grids } from 'espalier/process'
+import { gridFrom } from 'espalier/process'
 import type { Reward } from 'espalier/reward'
 import { batched, type Runtime } from 'espalier/runtime'
 import { type Progress, type SavedSearch, SearchError, type SearchResult, type TreeSearchResult } from 'espalier/search'
@@ -28,7 +28,7 @@ export interface SteerSettings {
   /** Rollouts under way together. */
   readonly width: number
   readonly steps: number
-  readonly grid: GridName
+  readonly grid: string
   readonly eta: number
   /** Remaining-step counts at which the tree may branch. Default: five even blocks. */
   readonly branch?: readonly number[]
@@ -73,10 +73,10 @@ export async function setUpSteering(runtime: Runtime, settings: SteerSettings): 
   for (const name of settings.rewards) {
     rewards.set(name, await openReward(name, { runtime, model, classifier: settings.classifier }))
   }
-  const asked = conditionedOn(model, settings.class, settings.guidance, batched(model.denoiser, { maxBatch }))
+  const asked = conditionedOn(model, settings.class, settings, batched(model.denoiser, { maxBatch }))
   const chain = await asUserError('steer', () => {
     const { process } = model.denoiser
-    const plan = ddim({ eta: settings.eta })(process, grids[settings.grid](process, settings.steps))
+    const plan = ddim({ eta: settings.eta })(process, gridFrom(settings.grid)(process, settings.steps))
     return pixelChain({ ...asked, plan, branchAt: settings.branch, range: model.range })
   })
   return { model, chain, rewards }

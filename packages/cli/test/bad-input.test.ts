@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { GraphBuilder, writeModel } from '@espalier/graph'
+import { writeNpy } from 'espalier/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { run, scratch, session, writeImageModel } from './cli.ts'
 
@@ -20,6 +21,15 @@ beforeAll(() => {
   file('no-reward.mjs', 'export const score = () => 1')
   file('broken.mjs', 'export function reward( {')
   file('plan.json', '{ "type": "plan" }')
+  const here = { states: [1], predictions: [] }
+  const stage = { step: 0, time: 1, ask: here, states: [1], predictions: [1], noise: 0 }
+  const plan = { type: 'plan', name: 'p', process: 'vp-linear(0.1,20)', target: 'data', grid: [1, 0], stages: [stage] }
+  file('extra.json', JSON.stringify({ ...plan, spell: 1 }))
+  file('infinite.json', JSON.stringify(plan).replace('"noise":0', '"noise":1e999'))
+  file('future.json', JSON.stringify({ ...plan, stages: [{ ...stage, predictions: [1, 1] }] }))
+  file('foreign.json', JSON.stringify({ ...plan, process: 'flow(1)' }))
+  file('scheduler.json', '{ "_class_name": "MagicScheduler" }')
+  file('line.npy', writeNpy({ shape: [3], data: new Float32Array(3) }))
 
   const network = readFileSync(join(folder.path, 'images', 'model.onnx'))
   const damaged = (name: string, bytes: Uint8Array) => {
@@ -70,6 +80,25 @@ const calls: [string, string[], RegExp][] = [
   ['an unknown grid', [...sample, '--grid', 'magic'], /karras/],
   ['a damaged plan', [...sample, '--plan', 'plan.json'], /--plan plan\.json: plan\.name/],
   ['a plan that is not there', [...sample, '--plan', 'nope.json'], /--plan nope\.json: no such file/],
+  ['a plan with unknown fields', [...sample, '--plan', 'extra.json'], /--plan extra\.json: plan: .*"spell"/],
+  ['a plan with a number that is none', [...sample, '--plan', 'infinite.json'], /plan\.stages\[0\]/],
+  ['a plan that reads the future', [...sample, '--plan', 'future.json'], /stages\[0\].*reads 2 predictions/],
+  ['a plan of another process', [...sample, '--plan', 'foreign.json'], /is for the process flow.*has vp-linear/],
+  ['a plan and a scheduler', [...sample, '--plan', 'extra.json', '--scheduler', 'x.json'], /both given/],
+  ['an option that a solver has not', [...sample, '--solver', 'ddim(speed=3)'], /"speed"/],
+  ['a wrapper around nothing', [...sample, '--solver', 'dualfast'], /base=/],
+  ['an eta of another solver', [...sample, '--solver', 'ddpm', '--eta', '1'], /--eta is an option of ddim/],
+  [
+    'an unknown scheduler',
+    [...sample, '--scheduler', 'scheduler.json'],
+    /--scheduler scheduler\.json: .*MagicScheduler/,
+  ],
+  ['noise that is no array', [...sample, '--start', 'note.txt'], /--start note\.txt: .*no \.npy file/],
+  ['noise of another shape', [...sample, '--start', 'line.npy'], /\[3\]; world\.json starts from \[n, 2\]/],
+  ['thresholds of a world', [...sample, '--threshold', 'static'], /--threshold needs data in a range/],
+  ['a threshold that is none', [...sample, '--threshold', 'static:2'], /dynamic:<quantile>/],
+  ['a guidance interval that is none', [...sample, '--guidance-interval', '0.8,0.2'], /low,high/],
+  ['an analysis of an unknown process', ['plan', 'analyse', '--process', 'magic'], /--process magic: /],
   ['a class of a world', [...sample, '--class', '3'], /takes no class/],
   ['an unknown class', ['sample', '--model', 'images', '--class', 'red'], /knows dark, grey, light/],
   ['a class without names', ['sample', '--model', 'classless', '--class', 'dark'], /takes no class/],

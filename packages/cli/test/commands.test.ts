@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readModel } from '@espalier/graph'
-import { readSafetensors } from 'espalier/tensor'
+import { readNpy, readSafetensors, writeNpy } from 'espalier/tensor'
 import { decode } from 'fast-png'
 import { describe, expect, it } from 'vitest'
 import { readRunRecord } from '../src/run-folder.ts'
@@ -41,7 +41,7 @@ describe('espalier sample', () => {
     expect(readRunRecord(join(folder.path, 'points'))).toMatchObject({
       status: 'done',
       seeds: [0],
-      configuration: { steps: 25, solver: 'ddim', grid: 'uniform', eta: 0 },
+      configuration: { steps: 25, solver: 'ddim', grid: 'uniform' },
     })
   })
 
@@ -77,10 +77,108 @@ describe('espalier sample', () => {
     expect([sheet.width, sheet.height]).toEqual([16 * 2 + 6 * 88 + 5 * 6, 16 * 2 + 88])
   })
 
+  it('takes any solver and grid with options, noise from numpy, and gives samples to numpy', async () => {
+    const noise = writeNpy({ shape: [3, 2], data: Float32Array.of(0.5, -1, 2, 0, -0.3, 0.7) })
+    writeFileSync(join(folder.path, 'noise.npy'), noise)
+    const base = ['sample', '--model', 'world.json', '--start', 'noise.npy', '--grid', 'karras(rhoMax=80)']
+    const ode = ['--solver', 'unipc(order=3)', '--steps', '100']
+    const result = await answer(...base, ...ode, '--out', 'from-numpy', '--out-samples', 'out.npy')
+    expect(result).toMatchObject({ samples: 3, nfe: 300 })
+    const { shape, data } = readNpy(readFileSync(join(folder.path, 'out.npy')))
+    expect([shape, data]).toEqual([[3, 2], samplesIn('from-numpy').data])
+    // The probability flow takes each start to the one end, whichever solver finds it.
+    await answer(...base, '--solver', 'heun', '--steps', '100', '--out', 'again')
+    const again = samplesIn('again').data as Float32Array
+    data.forEach((x, i) => {
+      expect(Math.abs(x - again[i])).toBeLessThan(5e-3)
+    })
+  })
+
+  it('reads a scheduler of diffusers: its noise schedule, timesteps and solver', async () => {
+    const config = {
+      _class_name: 'DPMSolverMultistepScheduler',
+      beta_schedule: 'scaled_linear',
+      beta_start: 0.00085,
+      beta_end: 0.012,
+      use_karras_sigmas: true,
+    }
+    writeFileSync(join(folder.path, 'scheduler_config.json'), JSON.stringify(config))
+    const base = ['sample', '--model', 'world.json', '--count', '300', '--scheduler', 'scheduler_config.json']
+    const result = await answer(...base, '--steps', '15', '--out', 'scheduled')
+    expect(result).toMatchObject({ samples: 300, nfe: 300 * 15 })
+    const data = samplesIn('scheduled').data as Float32Array
+    const right = data.filter((x, i) => i % 2 === 0 && x > 0).length / 300
+    expect(Math.abs(right - 0.75)).toBeLessThan(4 * Math.sqrt((0.75 * 0.25) / 300))
+  })
+
+  it('rescales, limits and thresholds guidance, and counts what it costs', async () => {
+    const base = ['sample', '--model', 'images', '--count', '4', '--steps', '10', '--class', 'light', '--guidance', '5']
+    const plain = await answer(...base, '--out', 'guided')
+    const limited = await answer(...base, '--guidance-interval', '0.2,0.65', '--out', 'limited')
+    const rescaled = await answer(...base, '--guidance-rescale', '0.7', '--out', 'rescaled')
+    await answer(...base, '--threshold', 'static', '--out', 'clipped')
+    expect([plain.nfe, rescaled.nfe]).toEqual([80, 80])
+    // Only rows within the interval are asked twice.
+    expect(limited.nfe).toBeGreaterThan(40)
+    expect(limited.nfe).toBeLessThan(80)
+    const most = (name: string) => Math.max(...(samplesIn(name).data as Float32Array).map(Math.abs))
+    expect(most('guided')).toBeGreaterThan(1.05)
+    expect(most('clipped')).toBeLessThanOrEqual(1)
+    expect(most('rescaled')).toBeLessThan(most('guided'))
+  })
+
   it('says one thing on stdout and nothing on stderr', async () => {
     const { stdout, stderr } = await espalier(['sample', '--model', 'world.json', '--count', '3'])
     expect(stdout).toMatch(/^3 samples, 50 steps of ddim\(eta=0\), 150 NFE in/)
     expect(stderr).toBe('')
+  })
+})
+
+describe('espalier plan', () => {
+  it('shows a table, saves it, and sample runs it', async () => {
+    const options = ['--solver', 'dpm++2m', '--steps', '6', '--process', 'vp-linear']
+    const { code, stdout } = await espalier(['plan', 'show', ...options, '--save', 'table.json'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^dpm-solver\+\+\(2M,midpoint\) on vp-linear\(0.1,20\), data prediction, 6 steps\n/)
+    expect(stdout.trim().split('\n')).toHaveLength(2 + 2 + 6)
+    expect(await answer('plan', 'show', '--plan', 'table.json')).toEqual(
+      JSON.parse(readFileSync(join(folder.path, 'table.json'), 'utf8')),
+    )
+    const result = await answer(
+      'sample',
+      '--model',
+      'world.json',
+      '--plan',
+      'table.json',
+      '--count',
+      '5',
+      '--out',
+      'tabled',
+    )
+    expect(result).toMatchObject({ samples: 5, nfe: 30 })
+  })
+
+  it('computes the order and the stability of a table, and draws its region', async () => {
+    const rk4 = await answer(
+      'plan',
+      'analyse',
+      '--solver',
+      'runge-kutta(method=rk4)',
+      '--steps',
+      '20',
+      '--plot',
+      'r.svg',
+    )
+    expect(rk4).toMatchObject({ nfe: 77, stochastic: false, solverOrder: { steady: 4 } })
+    expect(readFileSync(join(folder.path, 'r.svg'), 'utf8')).toContain('Stability region of rk4(rho)')
+    const { stdout } = await espalier(['plan', 'analyse', '--solver', 'ddpm', '--steps', '5'])
+    expect(stdout).toContain('stochastic: it has no order conditions')
+  })
+
+  it('prints the schema of tables, which its own tables follow', async () => {
+    const schema = JSON.parse((await espalier(['plan', 'schema'])).stdout)
+    expect(schema).toMatchObject({ type: 'object', additionalProperties: false })
+    expect(Object.keys(schema.properties).sort()).toEqual(['grid', 'name', 'process', 'stages', 'target', 'type'])
   })
 })
 

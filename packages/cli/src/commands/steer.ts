@@ -1,8 +1,8 @@
 import { Command } from 'commander'
-import { type GridName, grids } from 'espalier/process'
+import { gridFrom } from 'espalier/process'
 import { UserError } from '../errors.ts'
 import { type MethodName, methodNames, methods } from '../methods.ts'
-import { integer, number, oneOf, seeds } from '../options.ts'
+import { call, integer, number, oneOf, seeds } from '../options.ts'
 import { rewardKinds } from '../rewards.ts'
 import { readRunRecord } from '../run-folder.ts'
 import { defaultSettings, type SteerSettings } from '../steering.ts'
@@ -33,11 +33,7 @@ export function steerCommand(): Command {
     .option('--seed <n>', 'one seed (default: 0)', integer(0))
     .option('--seeds <list>', 'several seeds, such as 0-4; the table then has 95% intervals', seeds)
     .option('--steps <n>', `solver steps of one sample (default: ${d.steps})`, integer(1))
-    .option(
-      '--grid <grid>',
-      `${Object.keys(grids).join(', ')} (default: ${d.grid})`,
-      oneOf(Object.keys(grids) as GridName[]),
-    )
+    .option('--grid <grid>', `one of those in espalier sample --help (default: ${d.grid})`, call(gridFrom))
     .option('--eta <x>', `noise of DDIM steps, above 0 so that a tree can branch (default: ${d.eta})`, number(0, 1))
     .option('--branch <list>', 'remaining-step counts where the tree may branch, such as 50,40,30,20,10', branches)
     .option(
