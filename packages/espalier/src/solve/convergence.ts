@@ -90,7 +90,7 @@ export interface ConvergenceOptions {
 export interface Convergence {
   readonly ns: readonly number[]
   readonly errors: readonly number[]
-  /** `-d log error / d log n` between the last two: the measured order. */
+  /** `-d log error / d log n` between the last two that the reference is exact enough for: the measured order. */
   readonly slope: number
 }
 
@@ -114,8 +114,13 @@ export function convergence(
   return { ns, errors, slope: slopeOf(ns, errors) }
 }
 
-/** The slope of the last two errors, with the sign turned. */
+/** Below this, errors are those of the reference. */
+const ACCURACY = 1e-11
+
+/** `-d log error / d log n` between the last two errors above the accuracy of the reference; NaN where there are none. */
 export function slopeOf(ns: readonly number[], errors: readonly number[]): number {
-  const last = ns.length - 1
+  let last = errors.length - 1
+  while (last > 1 && errors[last] < ACCURACY) last--
+  if (last < 1 || errors[last] < ACCURACY) return Number.NaN
   return Math.log(errors[last - 1] / errors[last]) / Math.log(ns[last] / ns[last - 1])
 }

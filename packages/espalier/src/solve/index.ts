@@ -11,6 +11,7 @@ export {
   type Reference,
   type ReferenceOptions,
   referenceFlow,
+  slopeOf,
 } from './convergence.ts'
 export { ddim } from './ddim.ts'
 export { ddpm } from './ddpm.ts'
@@ -53,6 +54,7 @@ export {
   oneStepPlan,
   type Plan,
   parsePlan,
+  planSchema,
   type Solver,
   type Stage,
   stepsOf,
@@ -63,6 +65,7 @@ export { type PredictorCorrector, predictorCorrectorPlan } from './predictor-cor
 export { resShift } from './res-shift.ts'
 export { type RungeKuttaOptions, rungeKutta } from './runge-kutta.ts'
 export { type SaSolverOptions, saSolver } from './sa-solver.ts'
+export { type ScheduledSolver, type SchedulerRun, solverFromSchedulerConfig } from './scheduler-config.ts'
 export {
   type Amplification,
   amplification,

@@ -65,6 +65,11 @@ export type Stage = DeepReadonly<z.infer<typeof stage>>
 /** A solver on a grid, as plain JSON: keep it, diff it, tune it, share it. */
 export type Plan = DeepReadonly<z.infer<typeof plan>>
 
+/** The JSON schema of a {@link Plan}; {@link parsePlan} checks more, as a schema cannot say what a stage may read. */
+export function planSchema(): object {
+  return z.toJSONSchema(plan)
+}
+
 /** A solver is a function from a grid to a table. */
 export type Solver = (process: Process, grid: readonly number[]) => Plan
 
