@@ -58,6 +58,7 @@ export const wrongWorld = 'mixture, wrong network'
 export const rightWorld = 'mixture, perfect network'
 
 const budgets = [4, 5, 6, 8, 10]
+/** Linear beta, even in t; networks are viewed on it. */
 const setting = { grid: uniformGrid, gridOptions: { to: 1e-3 }, budgets }
 
 export async function run(options: ReproductionOptions = {}): Promise<ReproductionResult> {
@@ -69,7 +70,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
 
   const right = worldSubject(rightWorld, truth, process)
   const wrong: Subject = { ...right, name: wrongWorld, denoiser: network.denoiser(process) }
-  const fine = { solver: dpmSolverPlusPlus({ order: 3 }), steps: quick ? 60 : 100, samples: 16 }
+  const fine = { solver: dpmSolverPlusPlus({ order: 3 }), steps: quick ? 60 : 100, samples: quick ? 12 : 16 }
   const ofWorld = (subject: Subject) => ({
     ...{ subject, samples: quick ? 100 : 250, metrics: [] as Metric[] },
     reference: { ...fine, steps: 500, samples: quick ? 100 : 250 },
@@ -77,7 +78,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   const untuned: Omit<Comparison, 'methods'>[] = [
     ...[wrong, right].map((subject) => ({ ...setting, ...ofWorld(subject) })),
     ...models.map((model) => ({
-      ...{ ...setting, subject: model.subject(1), samples: images, reference: fine },
+      ...{ ...setting, subject: model.subject(1, process), samples: images, reference: fine },
       metrics: quick ? [] : [model.cnnFid(seeds.length, images)],
     })),
   ]
@@ -88,12 +89,16 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   const comparisons: Comparison[] = []
   const choices: string[] = []
   let done = 0
-  const shared = { ...fine, samples: 32 }
-  const total = untuned.reduce((sum, c) => sum + calibrationRows({ ...c, methods: bases, reference: shared }), 0)
+  const weightOf = ({ weight = 1 }: Subject) => weight
+  const shared = { ...fine, samples: quick ? 12 : 32 }
+  const total = untuned.reduce(
+    (sum, c) => sum + weightOf(c.subject) * calibrationRows({ ...c, methods: bases, reference: shared }),
+    0,
+  )
   for (const comparison of untuned) {
     const { name } = comparison.subject
     const found = await calibrate({ ...comparison, methods: bases, reference: shared }, (rows) => {
-      done += rows
+      done += rows * weightOf(comparison.subject)
       onProgress?.((0.15 * done) / total, `${name}, calibration`)
     })
     for (const base of bases) {
@@ -101,7 +106,8 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
       choices.push(`${name}, ${base.method}: ${list.join(', ')}`)
     }
     const calibrated = bases.map((base) => tuned(base, found.get(base.method)!))
-    comparisons.push({ ...comparison, methods: [...bases, ab2, identity, ...bases.map(plain), ...calibrated] })
+    const controls = comparison.subject.exact ? [ab2, identity] : [ab2]
+    comparisons.push({ ...comparison, methods: [...bases, ...controls, ...bases.map(plain), ...calibrated] })
   }
   // 3. Everything from the same noise.
   await compareAll(comparisons, results, (share, what) => onProgress?.(0.15 + 0.85 * share, what))
@@ -122,7 +128,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
     seeds,
     versions: versions(),
     budget:
-      `${budgets.join(', ')} NFE a sample; ${seeds.length} seeds of ${images} images; calibrated on 32 others ` +
+      `${budgets.join(', ')} NFE a sample; ${seeds.length} seeds of ${images} images; calibrated on ${shared.samples} others ` +
       `(steps: largest c and its power): ${choices.join('; ')}${absent.map((line) => `; not run: ${line}`).join('')}`,
     table: results.rows(),
   }

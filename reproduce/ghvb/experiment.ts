@@ -5,7 +5,7 @@
  */
 
 import { versions } from '@espalier/cli'
-import { edm, GaussianMixture, uniformGrid, vpLinear } from 'espalier/process'
+import { edm, GaussianMixture, uniformGrid, vpScaledLinear } from 'espalier/process'
 import { ddim, dpmSolverPlusPlus, ghvb, heavyBall, ipndm, type Solver, stabilityLimit } from 'espalier/solve'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
 import { type Comparison, compareAll, distance, type Method } from '../support/compare.ts'
@@ -29,6 +29,8 @@ export const limit = 'real stability limit'
 
 const scales: Readonly<Record<ImageModelName, readonly number[]>> = { mnist: [4, 8, 15], fashion: [15] }
 const steps = [8, 10, 14, 20]
+/** The process of the latent networks that the paper samples, even in t. Networks are viewed on it. */
+const process = vpScaledLinear()
 export const worldScale = 8
 export const world = `mixture, w = ${worldScale}`
 
@@ -55,7 +57,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   // 2. A guided world, 3. guided networks.
   const comparisons: Comparison[] = [
     {
-      ...{ subject: guidedWorld(world, all, one, worldScale, vpLinear()), grid: uniformGrid },
+      ...{ subject: guidedWorld(world, all, one, worldScale, process), grid: uniformGrid },
       ...{ samples: quick ? 250 : 1000, methods: solvers, budgets: [...steps, 40].map((n) => 2 * n) },
       reference: { solver: dpmSolverPlusPlus({ order: 3 }), steps: 500, samples: quick ? 100 : 250 },
       metrics: [shareOutside(beyond, 3)],
@@ -63,7 +65,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
     ...models.flatMap((model) =>
       scales[model.name].map(
         (w): Comparison => ({
-          ...{ subject: model.subject(w), grid: uniformGrid, samples, methods: solvers },
+          ...{ subject: model.subject(w, process), grid: uniformGrid, samples, methods: solvers },
           budgets: steps.map((n) => 2 * n),
           reference: { solver: dpmSolverPlusPlus({ order: 2 }), steps: quick ? 100 : 200, samples: quick ? 4 : 8 },
           metrics: [magnitude(model.moments)],

@@ -29,6 +29,8 @@ export function distanceTo(name: string, references: readonly Tensor[]): Metric 
     values: (samples) =>
       samples.map((drawn, i) => {
         const { shape, data } = references[i]
+        if (drawn.data.length < data.length)
+          throw new Error(`${shape[0]} references for ${drawn.shape[0]} samples of a seed; at most as many are needed`)
         return mean(rmsDistance({ shape, data: drawn.data.subarray(0, data.length) }, references[i]))
       }),
   }

@@ -26,7 +26,11 @@ export class Results {
     this.seeds = seeds
   }
 
+  /** @throws where a value is not a finite number, or one seed's is missing */
   add(cell: Cell): void {
+    const { method, setting, metric, values } = cell
+    if (values.length !== this.seeds.length || !values.every(Number.isFinite))
+      throw new Error(`${metric} of ${method} in ${setting} needs ${this.seeds.length} finite values, got ${values}`)
     this.#cells.push(cell)
   }
 

@@ -100,6 +100,9 @@ describe('the comparison of solvers', () => {
     const { verdict, why } = verdictOf([lower(results, 'a', 'b', where), lower(results, 'a', 'c', where)])
     expect(verdict).toBe('holds in part')
     expect(why).toBe('S, m at 5 NFE: a (2.5) is lower than b (3); a (2.5) is not told apart from c (2.5).')
+    expect(() => results.add({ ...cell, method: 'e', values: [1, 2, Number.NaN, 4] })).toThrow(
+      'm of e in s needs 4 finite',
+    )
     expect(() => results.values('d', where)).toThrow('no result for d in s at 5 NFE: m')
   })
 })
@@ -110,6 +113,7 @@ describe('metrics', () => {
     const [value] = distanceTo('d', [y]).values([x]) as number[]
     const first = { shape: [3, 2], data: x.data.slice(0, 6) }
     expect(value).toBe((distanceTo('d', [y]).values([first]) as number[])[0])
+    expect(() => distanceTo('d', [x]).values([y])).toThrow('5 references for 3 samples')
   })
 
   it('measure a Frechet distance without bias: real samples get about 0, shifted ones the squared shift', async () => {
