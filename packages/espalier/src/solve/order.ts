@@ -131,7 +131,7 @@ export interface OrderOptions {
   readonly process?: Process
   /** A smooth grid. Default: even times, which are even neither in lambda nor in rho. */
   readonly grid?: Grid
-  /** The times that it runs between. Default 0.5 to 0.45. */
+  /** The times that it runs between. Default 0.5 to 0.494, so that the steps are short. */
   readonly from?: number
   readonly to?: number
 }
@@ -145,7 +145,7 @@ export interface Order {
 }
 
 /**
- * The order of a solver, from its tables on a smooth grid and on one twice as fine.
+ * The order of a solver, from its tables on a smooth grid and on two that are twice as fine, and four times.
  *
  * If the term of a tree of order q is wrong by a part of the size `h^r`, the error is `h^(q + r)`. What one step more
  * adds to it, deep in the run, is added in each of the `1 / h` steps: the order is the least `q + r - 1` of that. The error
@@ -154,34 +154,38 @@ export interface Order {
  * @throws for a stochastic solver
  */
 export function orderOf(solver: Solver, options: OrderOptions = {}): Order {
-  const { process = vpLinear(), grid = uniformGrid, from = 0.5, to = 0.45 } = options
-  const plans = [64, 128].map((n) => solver(process, grid(process, n, { from, to })))
-  /** The least power of h in errors; `errors` gives those of a plan and the first step that they are of. */
-  const power = (errors: (plan: Plan) => { step: number; values: Float64Array }) => {
-    const [coarse, fine] = plans.map((plan) => {
-      const { step, values } = errors(plan)
-      return { width: widthOf(plan, process, step), worst: worstByOrder(values) }
-    })
-    const powers = coarse.worst.map((error, i) =>
-      Math.max(error, fine.worst[i]) < ROUNDING * few ** (i + 1)
-        ? Number.POSITIVE_INFINITY
-        : i + 1 + Math.log(error / fine.worst[i]) / Math.log(coarse.width / fine.width),
-    )
-    return Math.round(Math.min(HIGHEST + 1, ...powers))
-  }
+  const { process = vpLinear(), grid = uniformGrid, from = 0.5, to = 0.494 } = options
+  const plans = GRIDS.map((n) => solver(process, grid(process, n, { from, to })))
   const few = 4
-  const run = (plan: Plan, step: number) => ({ step, values: seriesErrors(plan, process, step, step + few) })
+  const run = (plan: Plan, step: number) => seriesErrors(plan, process, step, step + few)
+  /** The least power of h in errors. */
+  const power = (errors: (plan: Plan) => Float64Array) => {
+    const [coarse, middle, fine] = plans.map((plan) => worstByOrder(errors(plan)))
+    const powers = coarse.map((_, i) => i + 1 + powerOf(coarse[i], middle[i], fine[i], CANCELLED * few ** (i + 1)))
+    return Math.min(HIGHEST + 1, ...powers)
+  }
   const added = power((plan) => {
     const step = Math.round((3 * stepsOf(plan)) / 4)
     const shorter = seriesErrors(plan, process, step, step + few - 1)
-    const { values } = run(plan, step)
-    return { step, values: values.map((error, i) => error - shorter[i]) }
+    return run(plan, step).map((error, i) => error - shorter[i])
   })
   const first = power((plan) => run(plan, 0))
   const last = power((plan) => run(plan, stepsOf(plan) - few))
   return { steady: added - 1, effective: Math.min(added - 1, first, last) }
 }
 
-function widthOf({ grid }: Plan, process: Process, step: number): number {
-  return process.s(grid[step]) / process.a(grid[step]) - process.s(grid[step + 1]) / process.a(grid[step + 1])
+/** Steps of the grids that an order is found from, each twice as fine as the one before. */
+const GRIDS = [20, 40, 80] as const
+
+/** An error that is left of exact cancellation, per step. */
+const CANCELLED = 1e-12
+
+/**
+ * The power of h in positive errors at h, h / 2 and h / 4: their slope, extrapolated to h = 0 where it has settled (what
+ * is left of the start of a velocity falls exponentially, not with a power of h).
+ */
+function powerOf(coarse: number, middle: number, fine: number, rounding: number): number {
+  if (fine < rounding) return HIGHEST
+  const [before, after] = [Math.log2(coarse / middle), Math.log2(middle / fine)]
+  return Math.round(Math.abs(after - before) < 1 ? 2 * after - before : after)
 }
