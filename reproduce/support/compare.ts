@@ -29,6 +29,8 @@ export interface Method {
   readonly solver: Solver
   /** What is done to the denoiser, such as thresholding. */
   readonly wrap?: (denoiser: Denoiser) => Denoiser
+  /** What runs the plan. Default `execute`; another for what is no plan, and takes the plan's grid and cost alone. */
+  readonly run?: typeof execute
   /** Default: those of the comparison. */
   readonly budgets?: readonly number[]
 }
@@ -93,7 +95,7 @@ const keysOf = (seed: number, from: number, to: number) =>
 
 /** Samples of one plan, one tensor a seed. */
 export async function draw(
-  { subject, wrap }: { subject: Subject; wrap?: Method['wrap'] },
+  { subject, wrap, run = execute }: { subject: Subject } & Pick<Method, 'wrap' | 'run'>,
   plan: Plan,
   seeds: readonly number[],
   samples: number,
@@ -108,7 +110,7 @@ export async function draw(
       const to = Math.min(samples, from + batch)
       const keys = keysOf(seed, from, to)
       const condition = subject.condition?.(keys.map((_, i) => from + i))
-      parts.push(await execute(plan, denoiser, start(plan, denoiser, keys), { keys, condition }))
+      parts.push(await run(plan, denoiser, start(plan, denoiser, keys), { keys, condition }))
       onRows?.((to - from) * costOf(plan, denoiser))
     }
     drawn.push(concatenate(parts))
@@ -154,7 +156,7 @@ export async function compare(comparison: Comparison, results: Results, onRows?:
       const plan = planWithin({ ...comparison, solver: method.solver }, budget)
       if (!plan) continue
       const what = `${subject.name}, ${method.method}`
-      const drawn = await draw({ subject, wrap: method.wrap }, plan, seeds, samples, (rows) => onRows?.(rows, what))
+      const drawn = await draw({ ...method, subject }, plan, seeds, samples, (rows) => onRows?.(rows, what))
       const cell = { method: method.method, setting: subject.name, budget, nfe: costOf(plan, subject.denoiser) }
       for (const metric of metrics) results.add({ ...cell, metric: metric.name, values: await metric.values(drawn) })
     }
