@@ -10,7 +10,7 @@ import {
   studentCdf,
   studentQuantile,
   variance,
-} from '../../src/measure/statistics.ts'
+} from '../../src/measure/index.ts'
 
 describe('studentQuantile', () => {
   it('equals the closed forms for 1, 2 and 4 degrees of freedom', () => {
