@@ -19,6 +19,9 @@ export interface MrSamplerOptions extends Pick<DpmMultistepOptions, 'lowerOrderF
  * `r = x - mu` of a mean-reverting process (see `meanReverting`) its solvers ARE those of DPM-Solver with the integral of
  * the interpolating line, as the mean cancels: this is the name under which users of such models look for them.
  *
+ * Unlike the released code, which below 10 steps lowers the order towards the end but takes the last step at full order,
+ * `lowerOrderFinal` lowers it to the last step.
+ *
  * Order 1 of the SDE with data is the posterior step of IR-SDE over any stride, {@link ddpm}. Runs start from
  * `x = mu + std z`, so from pure noise of the residual, and end at `s(0) > 0`: {@link denoised} adds the last prediction.
  */
