@@ -29,6 +29,10 @@ export interface SamplerSettings {
   readonly plan?: string
   /** File of a diffusers scheduler configuration. */
   readonly scheduler?: string
+  /** Whether it is run as diffusers computes it, or in the right form where that differs. Default `correct`. */
+  readonly schedulerVariant?: 'correct' | 'released'
+  /** The shift of a configuration with `use_dynamic_shifting`. */
+  readonly mu?: number
 }
 
 export interface GuidanceSettings {
@@ -120,17 +124,20 @@ interface Tabled {
 }
 
 async function tableOf(model: DiffusionModel, settings: SamplerSettings): Promise<Tabled> {
-  const { plan: file, scheduler, steps } = settings
+  const { plan: file, scheduler, steps, eta, mu, schedulerVariant: variant } = settings
   const { denoiser, name } = model
   if (file !== undefined && scheduler !== undefined) {
     throw new UserError('--plan and --scheduler were both given; one is needed')
+  }
+  if (scheduler === undefined && (variant !== undefined || mu !== undefined)) {
+    throw new UserError('--scheduler-variant and --mu are of a --scheduler, and none was given')
   }
   if (file !== undefined) return { plan: await readPlan(file, denoiser.process.name, name), denoiser }
   if (scheduler !== undefined) {
     return asUserError(`--scheduler ${scheduler}`, () => {
       const { process, grid, solver, initialStd, threshold } = solverFromSchedulerConfig(
         readFileSync(scheduler, 'utf8'),
-        { steps },
+        { steps, eta, mu, variant },
       )
       // The model is asked at equal signal-to-noise ratio, whatever process it was trained on.
       const view = process.name === denoiser.process.name ? denoiser : viewed(denoiser, process)

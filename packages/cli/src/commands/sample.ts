@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { integer } from '../options.ts'
+import { integer, number, oneOf } from '../options.ts'
 import type { SampleSettings } from '../run-sample.ts'
 import { samplerHelp, withGuidanceOptions, withSamplerOptions } from '../sampler.ts'
 
@@ -7,6 +7,8 @@ interface SampleOptions extends SampleSettings {
   readonly out?: string
   readonly json: boolean
 }
+
+const variants = ['correct', 'released'] as const
 
 export function sampleCommand(): Command {
   const command = new Command('sample')
@@ -16,6 +18,8 @@ export function sampleCommand(): Command {
   withSamplerOptions(command)
     .option('--plan <file>', 'a solver table as JSON, instead of --solver, --steps and --grid')
     .option('--scheduler <file>', 'a diffusers scheduler_config.json, instead of --solver and --grid')
+    .option('--scheduler-variant <variant>', 'correct, or released: as diffusers computes it', oneOf(variants))
+    .option('--mu <x>', 'the shift of a scheduler with use_dynamic_shifting', number(-100, 100))
   return withGuidanceOptions(command)
     .option('--start <file>', 'noise.npy: standard normal [n, ...event]; it is scaled to the first noise level')
     .option('--out-samples <file>', 'the samples as an .npy file too')

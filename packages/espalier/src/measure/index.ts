@@ -1,6 +1,27 @@
 export { quantile } from '../tensor/quantile.ts'
+export {
+  type Comparison,
+  compareSolvers,
+  comparisonNfe,
+  distanceName,
+  drawSamples,
+  fineSolutionName,
+  type Method,
+  type OnRows,
+  planWithin,
+  type Subject,
+} from './comparison.ts'
 export { fitGaussian, frechetDistance, type GaussianFit } from './frechet.ts'
+export {
+  distanceMetric,
+  frechetMetric,
+  type Metric,
+  magnitudeMetric,
+  shareOutsideMetric,
+  slicedW2Metric,
+} from './metrics.ts'
 export { featureDistance, type MagnitudeScoreOptions, magnitudeScore, psnr, rmsDistance, ssim } from './pairs.ts'
+export { type Cell, type ComparisonRow, Results, type Where } from './results.ts'
 export { energyDistance, type SlicedWassersteinOptions, slicedWasserstein2 } from './samples.ts'
 export {
   bootstrap95,
@@ -13,3 +34,4 @@ export {
   studentQuantile,
   variance,
 } from './statistics.ts'
+export { exactSamples, guidedWorld, worldSubject, worldW2 } from './subjects.ts'

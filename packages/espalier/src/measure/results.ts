@@ -1,0 +1,72 @@
+/** Values by method, setting, metric and budget, one per seed; tables and paired comparisons come from them. */
+
+import { type Interval, mean95, pairedDifference95 } from './statistics.ts'
+
+export interface Cell {
+  readonly method: string
+  /** Model, guidance and what else is not the method's. */
+  readonly setting: string
+  readonly metric: string
+  /** The NFE that were allowed, which `nfe` may fall short of. Undefined for real data. */
+  readonly budget?: number
+  /** NFE a sample. */
+  readonly nfe: number
+  /** One per seed. */
+  readonly values: readonly number[]
+}
+
+/** A cell, summarised. */
+export interface ComparisonRow extends Pick<Cell, 'method' | 'setting' | 'metric' | 'nfe'>, Interval {}
+
+export type Where = Pick<Cell, 'setting' | 'metric'> & { readonly budget?: number }
+
+export class Results {
+  readonly seeds: readonly number[]
+  readonly #cells: Cell[] = []
+
+  constructor(seeds: readonly number[]) {
+    this.seeds = seeds
+  }
+
+  /** @throws where a value is not a finite number, or one seed's is missing */
+  add(cell: Cell): void {
+    const { method, setting, metric, values } = cell
+    if (values.length !== this.seeds.length || !values.every(Number.isFinite))
+      throw new Error(`${metric} of ${method} in ${setting} needs ${this.seeds.length} finite values, got ${values}`)
+    this.#cells.push(cell)
+  }
+
+  #find(method: string, { setting, metric, budget }: Where): Cell | undefined {
+    return this.#cells.find(
+      (c) => c.method === method && c.setting === setting && c.metric === metric && c.budget === budget,
+    )
+  }
+
+  has(method: string, where: Where): boolean {
+    return this.#find(method, where) !== undefined
+  }
+
+  /** The values of a method. @throws where it was not run there */
+  values(method: string, where: Where): readonly number[] {
+    const cell = this.#find(method, where)
+    if (!cell) throw new Error(`no result for ${method} in ${where.setting} at ${where.budget} NFE: ${where.metric}`)
+    return cell.values
+  }
+
+  at(method: string, where: Where): Interval {
+    return mean95(this.values(method, where))
+  }
+
+  /** How much lower method a is than method b, seed by seed, with its interval: `b - a`. */
+  lead(a: string, b: string, where: Where, other: Where = where): Interval {
+    return pairedDifference95(this.values(b, other), this.values(a, where))
+  }
+
+  /** Mean and 95% interval of every cell, in the order in which they were added. */
+  rows(): ComparisonRow[] {
+    return this.#cells.map(({ method, setting, metric, nfe, values }) => ({
+      ...{ method, setting, metric, nfe },
+      ...mean95(values),
+    }))
+  }
+}
