@@ -31,7 +31,7 @@ export function figures(result: ReproductionResult): Files {
     world: nfePlot(result, {
       ...{ title: `Two-dimensional mixture under guidance w = ${worldScale}`, setting: world, metric: beyond },
       methods: solvers,
-      subtitle: 'Share of coordinates beyond 3 standard deviations of the data',
+      subtitle: 'Share of coordinates beyond 2 standard deviations of the data',
       y: { label: 'share' },
     }),
     'world-distance': nfePlot(result, {

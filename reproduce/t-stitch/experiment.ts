@@ -1,0 +1,80 @@
+/**
+ * T-Stitch (Pan et al. 2024, "T-Stitch: accelerating sampling in pre-trained diffusion models with trajectory
+ * stitching", arXiv 2402.14167): a small network makes the noisy steps of a run, a large one the others. In closed form,
+ * and on two networks of digits against the control that a reader would try first: fewer steps of the large one.
+ */
+
+import { versions } from '@espalier/cli'
+import type { ReproductionOptions, ReproductionResult } from '../result.ts'
+import { compareAll, distance } from '../support/compare.ts'
+import { Results, type Where } from '../support/results.ts'
+import { type Finding, lower, show, verdictOf } from '../support/verdict.ts'
+import { exactSamples } from '../support/worlds.ts'
+import { differences } from './difference.ts'
+import { digits, metrics, samplers, settingOf } from './digits.ts'
+import { largeAlone, nameOf, relativeCost, stepsAtEqualCost } from './stitched.ts'
+import { clusters, energy, steps, toyComparison, toyName, toyPair } from './toy.ts'
+
+/** The share that the paper calls free. */
+const free = 0.4
+
+export async function run(options: ReproductionOptions = {}): Promise<ReproductionResult> {
+  const { quick = false, onProgress } = options
+  const seeds = options.seeds ?? Array.from({ length: quick ? 4 : 12 }, (_, i) => i)
+  const results = new Results(seeds)
+  const [points, images] = quick ? [300, 32] : [1000, 64]
+
+  // 1. In closed form.
+  await differences(toyName, toyPair, (i) => ({ images: exactSamples(clusters, seeds[i], points) }), results)
+  await compareAll([toyComparison(seeds, points)], results, (share, what) => onProgress?.(0.05 * share, what))
+  // 2. Networks: both orders and the control, each seed of all of them in turn.
+  await digits(results, images, (share, what) => onProgress?.(0.05 + 0.95 * share, what))
+
+  return {
+    paper:
+      'Pan, Zhuang, Huang, Nie, Yu, Xiao, Cai, Anandkumar 2024, T-Stitch: Accelerating Sampling in Pre-Trained ' +
+      'Diffusion Models with Trajectory Stitching, arXiv 2402.14167',
+    claim:
+      'A network that is 10 times cheaper can make the first 40% of the steps without loss, with any sampler and without ' +
+      'training; it must be the first ones, and it is a better use of the time than fewer steps of the large network.',
+    ...verdictOf(findings(results)),
+    command: `npx espalier reproduce t-stitch${quick ? ' --quick' : ''}`,
+    seeds,
+    versions: versions(),
+    budget:
+      `${seeds.length} seeds of ${points} points, of ${images} digits; ${samplers.map(({ name, steps: n }) => `${name} ${n} steps`).join(', ')}; ` +
+      `the control has the steps that cost as much if a call of the small network costs ${relativeCost} of one of the large; ` +
+      'times are measured in this run, all methods of a seed one after another',
+    table: results.rows(),
+  }
+}
+
+/** Whether method a loses less than a tenth of what method b has, beyond doubt. */
+function free10(results: Results, a: string, b: string, where: Where): Finding {
+  const base = results.at(b, where).mean
+  const lead = results.lead(a, b, where)
+  const most = Math.max(0, -lead.low / base)
+  return {
+    holds: most < 0.1,
+    about: `${where.setting}, ${where.metric}`,
+    text: `${a} (${show(results.at(a, where).mean)}) is ${show((-100 * lead.mean) / base)}% [${show((-100 * lead.high) / base)}, ${show((-100 * lead.low) / base)}] higher than ${b} (${show(base)})`,
+  }
+}
+
+function findings(results: Results): Finding[] {
+  const small = (r: number) => nameOf('small first', r)
+  const toy = { setting: toyName, metric: distance, budget: steps }
+  return [
+    free10(results, small(free), largeAlone, toy),
+    lower(results, small(free), nameOf('large first', free), { ...toy, metric: energy }),
+    lower(results, small(free), largeAlone, toy, stepsAtEqualCost(steps, free)),
+    ...samplers.flatMap((sampler) => {
+      const at = { setting: settingOf(sampler), metric: metrics.fid, budget: sampler.steps }
+      return [
+        free10(results, small(free), largeAlone, at),
+        lower(results, small(free), nameOf('large first', free), at),
+        lower(results, small(free), largeAlone, at, stepsAtEqualCost(sampler.steps, free)),
+      ]
+    }),
+  ]
+}

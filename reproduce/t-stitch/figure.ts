@@ -1,0 +1,71 @@
+import { linePlot } from '@espalier/cli'
+import type { Files, ReproductionResult, ReproductionRow } from '../result.ts'
+import { distance } from '../support/compare.ts'
+import { figureFiles } from '../support/report.ts'
+import { difference, settingAt, times } from './difference.ts'
+import { metrics, samplers, settingOf } from './digits.ts'
+import { largeAlone, nameOf, type Order, shares, smallAlone } from './stitched.ts'
+import { steps, toyName, toyShares } from './toy.ts'
+
+/** CNN-FID over measured time for each sampler; the closed form over the share; where the two models differ. */
+export function figures(result: ReproductionResult): Files {
+  const { table, seeds } = result
+  const find = (setting: string, metric: string, method: string, nfe?: number) =>
+    table.find(
+      (r) =>
+        r.setting === setting && r.metric === metric && r.method === method && (nfe === undefined || r.nfe === nfe),
+    )
+  const value = (x: number | undefined, r: ReproductionRow | undefined) =>
+    x === undefined || r === undefined || r.mean <= 0 ? [] : [{ x, y: r.mean, low: r.low, high: r.high }]
+
+  const overTime = Object.fromEntries(
+    samplers.map((sampler, i) => {
+      const setting = settingOf(sampler)
+      const at = (method: string, nfe = sampler.steps) =>
+        value(find(setting, metrics.time, method, nfe)?.mean, find(setting, metrics.fid, method, nfe))
+      const sweep = (order: Order) => [
+        ...at(largeAlone),
+        ...shares.flatMap((r) => at(nameOf(order, r))),
+        ...at(smallAlone),
+      ]
+      const fewer = table.filter((r) => r.setting === setting && r.metric === metrics.fid && r.method === largeAlone)
+      const series = [
+        { name: 'small first', points: sweep('small first') },
+        { name: 'large first', points: sweep('large first'), dashed: true },
+        { name: 'fewer steps', points: fewer.flatMap(({ nfe }) => at(largeAlone, nfe)), dashed: true },
+      ]
+      const svg = linePlot({
+        title: `Digits: quality for time, ${sampler.name}`,
+        subtitle: `${sampler.steps} steps, r = 0 to 1, or fewer steps of the large network; mean and 95%, ${seeds.length} seeds`,
+        series: series.map((s) => ({ ...s, points: [...s.points].sort((a, b) => a.x - b.x) })),
+        x: { label: 'measured ms an image' },
+        y: { label: metrics.fid, log: true },
+      })
+      return [i === 0 ? 'figure' : sampler.name.toLowerCase().replace(/[^a-z]+/g, '-'), svg]
+    }),
+  )
+
+  const shown = (order: Order, metric: string) => [
+    ...value(0, find(toyName, metric, largeAlone, steps)),
+    ...toyShares.flatMap((r) => value(r, find(toyName, metric, nameOf(order, r)))),
+    ...value(1, find(toyName, metric, smallAlone)),
+  ]
+  const toy = linePlot({
+    title: 'In closed form: three clusters, and the Gaussian with their mean and covariance',
+    subtitle: `DDIM, ${steps} steps; distance to the exact end point; mean and 95%, ${seeds.length} seeds`,
+    series: (['small first', 'large first'] as const).map((order) => ({ name: order, points: shown(order, distance) })),
+    x: { label: 'share r of the steps that the small model makes' },
+    y: { label: 'rms distance', log: true },
+  })
+  const apart = linePlot({
+    title: 'What the small model gets wrong, at each noise level',
+    subtitle: `${difference}, on real states; mean and 95%, ${seeds.length} seeds`,
+    series: [toyName, 'mnist'].map((name) => ({
+      name: name === 'mnist' ? 'digits' : 'clusters',
+      points: times.flatMap((t) => value(t, find(settingAt(name, t), difference, 'small against large'))),
+    })),
+    x: { label: 'time: 0 data, 1 noise' },
+    y: { label: 'relative difference', log: true },
+  })
+  return figureFiles({ ...overTime, toy, difference: apart })
+}
