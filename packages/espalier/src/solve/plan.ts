@@ -6,9 +6,9 @@ import { parseWith } from '../tensor/parse.ts'
 /** More than any solver makes; a file that has more is refused before it is read number by number. */
 const LIMITS = { times: 10_001, stages: 50_000, terms: 1_000, name: 200 }
 
-/** A list whose length is checked before its items are. */
+/** A list whose length is checked before its items are; the second bounds are for the JSON schema. */
 function list<T extends z.ZodType>(item: T, most: number, least = 0) {
-  return z.array(z.unknown()).min(least).max(most).pipe(z.array(item))
+  return z.array(z.unknown()).min(least).max(most).pipe(z.array(item).min(least).max(most))
 }
 
 const coefficients = list(z.number(), LIMITS.terms)

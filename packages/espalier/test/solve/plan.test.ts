@@ -10,6 +10,7 @@ import {
   isStochastic,
   nfeOf,
   parsePlan,
+  planSchema,
   type Solver,
   saSolver,
   stepsOf,
@@ -39,6 +40,13 @@ describe('a plan', () => {
     for (const p of [plan, ddim({ eta: 0.5 })(process, uniformGrid(process, 9))]) {
       expect(parsePlan(JSON.parse(JSON.stringify(p)))).toEqual(p)
     }
+  })
+
+  it('has a JSON schema, with its limits', () => {
+    expect(planSchema()).toMatchObject({
+      additionalProperties: false,
+      properties: { grid: { minItems: 2, maxItems: 10_001 }, stages: { items: { additionalProperties: false } } },
+    })
   })
 
   it('counts its steps, calls and noise', () => {
