@@ -1,6 +1,7 @@
 /** The `espalier` command: what there is, and how mistakes are told. */
 
 import { Command, CommanderError } from 'commander'
+import { compareCommand } from './commands/compare.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { gradCommand } from './commands/grad.ts'
@@ -35,6 +36,7 @@ Exit codes: 0 done, 1 a fault of ours (ESPALIER_DEBUG=1 shows where), 2 somethin
     )
   const commands = [
     sampleCommand(),
+    compareCommand(),
     steerCommand(),
     demoCommand(),
     trainCommand(),

@@ -55,6 +55,7 @@ beforeAll(() => {
 })
 
 const sample = ['sample', '--model', 'world.json', '--count', '4']
+const compare = ['compare', '--model', 'world.json', '--solvers']
 const steer = ['steer', '--model', 'world.json', '--reward', 'near:0,0']
 
 /** A call that cannot work, and what its one line must name. */
@@ -98,6 +99,16 @@ const calls: [string, string[], RegExp][] = [
   ['thresholds of a world', [...sample, '--threshold', 'static'], /--threshold needs data in a range/],
   ['a threshold that is none', [...sample, '--threshold', 'static:2'], /dynamic:<quantile>/],
   ['a guidance interval that is none', [...sample, '--guidance-interval', '0.8,0.2'], /low,high/],
+  ['a shift without a scheduler', [...sample, '--mu', '1'], /of a --scheduler, and none was given/],
+  ['a comparison of nothing', ['compare', '--model', 'world.json'], /--solvers <list>' not specified/],
+  ['a comparison without a budget', [...compare, 'ddim'], /one of --steps and --nfe/],
+  ['a comparison of an unknown solver', [...compare, 'ddim,magic'], /no solver "magic"/],
+  ['a comparison with a gap', [...compare, 'ddim,,ddpm'], /no solver ""/],
+  [
+    'a judge that there is not',
+    ['compare', '--model', 'images', '--solvers', 'ddim', '--nfe', '5', '--fid'],
+    /--fid: the zoo/,
+  ],
   ['an analysis of an unknown process', ['plan', 'analyse', '--process', 'magic'], /--process magic: /],
   ['a class of a world', [...sample, '--class', '3'], /takes no class/],
   ['an unknown class', ['sample', '--model', 'images', '--class', 'red'], /knows dark, grey, light/],
@@ -160,7 +171,8 @@ const calls: [string, string[], RegExp][] = [
 describe('bad input ends with exit code 2, one line, and nothing written:', () => {
   it.each(calls)('%s', async (_, args, line) => {
     const before = listing()
-    const takesOut = ['sample', 'steer'].includes(args[0]) && !args.includes('--out') && !args.includes('--resume')
+    const takesOut =
+      ['sample', 'steer', 'compare'].includes(args[0]) && !args.includes('--out') && !args.includes('--resume')
     const { code, stdout, stderr } = await espalier(takesOut ? [...args, '--out', 'never'] : args)
     expect(stderr).toMatch(/^error: [^\n]+\n$/)
     expect(stderr).toMatch(line)

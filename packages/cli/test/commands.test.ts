@@ -134,6 +134,42 @@ describe('espalier sample', () => {
   })
 })
 
+describe('espalier compare', () => {
+  it('runs solvers on a world at equal NFE, measured against what is known exactly', async () => {
+    const solvers = 'ddim,deis(order=3),heun,ddpm'
+    const options = ['--solvers', solvers, '--nfe', '5,21', '--grid', 'quadratic(to=0.001)', '--seeds', '0-1']
+    const { rows, files } = await answer(
+      'compare',
+      '--model',
+      'world.json',
+      ...options,
+      '--count',
+      '100',
+      '--out',
+      'cmp',
+    )
+    const mean = (metric: string, method: string, nfe: number) =>
+      rows.find((r: Record<string, unknown>) => r.metric === metric && r.method === method && r.nfe === nfe)?.mean
+    const distance = 'rms distance'
+    expect(mean(distance, 'deis(order=3)', 21)).toBeLessThan(0.3 * mean(distance, 'ddim', 21))
+    expect(mean(distance, 'ddim', 21)).toBeLessThan(0.5 * mean(distance, 'ddim', 5))
+    // Heun spends two calls a step: ten steps fit into 21.
+    expect(mean(distance, 'heun', 20)).toBeGreaterThan(0)
+    expect(mean(distance, 'ddpm', 21)).toBeUndefined()
+    expect(mean('sliced W2 to the data', 'ddpm', 21)).toBeGreaterThan(0)
+    expect(readdirSync(join(folder.path, 'cmp'))).toEqual(expect.arrayContaining(files))
+    expect(files).toEqual(expect.arrayContaining(['comparison.json', 'distance.svg', 'sliced-w2-to-the-data.png']))
+  })
+
+  it('runs a network under guidance at equal steps, against a fine solution', async () => {
+    const options = ['--solvers', 'ddim,dpm++2m', '--steps', '4,8', '--guidance', '2', '--reference-steps', '60']
+    const result = await answer('compare', '--model', 'images', ...options, '--count', '6', '--out', 'guided-cmp')
+    expect(result.rows.map((r: { nfe: number }) => r.nfe)).toEqual([8, 16, 8, 16])
+    const { code, stdout } = await espalier(['compare', '--model', 'images', ...options, '--count', '4'])
+    expect([code, stdout.split('\n')[0]]).toEqual([0, expect.stringMatching(/^metric +solver +NFE +mean/)])
+  })
+})
+
 describe('espalier plan', () => {
   it('shows a table, saves it, and sample runs it', async () => {
     const options = ['--solver', 'dpm++2m', '--steps', '6', '--process', 'vp-linear']

@@ -16,14 +16,17 @@ describe('help', () => {
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(120)
   })
 
-  it.each(['espalier', 'sample', 'plan', 'steer', 'train', 'grad', 'doctor'])('%s reads as it did', async (name) => {
-    const command = commands.find((candidate) => candidate.name() === name)!
-    command.configureHelp({ helpWidth: 100 })
-    let text = ''
-    command.configureOutput({ writeOut: (part) => (text += part) })
-    command.outputHelp()
-    await expect(text).toMatchFileSnapshot(`./help/${name}.txt`)
-  })
+  it.each(['espalier', 'sample', 'compare', 'plan', 'steer', 'train', 'grad', 'doctor'])(
+    '%s reads as it did',
+    async (name) => {
+      const command = commands.find((candidate) => candidate.name() === name)!
+      command.configureHelp({ helpWidth: 100 })
+      let text = ''
+      command.configureOutput({ writeOut: (part) => (text += part) })
+      command.outputHelp()
+      await expect(text).toMatchFileSnapshot(`./help/${name}.txt`)
+    },
+  )
 })
 
 describe('the line that repeats a run', () => {

@@ -43,6 +43,8 @@ export interface Comparison {
   readonly methods: readonly Method[]
   /** NFE a sample; a guided step costs 2. Methods that cannot stay below one of them are left out there. */
   readonly budgets: readonly number[]
+  /** What budgets count. Default `nfe`; with `steps` methods with several calls a step may spend more than others. */
+  readonly unit?: 'nfe' | 'steps'
   readonly grid: Grid
   readonly gridOptions?: GridOptions
   /** Samples a seed. */
@@ -62,15 +64,16 @@ export const fineSolutionName = 'fine solution'
 /** NFE of one sample. */
 const costOf = (plan: Plan, denoiser: Denoiser) => nfeOf(plan, 0, stepsOf(plan), denoiser)
 
-/** The plan with the most steps whose NFE stay within the budget; undefined where one step costs more. */
+/** The plan with the most steps whose NFE (or steps) stay within the budget; undefined where one step costs more. */
 export function planWithin(
-  { solver, subject, grid, gridOptions }: { solver: Solver } & Pick<Comparison, 'subject' | 'grid' | 'gridOptions'>,
+  comparison: { solver: Solver } & Pick<Comparison, 'subject' | 'grid' | 'gridOptions' | 'unit'>,
   budget: number,
 ): Plan | undefined {
+  const { solver, subject, grid, gridOptions, unit = 'nfe' } = comparison
   const { process } = subject.denoiser
   for (let steps = budget; steps >= 1; steps--) {
     const plan = solver(process, grid(process, steps, gridOptions))
-    if (costOf(plan, subject.denoiser) <= budget) return plan
+    if (unit === 'steps' || costOf(plan, subject.denoiser) <= budget) return plan
   }
   return undefined
 }
@@ -161,7 +164,10 @@ async function compare(comparison: Comparison, results: Results, onRows?: OnRows
       const what = `${subject.name}, ${method.method}`
       const drawn = await drawSamples({ ...method, subject }, plan, seeds, samples, (rows) => onRows?.(rows, what))
       const cell = { method: method.method, setting: subject.name, budget, nfe: costOf(plan, subject.denoiser) }
-      for (const metric of metrics) results.add({ ...cell, metric: metric.name, values: await metric.values(drawn) })
+      const noisy = plan.stages.some(({ noise }) => noise !== 0)
+      for (const { name: metric, pathwise, values } of metrics) {
+        if (!(pathwise && noisy)) results.add({ ...cell, metric, values: await values(drawn) })
+      }
     }
   }
 }

@@ -13,6 +13,8 @@ export interface Metric {
   values(samples: readonly Tensor[]): readonly number[] | Promise<readonly number[]>
   /** Whether it is an average over samples, so that few of them do: then the fine solution is measured too. */
   readonly average?: boolean
+  /** Whether it follows single paths: then it says nothing of a solver that draws noise. */
+  readonly pathwise?: boolean
   /** What real data gets, in the same numbers. */
   readonly floor?: { readonly name: string; values(): readonly number[] | Promise<readonly number[]> }
 }
@@ -21,6 +23,7 @@ export interface Metric {
 export function distanceMetric(name: string, references: readonly Tensor[]): Metric {
   return {
     name,
+    pathwise: true,
     values: (samples) =>
       samples.map((drawn, i) => {
         const { shape, data } = references[i]

@@ -3,7 +3,7 @@ import { combine } from '../tensor/combine.ts'
 import { type Key, normal, normalRows, purpose } from '../tensor/random.ts'
 import { sizeOf, type Tensor } from '../tensor/tensor.ts'
 import { compile, gatherTerms } from './compile.ts'
-import { memoryAt, type Plan, type Stage, stepsOf } from './plan.ts'
+import { memoryAt, type Plan, type Stage, sameProcess, stepsOf } from './plan.ts'
 
 /** What a run carries from step to step, newest first. `states[0]` is the current state; see {@link memoryAt}. */
 export interface Kept {
@@ -141,9 +141,7 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
 
 function check(plan: Plan, denoiser: Denoiser, { states, predictions }: Kept, from: number, to: number): number {
   const steps = stepsOf(plan)
-  if (plan.process !== denoiser.process.name) {
-    throw new Error(`the plan is for the process ${plan.process}, the model for ${denoiser.process.name}`)
-  }
+  sameProcess(plan, denoiser.process)
   if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= steps)) {
     throw new Error(`a plan of ${steps} steps cannot run from step ${from} to step ${to}`)
   }

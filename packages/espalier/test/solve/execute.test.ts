@@ -285,7 +285,7 @@ describe('errors of execute', () => {
     await expect(execute(stochastic, denoiser, x, { keys, from: 4, to: 3 })).rejects.toThrow('from step 4 to step 3')
     await expect(execute(stochastic, denoiser, x, { keys, to: 7 })).rejects.toThrow('a plan of 6 steps')
     await expect(execute(stochastic, problemG.denoiser(vpCosine()), x, { keys })).rejects.toThrow(
-      'the plan is for the process vp-linear(0.1,20), the model for vp-cosine(0.008)',
+      'the plan is for the process vp-linear(0.1,20), got vp-cosine(0.008)',
     )
     const wide: Tensor = { shape: [1, 2], data: Float32Array.of(1, 2) }
     await expect(execute(stochastic, denoiser, wide, { keys: rowKeys(1, 1) })).rejects.toThrow('got [1,2]')
