@@ -22,7 +22,7 @@ export function figures(result: ReproductionResult): Files {
     samplers.map((sampler, i) => {
       const setting = settingOf(sampler)
       const at = (method: string, nfe = sampler.steps) =>
-        value(find(setting, metrics.time, method, nfe)?.mean, find(setting, metrics.fid, method, nfe))
+        value(find(setting, metrics.relativeTime, method, nfe)?.mean, find(setting, metrics.fid, method, nfe))
       const sweep = (order: Order) => [
         ...at(largeAlone),
         ...shares.flatMap((r) => at(nameOf(order, r))),
@@ -38,7 +38,9 @@ export function figures(result: ReproductionResult): Files {
         title: `Digits: quality for time, ${sampler.name}`,
         subtitle: `${sampler.steps} steps, r = 0 to 1, or fewer steps of the large network; mean and 95%, ${seeds.length} seeds`,
         series: series.map((s) => ({ ...s, points: [...s.points].sort((a, b) => a.x - b.x) })),
-        x: { label: 'measured ms an image' },
+        x: {
+          label: `measured time; 1 is ${find(setting, metrics.time, largeAlone, sampler.steps)?.mean.toFixed(1)} ms an image`,
+        },
         y: { label: metrics.fid, log: true },
       })
       return [i === 0 ? 'figure' : sampler.name.toLowerCase().replace(/[^a-z]+/g, '-'), svg]
