@@ -9,13 +9,12 @@ import {
   loadZoo,
   writeImage,
 } from '@espalier/zoo'
-import { featureDistance, fitGaussian, frechetDistance, jackknife, mean, psnr, ssim } from 'espalier/measure'
+import { type Cell, featureDistance, fitGaussian, frechetDistance, jackknife, mean, psnr, ssim } from 'espalier/measure'
 import { nodeRuntime } from 'espalier/node'
 import type { Denoiser } from 'espalier/process'
 import { loadDenoiser, type NetworkCard } from 'espalier/runtime'
 import { execute, type Plan, start } from 'espalier/solve'
 import { concatenate, fold, type Key, key, purpose, row, rowSize, stack, type Tensor } from 'espalier/tensor'
-import type { Cell } from './results.ts'
 
 /** Clean pictures and what a degradation made of them, in [-1, 1]: one tensor a seed, setting after setting. */
 export interface Pairs {
@@ -139,6 +138,8 @@ export const metrics = {
   fid: 'CNN-FID',
 } as const
 
+/** The row of what the networks are given. */
+export const degradedPicture = 'degraded picture'
 /** The name of all settings together. */
 export const together = 'all'
 
@@ -162,7 +163,7 @@ export async function measureAgainst(
   const whole = settings.length > 1 ? together : settings[0]
   const without = (features: readonly Tensor[]) => (kept: readonly number[]) =>
     fitGaussian(concatenate(kept.map((j) => features[j])))
-  const fitTruth = remembered(without(truth))
+  const gaussianOfTruth = remembered(without(truth))
   return async (images) => {
     const features: Tensor[] = []
     for (const one of images) features.push(await judge.features(one))
@@ -171,8 +172,8 @@ export async function measureAgainst(
       [metrics.ssim]: images.map((one, j) => ssim(one, clean[j], 2)),
       [metrics.feature]: features.map((one, j) => featureDistance(one, truth[j])),
     }
-    const fit = without(features)
-    const fid = jackknife(images.length, (kept) => frechetDistance(fitTruth(kept), fit(kept)))
+    const gaussianOf = without(features)
+    const fid = jackknife(images.length, (kept) => frechetDistance(gaussianOfTruth(kept), gaussianOf(kept)))
     const values: Values[] = [{ setting: whole, metric: metrics.fid, values: fid }]
     for (const [metric, scores] of Object.entries(perImage)) {
       values.push({ setting: whole, metric, values: scores.map((own) => mean(own)) })
