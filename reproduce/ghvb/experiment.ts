@@ -46,7 +46,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   const { quick = false, onProgress } = options
   const seeds = options.seeds ?? Array.from({ length: quick ? 4 : 8 }, (_, i) => i)
   const results = new Results(seeds)
-  const samples = quick ? 12 : 32
+  const samples = quick ? 8 : 32
   const { models, absent } = await openImageModels(imageModelNames)
 
   // 1. The theory, from the tables: how large |delta deps/dy| may be on a grid of equal steps in rho.
