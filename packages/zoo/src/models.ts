@@ -3,7 +3,14 @@ import { fileURLToPath } from 'node:url'
 import { type ModelCard, parseModelCard } from 'espalier/runtime'
 
 /** The trained models that come with this package. */
-export const zooModels = ['mnist', 'mnist-small', 'mnist-classifier', 'mnist-judge', 'fashion-judge'] as const
+export const zooModels = [
+  'mnist',
+  'mnist-small',
+  'mnist-classifier',
+  'mnist-judge',
+  'fashion-judge',
+  'fashion-restore-mr',
+] as const
 
 export type ZooModel = (typeof zooModels)[number]
 
