@@ -299,8 +299,9 @@ const anyPlan = fc
   .array(fc.array(fc.boolean(), { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 5 })
   .chain((steps) => {
     const calls = steps.flatMap((stages, step) => stages.map((call) => ({ step, call })))
-    const list = (kept: number) =>
+    const list = (kept: number, minLength = 0) =>
       fc.array(fc.oneof(fc.constant(0), fc.constant(1), fc.double({ min: -1, max: 1, noNaN: true })), {
+        minLength,
         maxLength: Math.min(4, kept),
       })
     return fc.tuple(
@@ -309,7 +310,7 @@ const anyPlan = fc
         return fc.record({
           step: fc.constant(step),
           time: call ? fc.double({ min: 0.05, max: 1, noNaN: true }) : fc.constant(null),
-          ask: call ? fc.record({ states: list(i + 1), predictions: list(asked) }) : fc.constant(HERE),
+          ask: call ? fc.record({ states: list(i + 1, 1), predictions: list(asked) }) : fc.constant(HERE),
           states: list(i + 1),
           predictions: list(asked + (call ? 1 : 0)),
           noise: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1, noNaN: true })),
