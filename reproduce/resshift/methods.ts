@@ -1,0 +1,48 @@
+/** Everything that is compared: a network, its sampler, and the numbers of steps, one network call each. */
+
+import { customGrid, type Grid, uniformGrid } from 'espalier/process'
+import { ddim, ddpm, dpmSolverPlusPlus, resShift, type Solver } from 'espalier/solve'
+
+export interface Method {
+  readonly method: string
+  /** In the zoo. */
+  readonly network: string
+  readonly solver: Solver
+  readonly grid: Grid
+  readonly budgets: readonly number[]
+}
+
+const four = 'fashion-sr-resshift4'
+const fifteen = 'fashion-sr-resshift15'
+const conditional = 'fashion-sr-ddpm'
+
+const method = (
+  name: string,
+  network: string,
+  solver: Solver,
+  budgets: readonly number[],
+  grid = uniformGrid,
+): Method => ({
+  ...{ method: name, network, solver, budgets, grid },
+})
+
+export const regression = method('regression (L2)', 'fashion-sr-l2', ddim(), [1])
+export const resShift4 = method('ResShift-4', four, resShift(), [4])
+export const resShift15 = method('ResShift-15', fifteen, resShift(), [15])
+/** The network of 15 steps at four of its times: what training for four is good for. */
+export const strided = method(
+  ...(['ResShift-15, four of its steps', fifteen, resShift(), [4]] as const),
+  customGrid({ times: [15, 11, 8, 4, 0].map((i) => i / 15) }),
+)
+/** The same networks on the ODE of the residual, which draws no noise. */
+export const odes = [
+  method('ResShift-4, as an ODE', four, ddim(), [4]),
+  method('ResShift-15, as an ODE', fifteen, ddim(), [15]),
+]
+/** From pure noise, given the same picture: the counterpart of the latent diffusion of the paper. */
+export const fromNoise = method('DDIM from noise', conditional, ddim(), [4, 15, 100])
+/** The same network with a solver of second order: at few steps the fairer opponent. */
+export const fromNoise2 = method('2M from noise', conditional, dpmSolverPlusPlus(), [4, 15])
+export const ancestral = method('DDPM from noise', conditional, ddpm(), [15, 100])
+
+export const methods = [...[regression, resShift4, resShift15, strided, ...odes], ...[fromNoise, fromNoise2, ancestral]]
