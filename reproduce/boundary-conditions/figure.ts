@@ -1,0 +1,28 @@
+import type { Files, ReproductionResult } from '../result.ts'
+import { figureFiles, nfePlot } from '../support/report.ts'
+import { metrics } from '../support/restoration.ts'
+import { error, gaussian } from './gaussian.ts'
+import { ddimOwn, ddpmOwn, oracle, random, selected, selectedByPsnr, selectedOf, setting, zero } from './names.ts'
+
+/** Dashed: what no selection made. */
+const chosen = (...methods: string[]) => methods.map((method) => ({ method }))
+const controls = (...methods: string[]) => methods.map((method) => ({ method, dashed: true }))
+
+export function figures(result: ReproductionResult): Files {
+  const pictures = (metric: string, title: string) =>
+    nfePlot(result, {
+      ...{ title, setting, metric, y: { label: metric } },
+      subtitle: '4x super-resolution of held-out clothes',
+      methods: [...chosen(selected, selectedByPsnr, oracle), ...controls(random, zero, ddimOwn, ddpmOwn)],
+    })
+  return figureFiles({
+    figure: pictures(metrics.feature, 'One start noise for all pictures: distance to the clean picture'),
+    psnr: pictures(metrics.psnr, 'One start noise for all pictures: fidelity in dB'),
+    gaussian: nfePlot(result, {
+      ...{ title: 'One start noise for all pictures: Gaussian case', setting: gaussian, metric: error },
+      subtitle: 'Exact expected error, spectrum 1/f',
+      y: { label: error },
+      methods: [...chosen(selectedOf(10), selectedOf(100), selectedOf(1000)), ...controls(random, zero)],
+    }),
+  })
+}

@@ -1,0 +1,18 @@
+/** How rows are named in the table. */
+
+export const setting = '4x super-resolution'
+export const random = 'random start'
+export const selected = 'selected start'
+export const selectedOf = (k: number) => `selected of ${k}`
+export const selectedByPsnr = 'selected by PSNR'
+export const transferred = 'selected at 10 steps'
+export const zero = 'x = 0'
+export const scaled = 'x = a y'
+export const oracle = 'oracle, per picture'
+export const ddimOwn = 'DDIM, own noise'
+export const ddpmOwn = 'DDPM'
+
+export const deviation = 'sd over starts of the feature distance'
+export const lead = 'standard deviations below random starts'
+export const size = 'mean square of the start'
+export const rank = 'Spearman, two reference sets'
