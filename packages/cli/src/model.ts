@@ -15,7 +15,8 @@ import {
   type Runtime,
   type Session,
 } from 'espalier/runtime'
-import { asUserError, UserError } from './errors.ts'
+import { readNpy, type Tensor, tensor } from 'espalier/tensor'
+import { asUserError, messageOf, UserError } from './errors.ts'
 import { isImageShape } from './report/contact-sheet.ts'
 import { zooModels } from './zoo.ts'
 
@@ -109,10 +110,58 @@ export async function openModel(runtime: Runtime, name: string): Promise<Diffusi
     const denoiser = await loadDenoiser(runtime, graph, card)
     const { event } = denoiser
     const size = event.reduce((product, n) => product * n, 1)
-    await denoiser.predict({ shape: [1, ...event], data: new Float32Array(size) }, Float64Array.of(0.5), 'data')
+    const x = { shape: [1, ...event], data: new Float32Array(size) }
+    await denoiser.predict(x, Float64Array.of(0.5), 'data', blankConditions(card))
     const range = card.type === 'network' ? (card as NetworkCard).valueRange : ([-1, 1] as const)
     return { name, card, sha256, denoiser, event, range: isImageShape(event) ? range : undefined }
   })
+}
+
+/** One row of zeros for each condition that the model must be given: enough to see that it runs. */
+export function blankConditions(card: ModelCard): Condition {
+  const given = card.type === 'network' ? (card as NetworkCard).conditions : {}
+  const needed = Object.entries(given).filter(([, condition]) => !condition.default)
+  return Object.fromEntries(needed.map(([name, { shape = [] }]) => [name, tensor([1, ...shape])]))
+}
+
+/**
+ * Conditions from `.npy` files, `name=file.npy` each: `[rows, ...shape]`, all with the same number of rows.
+ * @throws UserError where a name or a shape does not fit the model, or the model needs one more
+ */
+export function readConditions({ card, name: model }: DiffusionModel, given: readonly string[]): Condition | undefined {
+  const known = card.type === 'network' ? (card as NetworkCard).conditions : {}
+  const condition: Record<string, Tensor> = {}
+  for (const text of given) {
+    const [name, file] = [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]
+    const option = `--condition ${text}`
+    if (!Object.hasOwn(known, name)) {
+      const names = Object.keys(known).join(', ') || 'none'
+      throw new UserError(`${option}: the model ${model} has no condition "${name}"; it has ${names}`)
+    }
+    let rows: Tensor
+    try {
+      rows = readNpy(new Uint8Array(readFileSync(file)), file)
+    } catch (error) {
+      throw new UserError(`${option}: ${messageOf(error)}`)
+    }
+    const wanted = known[name].shape ?? []
+    if (rows.shape[0] < 1 || `${rows.shape.slice(1)}` !== `${wanted}`) {
+      throw new UserError(
+        `${option}: the shape is [${rows.shape}]; ${model} takes [n${wanted.map((n) => `, ${n}`).join('')}]`,
+      )
+    }
+    condition[name] = rows
+  }
+  const missing = Object.keys(known).find((name) => !known[name].default && !condition[name])
+  if (missing !== undefined) {
+    throw new UserError(
+      `the model ${model} needs the condition "${missing}"; give it with --condition ${missing}=rows.npy`,
+    )
+  }
+  const counts = new Set(Object.values(condition).map(({ shape }) => shape[0]))
+  if (counts.size > 1)
+    throw new UserError(`--condition files have ${[...counts].join(' and ')} rows; give the same number`)
+  return counts.size === 0 ? undefined : condition
 }
 
 /** Loads a classifier. @throws UserError */

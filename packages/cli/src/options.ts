@@ -103,3 +103,8 @@ export function parseThreshold(text: string): { type: 'static' | 'dynamic'; quan
   if (type === 'dynamic' && more === undefined && quantile > 0 && quantile <= 1) return { type, quantile }
   throw new Error('one of static, dynamic, dynamic:<quantile> is needed, with a quantile in (0, 1]')
 }
+
+/** An option that may be repeated. */
+export function collect(text: string, earlier: string[] = []): string[] {
+  return [...earlier, text]
+}

@@ -55,7 +55,7 @@ export async function runCompare({ settings, out, json }: CompareRun): Promise<v
     const model = await openModel(runtime, settings.model)
     const subject = await subjectOf(model, settings)
     const metrics = metricsOf(model, settings)
-    const line = shellLine('compare', { ...settings })
+    const line = shellLine('compare', { ...settings, solvers: solvers.join(',') })
     const folder = RunFolder.create({ command: 'compare', out, line, configuration: { ...settings }, seeds })
     await folder.during(async () => {
       const results = new Results(seeds)

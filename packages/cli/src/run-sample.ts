@@ -3,12 +3,13 @@
 import { readFileSync } from 'node:fs'
 import { conditionRows, drawConditions, rowsOf } from 'espalier/guide'
 import { nodeRuntime, writeFileAtomic } from 'espalier/node'
-import { counted } from 'espalier/runtime'
+import type { Condition } from 'espalier/process'
+import { counted, type NetworkCard } from 'espalier/runtime'
 import { execute, nfeOf, start, stepsOf } from 'espalier/solve'
-import { concatenate, fold, key, readNpy, type Tensor, writeNpy, writeSafetensors } from 'espalier/tensor'
+import { combine, concatenate, fold, key, readNpy, type Tensor, writeNpy, writeSafetensors } from 'espalier/tensor'
 import { asUserError, UserError } from './errors.ts'
 import { interruptible } from './interrupt.ts'
-import { type DiffusionModel, openModel } from './model.ts'
+import { type DiffusionModel, openModel, readConditions } from './model.ts'
 import { progressLine } from './progress.ts'
 import { contactSheet, formatDuration, formatNumber, picturesOf, scatterPlot, svgToPng } from './report/index.ts'
 import { RunFolder } from './run-folder.ts'
@@ -17,11 +18,14 @@ import { shellLine } from './shell-line.ts'
 
 export interface SampleSettings extends SamplerSettings, GuidanceSettings {
   readonly model: string
-  readonly count: number
+  /** Default 64, or as many as there are conditions or start noises. */
+  readonly count?: number
   readonly seed: number
   readonly batch: number
   /** File of standard normal numbers `[n, ...event]` to start from, instead of those that the seed gives. */
   readonly start?: string
+  /** Conditions from files, `name=rows.npy` each: sample i takes row i, in turns. */
+  readonly condition?: readonly string[]
   /** File for the samples as numpy reads them. */
   readonly outSamples?: string
 }
@@ -42,7 +46,8 @@ export async function runSample({ settings, out, json }: SampleRun): Promise<voi
     const { plan, asked, std } = await openSampler(model, settings, settings)
     const denoiser = counted(asked.denoiser, meter)
     const given = settings.start === undefined ? undefined : await readStart(settings.start, model)
-    const count = given?.shape[0] ?? settings.count
+    const rows = readConditions(model, settings.condition ?? [])
+    const count = given?.shape[0] ?? settings.count ?? (rows ? rowsOf(rows) : 64)
     const line = shellLine('sample', { ...settings })
     const folder = RunFolder.create({ command: 'sample', out, line, configuration: { ...settings }, seeds: [seed] })
     folder.write('plan.json', `${JSON.stringify(plan, null, 2)}\n`)
@@ -56,9 +61,17 @@ export async function runSample({ settings, out, json }: SampleRun): Promise<voi
         for (let first = 0; first < count && !interrupt.signal.aborted; first += batch) {
           const keys = Array.from({ length: Math.min(batch, count - first) }, (_, i) => fold(root, first + i))
           const x = given ? rowsFrom(given, first, keys.length, std) : start(plan, denoiser, keys, std)
+          const condition = {
+            ...(asked.condition && conditionRows(asked.condition, drawConditions(rowsOf(asked.condition), keys))),
+            ...(rows &&
+              conditionRows(
+                rows,
+                keys.map((_, i) => (first + i) % rowsOf(rows)),
+              )),
+          }
           const samples = await execute(plan, denoiser, x, {
             keys,
-            condition: asked.condition && conditionRows(asked.condition, drawConditions(rowsOf(asked.condition), keys)),
+            condition,
             signal: interrupt.signal,
             onStep: () => progress.update({ label: 'sample', nfe: meter.nfe, budget }),
           }).catch((error) => {
@@ -66,7 +79,7 @@ export async function runSample({ settings, out, json }: SampleRun): Promise<voi
             // What a network computes is its owner's to mend: the message names step, time and row.
             throw new UserError(`--model ${settings.model}: ${(error as Error).message}`)
           })
-          if (samples) done.push(samples)
+          if (samples) done.push(withMean(model, samples, condition))
           folder.event('batch', { rows: done.reduce((n, { shape }) => n + shape[0], 0), nfe: meter.nfe })
         }
         progress.clear()
@@ -122,6 +135,12 @@ function rowsFrom({ shape: [n, ...event], data }: Tensor, first: number, count: 
   const size = data.length / n
   const rows = data.subarray(first * size, (first + count) * size)
   return { shape: [count, ...event], data: rows.map((z) => std * z) }
+}
+
+/** Of a process around a mean the states are residuals: adds the mean. */
+function withMean({ card }: DiffusionModel, samples: Tensor, condition: Condition): Tensor {
+  const mean = card.type === 'network' ? (card as NetworkCard).mean : undefined
+  return mean === undefined ? samples : combine(samples, [1, 1], [samples, condition[mean]])
 }
 
 /** @returns the files written */

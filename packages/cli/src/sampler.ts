@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { type ThresholdOptions, thresholded } from 'espalier/guide'
 import { type Denoiser, type Grid, gridCatalogue, gridFrom, viewed } from 'espalier/process'
+import type { NetworkCard } from 'espalier/runtime'
 import {
   type Plan,
   parsePlan,
@@ -107,11 +108,12 @@ export function guided(model: DiffusionModel, settings: GuidanceSettings, denois
   return asUserError('guidance', () => {
     const asked = conditionedOn(model, settings.class, { guidance, guidanceRescale, guidanceInterval }, denoiser)
     if (!threshold) return asked
-    const { range } = model
+    const { range, card } = model
+    const mean = card.type === 'network' ? (card as NetworkCard).mean : undefined
     if (!range || range[0] !== -range[1]) {
       throw new UserError(`--threshold needs data in a range [-m, m]; ${model.name} does not say that it has one`)
     }
-    return { ...asked, denoiser: thresholded(asked.denoiser, { ...parseThreshold(threshold), max: range[1] }) }
+    return { ...asked, denoiser: thresholded(asked.denoiser, { ...parseThreshold(threshold), max: range[1], mean }) }
   })
 }
 

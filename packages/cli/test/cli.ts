@@ -80,6 +80,7 @@ export function scratch(): { readonly path: string } {
     folder.path = mkdtempSync(join(tmpdir(), 'espalier-cli-'))
     writeWorld(folder.path)
     writeImageModel(join(folder.path, 'images'))
+    writeRestorationModel(join(folder.path, 'restore'))
   })
   afterAll(() => rmSync(folder.path, { recursive: true, force: true }))
   return folder
@@ -127,6 +128,33 @@ export function writeImageModel(folder: string, changes: Record<string, unknown>
     conditions: { label: { shape: [3], default: none, unconditional: none } },
     classes: ['dark', 'grey', 'light'],
     ...changes,
+  }
+  writeFileSync(join(folder, 'card.json'), JSON.stringify(card))
+}
+
+/** A network around a mean: it predicts that the clean image is half of the degraded one. */
+export function writeRestorationModel(folder: string): void {
+  const b = new GraphBuilder({ name: 'restore' })
+  const x = b.input('x', ['N', 1, 8, 8])
+  const t = b.input('t', ['N'])
+  const degraded = b.input('degraded', ['N', 1, 8, 8])
+  b.output(
+    'y',
+    degraded
+      .mul(0.5)
+      .add(x.mul(0))
+      .add(t.mul(0).reshape([-1, 1, 1, 1])),
+  )
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'model.onnx'), writeModel(b.build()))
+  const card = {
+    type: 'network',
+    name: 'restore',
+    process: { type: 'mean-reverting' },
+    prediction: 'data',
+    event: [1, 8, 8],
+    conditions: { degraded: { shape: [1, 8, 8] } },
+    mean: 'degraded',
   }
   writeFileSync(join(folder, 'card.json'), JSON.stringify(card))
 }

@@ -127,6 +127,22 @@ describe('espalier sample', () => {
     expect(most('rescaled')).toBeLessThan(most('guided'))
   })
 
+  it('restores what it is given, with a network around a mean', async () => {
+    const degraded = Float32Array.from({ length: 3 * 64 }, (_, i) => Math.sin(i))
+    writeFileSync(join(folder.path, 'degraded.npy'), writeNpy({ shape: [3, 1, 8, 8], data: degraded }))
+    const base = ['sample', '--model', 'restore', '--condition', 'degraded=degraded.npy', '--steps', '5']
+    expect(await answer(...base, '--solver', 'denoised(base=mr)', '--out', 'restored')).toMatchObject({
+      samples: 3,
+      nfe: 3 * 6,
+    })
+    const restored = samplesIn('restored').data as Float32Array
+    restored.forEach((value, i) => {
+      expect(value).toBeCloseTo(degraded[i] / 2, 5)
+    })
+    // Seven samples take the three rows in turns.
+    expect(await answer(...base, '--count', '7', '--out', 'turns')).toMatchObject({ samples: 7 })
+  })
+
   it('says one thing on stdout and nothing on stderr', async () => {
     const { stdout, stderr } = await espalier(['sample', '--model', 'world.json', '--count', '3'])
     expect(stdout).toMatch(/^3 samples, 50 steps of ddim\(eta=0\), 150 NFE in/)

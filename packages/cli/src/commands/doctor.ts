@@ -6,6 +6,7 @@ import { Command } from 'commander'
 import { nodeRuntime, writeFileAtomic } from 'espalier/node'
 import { loadDenoiser, parseModelCard } from 'espalier/runtime'
 import { messageOf } from '../errors.ts'
+import { blankConditions } from '../model.ts'
 import { machineClass } from '../run-folder.ts'
 import { versions } from '../versions.ts'
 import { zooFolder } from '../zoo.ts'
@@ -149,7 +150,7 @@ async function zooModel(folder: string): Promise<string> {
     const data = new Float32Array(card.event.reduce((product, n) => product * n, 1))
     const x = { shape: [1, ...card.event], data }
     if (card.type === 'network')
-      await (await loadDenoiser(runtime, bytes, card)).predict(x, Float64Array.of(0.5), 'data')
+      await (await loadDenoiser(runtime, bytes, card)).predict(x, Float64Array.of(0.5), 'data', blankConditions(card))
     else await (await runtime.load(bytes)).run({ [card.input]: x })
   } finally {
     await runtime.close()

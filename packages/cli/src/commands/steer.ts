@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { gridFrom } from 'espalier/process'
 import { UserError } from '../errors.ts'
 import { type MethodName, methodNames, methods } from '../methods.ts'
-import { call, integer, number, oneOf, seeds } from '../options.ts'
+import { call, collect, integer, number, oneOf, seeds } from '../options.ts'
 import { rewardKinds } from '../rewards.ts'
 import { readRunRecord } from '../run-folder.ts'
 import { defaultSettings, type SteerSettings } from '../steering.ts'
@@ -114,10 +114,6 @@ function resumedSettings(options: SteerOptions, command: Command): SteerSettings
   }
   const { budget = settings.budget, width = settings.width } = options
   return { ...settings, budget, width }
-}
-
-function collect(text: string, earlier: string[] = []): string[] {
-  return [...earlier, text]
 }
 
 function methodList(text: string): MethodName[] {
