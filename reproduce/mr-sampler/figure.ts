@@ -1,13 +1,13 @@
 import type { Files, ReproductionResult } from '../result.ts'
 import { figureFiles, nfePlot } from '../support/report.ts'
 import { metrics, together } from '../support/restoration.ts'
-import { euler, first, naiveEuler, naivePosterior, ofNoise, posterior, sde, second, secondOnLambda } from './methods.ts'
+import { euler, first, naivePosterior, ofNoise, posterior, sde, second } from './methods.ts'
 import { w1, world } from './world.ts'
 
 /** Dashed: the baselines. */
 const shown = [
-  ...[naivePosterior, naiveEuler, posterior, euler].map(({ method }) => ({ method, dashed: true })),
-  ...[first, second, ofNoise, sde, secondOnLambda].map(({ method }) => ({ method })),
+  ...[naivePosterior, posterior, euler].map(({ method }) => ({ method, dashed: true })),
+  ...[first, second, ofNoise, sde].map(({ method }) => ({ method })),
 ]
 
 export function figures(result: ReproductionResult): Files {

@@ -36,7 +36,6 @@ const sdeOfNoise = [1, 2].map((order) =>
 const onLambda = [first, second, posterior, sde].map(({ method: name, solver }) =>
   method(`${name}, even lambda`, solver, [5, 10, 20], logSnrGrid),
 )
-export const secondOnLambda = onLambda[1]
 
 export const methods = [
   naivePosterior,

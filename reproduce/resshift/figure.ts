@@ -7,7 +7,10 @@ import { setting, spread } from './pictures.ts'
 
 /** Dashed: what is not the paper's. */
 const controls = [strided, ...odes, fromNoise, fromNoise2, ancestral]
-const shown = methods.map((m) => ({ method: m.method, dashed: controls.includes(m) }))
+const shown = [...new Set(methods.map(({ method }) => method))].map((method) => ({
+  method,
+  dashed: controls.some((control) => control.method === method),
+}))
 
 export function figures(result: ReproductionResult): Files {
   const pictures = (metric: string, title: string, log: boolean) =>

@@ -27,17 +27,18 @@ const method = (
 })
 
 export const regression = method('regression (L2)', 'fashion-sr-l2', ddim(), [1])
-export const resShift4 = method('ResShift-4', four, resShift(), [4])
-export const resShift15 = method('ResShift-15', fifteen, resShift(), [15])
+/** Two networks, one for each number of steps; one name, as they are one method. */
+export const resShift4 = method('ResShift', four, resShift(), [4])
+export const resShift15 = method('ResShift', fifteen, resShift(), [15])
 /** The network of 15 steps at four of its times: what training for four is good for. */
 export const strided = method(
-  ...(['ResShift-15, four of its steps', fifteen, resShift(), [4]] as const),
+  ...(['ResShift for 15, in 4', fifteen, resShift(), [4]] as const),
   customGrid({ times: [15, 11, 8, 4, 0].map((i) => i / 15) }),
 )
 /** The same networks on the ODE of the residual, which draws no noise. */
 export const odes = [
-  method('ResShift-4, as an ODE', four, ddim(), [4]),
-  method('ResShift-15, as an ODE', fifteen, ddim(), [15]),
+  method('ResShift as an ODE', four, ddim(), [4]),
+  method('ResShift as an ODE', fifteen, ddim(), [15]),
 ]
 /** From pure noise, given the same picture: the counterpart of the latent diffusion of the paper. */
 export const fromNoise = method('DDIM from noise', conditional, ddim(), [4, 15, 100])

@@ -141,7 +141,7 @@ export const metrics = {
 /** The row of what the networks are given. */
 export const degradedPicture = 'degraded picture'
 /** The name of all settings together. */
-export const together = 'all'
+export const together = 'all degradations'
 
 type Values = Pick<Cell, 'setting' | 'metric' | 'values'>
 
