@@ -39,10 +39,10 @@ function asGoodAsHundred(results: Results, { method }: Method, where: Where): Fi
   const share = Math.round((100 * (given - few)) / (given - many))
   return {
     holds,
-    about: `${where.setting}, ${where.metric} at ${where.budget} NFE`,
-    text:
-      `${method} (${show(few)}) wins ${share}% of what 100 steps of posterior sampling (${show(many)}) win over the ` +
-      `degraded picture (${show(given)}), ${holds ? '' : 'not '}surely 95%`,
+    about:
+      `of what 100 steps of posterior sampling win over the degraded picture (${where.metric} ${show(given)} to ${show(many)}), ` +
+      `${where.budget} steps win`,
+    text: `${share}% by ${method} (${show(few)}), ${holds ? '' : 'not '}surely 95%`,
   }
 }
 
