@@ -86,10 +86,13 @@ function runsOf({ solver, steps, name, process }: Sampler, pair: Pair): Run[] {
   return [...runs, { method: forgetful(r), plan, steps, cost: costOf(r), run }]
 }
 
-/** Runs the sweeps of all samplers and adds their cells to the results. */
+/** Samples a seed: one network call. */
+export const images = 64
+
+/** Runs the sweeps of samplers and adds their cells to the results. */
 export async function digits(
+  ran: readonly Sampler[],
   results: Results,
-  samples: number,
   onProgress: (done: number, what: string) => void,
 ): Promise<void> {
   const { seeds } = results
@@ -113,8 +116,8 @@ export async function digits(
       },
       results,
     )
-    const judged: Metric[] = [model.cnnFid(seeds.length, samples), agreement()]
-    const work = samplers.map((sampler) => {
+    const judged: Metric[] = [model.cnnFid(seeds.length, images), agreement()]
+    const work = ran.map((sampler) => {
       const { subject, pair } = on(sampler.process)
       return { sampler, subject, runs: runsOf(sampler, pair) }
     })
@@ -126,8 +129,8 @@ export async function digits(
       for (const seed of seeds) {
         for (const [i, { plan, wrap, run, cost }] of runs.entries()) {
           const began = performance.now()
-          drawn[i].push(...(await draw({ subject, wrap, run }, plan, [seed], samples)))
-          ms[i].push((performance.now() - began) / samples)
+          drawn[i].push(...(await draw({ subject, wrap, run }, plan, [seed], images)))
+          ms[i].push((performance.now() - began) / images)
           done += cost
           onProgress(done / total, `mnist, ${sampler.name}, seed ${seed}`)
         }

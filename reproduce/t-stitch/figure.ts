@@ -18,8 +18,9 @@ export function figures(result: ReproductionResult): Files {
   const value = (x: number | undefined, r: ReproductionRow | undefined) =>
     x === undefined || r === undefined || r.mean <= 0 ? [] : [{ x, y: r.mean, low: r.low, high: r.high }]
 
+  const ran = samplers.filter((sampler) => table.some((r) => r.setting === settingOf(sampler)))
   const overTime = Object.fromEntries(
-    samplers.map((sampler, i) => {
+    ran.map((sampler, i) => {
       const setting = settingOf(sampler)
       const at = (method: string, nfe = sampler.steps) =>
         value(find(setting, metrics.relativeTime, method, nfe)?.mean, find(setting, metrics.fid, method, nfe))

@@ -1,0 +1,65 @@
+import { linePlot } from '@espalier/cli'
+import type { Files, ReproductionResult } from '../result.ts'
+import { imageModelNames } from '../support/images.ts'
+import { figureFiles, nfePlot } from '../support/report.ts'
+import { relativeSpread, settingAt } from './exposure.ts'
+import { dataVariance, gaussianMethod, gaussianName, gaussianShift, stepCounts } from './gaussian.ts'
+import { bases, nameOf } from './variants.ts'
+
+const times = Array.from({ length: 10 }, (_, k) => (9 - k) / 10)
+
+/** The bias of a perfect network and of the real ones; CNN-FID of each solver with its remedies. */
+export function figures(result: ReproductionResult): Files {
+  const { table, seeds } = result
+  const spread = (name: string, title: string, subtitle: string, methods: readonly string[]) => {
+    const series = methods
+      .map((method) => ({
+        name: method,
+        points: times.flatMap((t) =>
+          table
+            .filter((r) => r.metric === relativeSpread && r.method === method && r.setting === settingAt(name, t))
+            .map(({ mean, low, high }) => ({ x: t, y: mean, low, high })),
+        ),
+      }))
+      .filter(({ points }) => points.length > 0)
+    if (series.length === 0) return undefined
+    return linePlot({
+      ...{ title, subtitle: `${subtitle}; mean and 95%, ${seeds.length} seeds`, series },
+      x: { label: 'time: 0 data, 1 noise' },
+      y: { label: relativeSpread },
+      references: [{ y: 1, label: 'no bias' }],
+    })
+  }
+  const networks = imageModelNames.flatMap((model) => {
+    const title = model === 'mnist' ? 'digits' : 'clothes'
+    const drift = spread(
+      model,
+      `Exposure bias on ${title}`,
+      'States of a run against noised real images',
+      bases.map(({ name }) => `${name}, 10 steps`),
+    )
+    const quality = bases.map((base) => {
+      const remedies = ['raw', 'calibrated', 'released', 'constant', 'scaled'] as const
+      const svg = nfePlot(result, {
+        title: `${base.name} on ${title}, and its remedies`,
+        subtitle: 'Frechet distance on the features of a classifier',
+        ...{ setting: model, metric: 'CNN-FID', y: { label: 'CNN-FID', log: true } },
+        methods: [
+          { method: nameOf(base) },
+          ...remedies.map((r) => ({ method: nameOf(base, r), dashed: r === 'constant' || r === 'scaled' })),
+        ],
+      })
+      return [`${model}-${base.name.toLowerCase()}`, svg] as const
+    })
+    return [[model === 'mnist' ? 'figure' : `${model}-exposure`, drift] as const, ...quality]
+  })
+  return figureFiles({
+    ...Object.fromEntries(networks),
+    gaussian: spread(
+      gaussianName,
+      'A perfect network: what is left is the solver',
+      `Data N(0, ${dataVariance}), 784 values; plain DDIM in closed form`,
+      [...stepCounts.map(gaussianMethod), gaussianShift.raw, gaussianShift.calibrated],
+    ),
+  })
+}
