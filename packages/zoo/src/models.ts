@@ -10,6 +10,7 @@ export const zooModels = [
   'mnist-judge',
   'fashion-judge',
   'fashion-restore-mr',
+  'fashion-sr-resshift4',
 ] as const
 
 export type ZooModel = (typeof zooModels)[number]
