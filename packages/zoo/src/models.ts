@@ -11,6 +11,7 @@ export const zooModels = [
   'fashion-judge',
   'fashion-restore-mr',
   'fashion-sr-resshift4',
+  'fashion',
 ] as const
 
 export type ZooModel = (typeof zooModels)[number]
