@@ -19,8 +19,8 @@ export interface NfePlot {
   readonly subtitle: string
   readonly setting: string
   readonly metric: string
-  /** In the order of the legend. Dashed: the controls. */
-  readonly methods: readonly { readonly method: string; readonly dashed?: boolean }[]
+  /** In the order of the legend, under `name` where it is short for the method. Dashed: the controls. */
+  readonly methods: readonly { readonly method: string; readonly name?: string; readonly dashed?: boolean }[]
   readonly y: PlotAxis
   readonly height?: number
 }
@@ -35,9 +35,9 @@ export function nfePlot(result: ReproductionResult, options: NfePlot): string | 
   // A logarithmic axis has no place for what is not positive, as a distance may be that has lost its bias.
   const shown = rows.filter((r) => !y.log || r.mean > 0)
   const series = methods
-    .map(({ method, dashed }) => {
+    .map(({ method, name = method, dashed }) => {
       const points = shown.filter((r) => r.method === method && r.nfe > 0).sort((a, b) => a.nfe - b.nfe)
-      return { name: method, dashed, points: points.map(point) }
+      return { name, dashed, points: points.map(point) }
     })
     .filter(({ points }) => points.length > 0)
   if (series.length === 0) return undefined
