@@ -4,7 +4,7 @@ import { imageModelNames } from '../support/images.ts'
 import { figureFiles, nfePlot } from '../support/report.ts'
 import { relativeSpread, settingAt } from './exposure.ts'
 import { dataVariance, gaussianMethod, gaussianName, gaussianShift, stepCounts } from './gaussian.ts'
-import { bases, nameOf } from './variants.ts'
+import { bases, nameOf, remedies as remedyNames } from './variants.ts'
 
 const times = Array.from({ length: 10 }, (_, k) => (9 - k) / 10)
 
@@ -46,7 +46,11 @@ export function figures(result: ReproductionResult): Files {
         ...{ setting: model, metric: 'CNN-FID', y: { label: 'CNN-FID', log: true } },
         methods: [
           { method: nameOf(base) },
-          ...remedies.map((r) => ({ method: nameOf(base, r), dashed: r === 'constant' || r === 'scaled' })),
+          ...remedies.map((r) => ({
+            method: nameOf(base, r),
+            name: remedyNames[r],
+            dashed: r === 'constant' || r === 'scaled',
+          })),
         ],
       })
       return [`${model}-${base.name.toLowerCase()}`, svg] as const
