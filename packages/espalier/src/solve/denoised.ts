@@ -1,5 +1,5 @@
 import { conversion } from '../process/prediction.ts'
-import { HERE, parsePlan, type Solver } from './plan.ts'
+import { HERE, parsePlan, type Solver, stepsOf } from './plan.ts'
 
 /**
  * Adds a last data prediction at the end of the grid (`denoise_to_zero`), for runs that end in a state with noise,
@@ -15,7 +15,7 @@ export function denoised(solver: Solver): Solver {
     if (s === 0) return plan
     const { x, output } = conversion(plan.target, 'data', { a, s, da: Number.NaN, ds: Number.NaN })
     const stage = {
-      step: grid.length - 2,
+      step: stepsOf(plan) - 1,
       time,
       ask: HERE,
       states: x === 0 ? [] : [x],

@@ -155,7 +155,10 @@ export interface Order {
  */
 export function orderOf(solver: Solver, options: OrderOptions = {}): Order {
   const { process = vpLinear(), grid = uniformGrid, from = 0.5, to = 0.494 } = options
-  const plans = GRIDS.map((n) => solver(process, grid(process, n, { from, to })))
+  const planOf = (n: number) => solver(process, grid(process, n, { from, to }))
+  // A singlestep solver takes several steps of the grid for one of its own: as many of these are wanted.
+  const share = Math.ceil(GRIDS[0] / stepsOf(planOf(GRIDS[0])))
+  const plans = GRIDS.map((n) => planOf(share * n))
   const few = 4
   const run = (plan: Plan, step: number) => seriesErrors(plan, process, step, step + few)
   /** The least power of h in errors. */
@@ -165,7 +168,7 @@ export function orderOf(solver: Solver, options: OrderOptions = {}): Order {
     return Math.min(HIGHEST + 1, ...powers)
   }
   const added = power((plan) => {
-    const step = Math.round((3 * stepsOf(plan)) / 4)
+    const step = Math.floor(0.7 * stepsOf(plan)) // deep in the run, but not among steps that count down
     const shorter = seriesErrors(plan, process, step, step + few - 1)
     return run(plan, step).map((error, i) => error - shorter[i])
   })

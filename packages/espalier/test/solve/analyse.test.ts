@@ -394,6 +394,15 @@ describe('analyse', () => {
 })
 
 describe('the order of a solver', () => {
+  it.each([
+    [2, 2, 2],
+    [3, 3, 2], // the last steps are of order 2 and 1
+  ])('of singlestep solvers of order %i that take several steps of the grid for one', (order, steady, effective) => {
+    for (const target of ['data', 'noise'] as const) {
+      expect(orderOf(dpmSolverSinglestep({ order, target }))).toEqual({ steady, effective })
+    }
+  })
+
   it('is that of the process and grid that are given: kinks in time cost the methods that interpolate in it', () => {
     expect(orderOf(deis({ order: 3 }))).toEqual({ steady: 3, effective: 2 })
     const smooth = meanReverting({ schedule: 'constant' })

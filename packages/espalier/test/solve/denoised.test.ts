@@ -7,6 +7,7 @@ import {
   deis,
   denoised,
   dpmSolverPlusPlus,
+  dpmSolverSinglestep,
   execute,
   interpret,
   nfeOf,
@@ -21,6 +22,7 @@ const solvers: [string, Solver][] = [
   ['ddim', ddim()],
   ['a multistep solver of the data', dpmSolverPlusPlus()],
   ['a multistep solver of the noise', deis()],
+  ['a solver whose steps take several of the grid', dpmSolverSinglestep({ order: 3 })],
 ]
 
 describe('denoised', () => {
