@@ -35,7 +35,8 @@ export function decayOf(process: Process, from: number, to: number): number {
 /** What DDIM keeps: `eta` times the standard deviation of the posterior is fresh, all of the noise at most. */
 export function keptWithEta(process: Process, from: number, to: number, eta: number): number {
   const decay = decayOf(process, from, to)
-  return Math.sqrt(1 - Math.min(1, eta * eta * (1 - decay * decay)))
+  // 1 - eta^2 (1 - decay^2), in the form that keeps the digits of a small decay.
+  return Math.sqrt(Math.max(0, 1 - eta * eta + (eta * decay) ** 2))
 }
 
 export interface EulerAncestralOptions {

@@ -13,8 +13,9 @@ export interface DpmAncestralOptions {
 /**
  * DPM-Solver++ 2S ancestral ("DPM++ 2S a" of k-diffusion): a deterministic second-order step that goes too far, to
  * `rho_down`, and fresh noise that brings the state back to `rho_to`, as in `eulerAncestral`. The prediction is that at
- * the middle, in lambda, of the way to `rho_down`. Two calls a step, one to s = 0. As the way back is the forward
- * process itself, without error, the law converges with the order of the step down: 2.
+ * the middle, in lambda, of the way to `rho_down`, which for eta = 1 is the level of the step's end. Two calls a step; one,
+ * of first order, to s = 0, and for eta > 1 where the process has no noise as low as that middle. As the way back is the forward process itself, without error, the law converges
+ * with the order of the step down: 2.
  */
 export function dpmSolverPlusPlusAncestral({ eta = 1 }: DpmAncestralOptions = {}): Solver {
   if (!(eta >= 0)) throw new Error(`dpmSolverPlusPlusAncestral needs eta >= 0, got ${eta}`)
@@ -22,8 +23,9 @@ export function dpmSolverPlusPlusAncestral({ eta = 1 }: DpmAncestralOptions = {}
     const kept = keptWithEta(process, from, to, eta)
     const { x, prediction, noise } = ancestralStep(process, from, to, kept)
     const down = process.logSnr(to) - Math.log(kept)
-    if (!Number.isFinite(down)) return [stageOf(step, from, { x, predictions: [prediction], noise })]
-    const middle = process.timeOfLogSnr((process.logSnr(from) + down) / 2)
+    const found = process.timeOfLogSnr((process.logSnr(from) + down) / 2)
+    const middle = Math.abs(found - to) < 1e-12 ? to : found // the end of the step itself where eta = 1
+    if (!(Number.isFinite(down) && middle >= 0)) return [stageOf(step, from, { x, predictions: [prediction], noise })]
     const half = exponentialStep({ process, target: 'data', from, to: middle, nodes: [from] })
     const whole = { x, predictions: [prediction, 0], noise }
     return chained(step, [from, middle], [half, whole], [{ x: x / half.x, noise }])

@@ -3,9 +3,11 @@ import {
   edm,
   flow,
   karrasGrid,
+  meanReverting,
   type Process,
   residualShifting,
   uniformGrid,
+  ve,
   vpLinear,
 } from '../../src/process/index.ts'
 import {
@@ -311,6 +313,22 @@ describe('the law of a mixture', () => {
     expect(slope).toBeGreaterThan(1.7)
     expect(slope).toBeLessThan(2.6)
   })
+})
+
+describe('2S ancestral on a process that ends in noise', () => {
+  it.each([ve(), meanReverting()])(
+    'asks at the end itself, or where that is too far takes a step of first order',
+    (p) => {
+      for (const n of [1, 2, 5]) {
+        const grid = uniformGrid(p, n)
+        const last = (plan: Plan) => plan.stages.filter(({ step }) => step === n - 1)
+        expect(last(dpmSolverPlusPlusAncestral()(p, grid)).map(({ time }) => time)).toEqual([grid[n - 1], 0])
+        const further = { eta: 1.2 }
+        const beyond = last(dpmSolverPlusPlusAncestral(further)(p, grid))
+        expect(beyond).toEqual(last(eulerAncestral(further)(p, grid)))
+      }
+    },
+  )
 })
 
 it('runs in float32 as it is interpreted', async () => {
