@@ -51,7 +51,7 @@ const SAFETY = 0.9
 const INNER = { 2: [1 / 2], 3: [1 / 3, 2 / 3] } as const
 
 /**
- * DPM-Solver with step size control (Lu et al. 2022, "DPM-Solver", sec. 3.4): each attempt gives a result of order p
+ * DPM-Solver with step size control (Lu et al. 2022, "DPM-Solver", sec. 3.3 and appendix C): each attempt gives a result of order p
  * and one of order p - 1 from the same predictions; where they agree to the tolerance it is accepted, and the next
  * step is `0.9 h E^(-1/p)`, E the root mean square of their difference over the tolerance.
  *
@@ -204,7 +204,8 @@ function distance(
   let sum = 0
   for (let i = 0; i < lower.length; i++) {
     const allowed = Math.max(absolute, relative * Math.max(Math.abs(lower[i]), Math.abs(previous[i])))
-    sum += ((higher[i] - lower[i]) / allowed) ** 2
+    const difference = higher[i] - lower[i]
+    if (difference !== 0) sum += (difference / allowed) ** 2 // 0 is allowed where nothing else is
   }
   return Math.sqrt(sum / lower.length)
 }

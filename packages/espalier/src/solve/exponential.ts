@@ -39,10 +39,11 @@ export interface ExponentialOptions {
  * The integrals are taken by Gauss-Legendre quadrature. The weights sum to that of a constant prediction, to rounding.
  * A step to s = 0 is the data prediction itself (first order, without noise), but the noise form with a polynomial in
  * rho or time stays finite there, and takes several nodes. A step from a = 0 keeps only the noise of x.
- * @throws where two nodes coincide, or where several nodes meet an infinite h
+ * @throws where two nodes coincide, where several nodes meet an infinite h, for noise at a = 0, and unless `tau >= 0`
  */
 export function exponentialStep(options: ExponentialOptions): LinearStep {
   const { process, target, from, to, nodes, variable = 'lambda', tau = 0 } = options
+  if (!(tau >= 0 && tau < Infinity)) throw new Error(`the amount of noise tau must be a number from 0 on, got ${tau}`)
   const [a0, s0, a1, s1] = [process.a(from), process.s(from), process.a(to), process.s(to)]
   const lambda0 = process.logSnr(from)
   const lambda1 = process.logSnr(to)
@@ -52,7 +53,9 @@ export function exponentialStep(options: ExponentialOptions): LinearStep {
   const w = 1 + t2
   const data = target === 'data'
   if (!data && a0 === 0) {
-    throw new Error(`a noise prediction says nothing at t = ${from} of ${process.name}, where a = 0: use a data solver`)
+    throw new Error(
+      `a noise prediction says nothing at t = ${from} of ${process.name}, where a = 0: use a data solver, or a grid from an earlier time`,
+    )
   }
   const x = data ? (s1 / s0) * (t2 === 0 ? 1 : Math.exp(-t2 * h)) : a1 / a0
   const total = data ? -a1 * Math.expm1(-w * h) : w * (s1 - (a1 / a0) * s0)

@@ -65,7 +65,13 @@ export { type PredictorCorrector, predictorCorrectorPlan } from './predictor-cor
 export { resShift } from './res-shift.ts'
 export { type RungeKuttaOptions, rungeKutta } from './runge-kutta.ts'
 export { type SaSolverOptions, saSolver } from './sa-solver.ts'
-export { type ScheduledSolver, type SchedulerRun, solverFromSchedulerConfig } from './scheduler-config.ts'
+export {
+  type ScheduledSolver,
+  type SchedulerRun,
+  schedulerClasses,
+  solverFromSchedulerConfig,
+} from './scheduler-config.ts'
+export type { FlowRun, SchedulerLabel } from './scheduler-grid.ts'
 export {
   type Amplification,
   amplification,

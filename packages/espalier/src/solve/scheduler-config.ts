@@ -84,15 +84,30 @@ export interface ScheduledSolver {
  * DDIM clips the data but keeps the noise of before (unless `use_clipped_model_output`), PNDM combines velocities where
  * the network predicts them, churn is added after the network was asked.
  * @param json the file's text, or the value in it
- * @throws one line that names a class, field or option that is not supported, and what is
+ * @throws one line that names a class, field or option that is not supported, and what is; also for an option of the
+ *   run that this scheduler does not take
  */
 export function solverFromSchedulerConfig(json: unknown, run: SchedulerRun): ScheduledSolver {
   const config = parseSchedulerFields(json)
   if (!(Number.isInteger(run.steps) && run.steps >= 1)) {
     throw new Error(`a scheduler needs a positive whole number of steps, got ${run.steps}`)
   }
+  for (const [option, taken] of Object.entries(takers) as [keyof typeof takers, (typeof takers)['eta']][]) {
+    if (run[option] !== undefined && !taken(config)) {
+      const dynamic = option === 'mu' ? ' without use_dynamic_shifting' : ''
+      throw new Error(`scheduler_config: ${config._class_name} takes no ${option}${dynamic}; leave it out`)
+    }
+  }
   return readers[config._class_name](config, run)
 }
+
+/** The options of a run that only some schedulers take. */
+const takers = {
+  eta: ({ _class_name: name }: SchedulerFields) => name === 'DDIMScheduler',
+  tau: ({ _class_name: name }: SchedulerFields) => name === 'SASolverScheduler',
+  sigmas: ({ _class_name: name }: SchedulerFields) => name.startsWith('FlowMatch'),
+  mu: ({ use_dynamic_shifting: dynamic }: SchedulerFields) => dynamic,
+} as const
 
 type Reader = (config: SchedulerFields, run: SchedulerRun) => ScheduledSolver
 

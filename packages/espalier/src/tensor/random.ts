@@ -197,7 +197,7 @@ export function normal(key: Key, out: Float32Array | Float64Array, offset = 0, l
  * @throws if the rows do not divide `out`
  */
 export function normalRows(keys: readonly Key[], n: number, out: Float32Array | Float64Array): void {
-  const size = out.length / keys.length
+  const size = keys.length === 0 && out.length === 0 ? 0 : out.length / keys.length
   if (!Number.isInteger(size)) throw new Error(`${keys.length} rows do not divide ${out.length} draws`)
   for (let row = 0; row < keys.length; row++) {
     foldBlock(keys[row], n)

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { ddim, deis, dpmSolverPlusPlus, nfeOf, uniPC } from '../../src/solve/index.ts'
-import { type ScheduledSolver, schedulerClasses, solverFromSchedulerConfig } from '../../src/solve/scheduler-config.ts'
+import {
+  ddim,
+  deis,
+  dpmSolverPlusPlus,
+  nfeOf,
+  type ScheduledSolver,
+  schedulerClasses,
+  solverFromSchedulerConfig,
+  uniPC,
+} from '../../src/solve/index.ts'
 
 // What the numbers come to is compared with diffusers in parity/; here: what is read, tolerated and refused.
 
@@ -86,6 +94,23 @@ describe('solverFromSchedulerConfig', () => {
     const scheduled = solverFromSchedulerConfig({ _class_name: 'DDIMScheduler' }, { steps: 5, eta: 0.3 })
     expect(planOf(scheduled)).toEqual(ddim({ eta: 0.3 })(scheduled.process, scheduled.grid))
     expect(() => solverFromSchedulerConfig({ _class_name: 'DDIMScheduler' }, { steps: 5, eta: 2 })).toThrow('eta')
+  })
+
+  it.each<[string, object, string]>([
+    ['EulerDiscreteScheduler', { eta: 0.5 }, 'EulerDiscreteScheduler takes no eta; leave it out'],
+    ['DPMSolverMultistepScheduler', { tau: 1 }, 'takes no tau'],
+    ['FlowMatchEulerDiscreteScheduler', { mu: 1 }, 'takes no mu without use_dynamic_shifting'],
+    ['DDIMScheduler', { sigmas: [1, 0.5] }, 'takes no sigmas'],
+  ])('refuses an option that %s would ignore', (_class_name, option, message) => {
+    expect(() => solverFromSchedulerConfig({ _class_name }, { steps: 2, ...option })).toThrow(message)
+  })
+
+  it('lists the schedulers that it reads', () => {
+    expect(schedulerClasses).toContain('UniPCMultistepScheduler')
+    for (const _class_name of schedulerClasses) {
+      const plan = planOf(solverFromSchedulerConfig({ _class_name }, { steps: 6 }))
+      expect(plan.grid.at(-1)).toBeLessThan(0.05)
+    }
   })
 
   it('leaves out a last step that goes nowhere, but not its correction', () => {

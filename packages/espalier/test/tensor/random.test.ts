@@ -151,6 +151,8 @@ describe('arrays of draws', () => {
       expect(out).toEqual(expected)
     }
     expect(() => normalRows([key(1), key(2)], 0, new Float32Array(3))).toThrow('2 rows do not divide 3 draws')
+    expect(() => normalRows([], 0, new Float32Array(0))).not.toThrow()
+    expect(() => normalRows([], 0, new Float32Array(3))).toThrow('0 rows do not divide 3 draws')
   })
 
   it('normals have the moments, the distribution and the tail of N(0, 1)', () => {
