@@ -44,7 +44,7 @@ export function conditioned(denoiser: Denoiser, condition: Condition): Denoiser 
     process,
     event,
     rowCost,
-    predict: (x, t, target, given) => denoiser.predict(x, t, target, merged(given, t.length)),
+    predict: (x, t, target, given, into) => denoiser.predict(x, t, target, merged(given, t.length), into),
     ...(predictEach && {
       predictEach: (x, t, targets, given) => predictEach.call(denoiser, x, t, targets, merged(given, t.length)),
     }),

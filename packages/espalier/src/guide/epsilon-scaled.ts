@@ -25,8 +25,8 @@ export function epsilonScaled(denoiser: Denoiser, { scale }: EpsilonScaleOptions
     process,
     event,
     rowCost,
-    async predict(x, t, target, condition) {
-      const answer = await denoiser.predict(x, t, target, condition)
+    async predict(x, t, target, condition, into) {
+      const answer = await denoiser.predict(x, t, target, condition, into)
       for (let i = 0; i < t.length; i++) {
         const share = 1 / at(t[i])
         // x_0 = p x + q eps: dividing eps leaves p x (1 - share) + share x_0. At a = 0 the noise says nothing of the data.

@@ -4,6 +4,7 @@ import { type Key, normalRows } from '../tensor/random.ts'
 import { row, type Tensor } from '../tensor/tensor.ts'
 import {
   checkLevels,
+  checkSpread,
   type LevelOptions,
   levelPicker,
   type ShiftStatistics,
@@ -49,6 +50,10 @@ export async function executeTimeShift(
   const { form = 'target', eta = 0, cutoff, start = grid[0], keys, condition, signal } = options
   const { process } = denoiser
   checkLevels('A time shift', options)
+  checkSpread('A time shift', denoiser)
+  if (form !== 'target' && form !== 'consistent') {
+    throw new Error(`A time shift has the forms target and consistent, got ${JSON.stringify(form)}.`)
+  }
   if (!(eta >= 0 && eta <= 1)) throw new Error(`A time shift needs 0 <= eta <= 1, got ${eta}.`)
   if (grid.length < 2 || grid.some((t, k) => !(t >= 0 && t <= 1) || (k > 0 && !(t < grid[k - 1])))) {
     throw new Error(`A time shift needs times that decrease within [0, 1], got [${grid.join(', ')}].`)

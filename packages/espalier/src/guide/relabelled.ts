@@ -20,10 +20,10 @@ export function relabelled(
     process,
     event,
     rowCost,
-    async predict(x, t, target, condition) {
+    async predict(x, t, target, condition, into) {
       const told = Float64Array.from(t, (time, i) => label(x, i, time))
       // Asked for the target itself, so that one call serves rows with and without a shift.
-      const answer = await denoiser.predict(x, told, target, condition)
+      const answer = await denoiser.predict(x, told, target, condition, into)
       if (target === 'noise') return answer
       for (let i = 0; i < t.length; i++) {
         if (told[i] !== t[i]) relevel(process, told[i], t[i], row(answer, i), row(x, i))

@@ -33,13 +33,13 @@ export function stitch(parts: readonly StitchPart[]): Denoiser {
     process,
     event,
     rowCost: costs.size === 1 ? cost : (t) => rowCostAt(models[partOf(t)], t),
-    async predict(x, t, target, condition) {
+    async predict(x, t, target, condition, into) {
       const rows: number[][] = models.map(() => [])
       t.forEach((time, row) => {
         rows[partOf(time)].push(row)
       })
       const only = rows.findIndex(({ length }) => length === t.length)
-      if (only >= 0) return models[only].predict(x, t, target, condition)
+      if (only >= 0) return models[only].predict(x, t, target, condition, into)
       const out: Tensor = { shape: x.shape, data: new Float32Array(x.data.length) }
       const size = sizeOf(event)
       await Promise.all(

@@ -39,12 +39,12 @@ export function thresholded(denoiser: Denoiser, options: ThresholdOptions): Deno
     process,
     event,
     rowCost,
-    async predict(x, t, target, condition) {
+    async predict(x, t, target, condition, into) {
       const centre = mean === undefined ? undefined : condition?.[mean]
       if (mean !== undefined && !centre) {
         throw new Error(`Thresholding adds the condition "${mean}" before it clips; the call gave none.`)
       }
-      const data = await denoiser.predict(x, t, 'data', condition)
+      const data = await denoiser.predict(x, t, 'data', condition, into)
       if (centre) add(data, centre, 1)
       for (let i = 0; i < t.length; i++) {
         const values = row(data, i)

@@ -1,6 +1,6 @@
 import type { Denoiser } from '../process/denoiser.ts'
 import type { Process } from '../process/process.ts'
-import { row } from '../tensor/tensor.ts'
+import { row, sizeOf } from '../tensor/tensor.ts'
 import { constantCost, relabelled } from './relabelled.ts'
 
 /** How a level is chosen from the spread of a state. Times of a 1000-step model are its step numbers / 1000. */
@@ -125,6 +125,11 @@ export function shiftable({ cutoff = 0.3, start = 1 }: Pick<LevelOptions, 'cutof
   return (t) => t - cutoff > 1e-9 && start - t > 1e-9
 }
 
+/** @throws where states have no spread of their own */
+export function checkSpread(what: string, { event }: Pick<Denoiser, 'event'>): void {
+  if (sizeOf(event) < 2) throw new Error(`${what} is chosen by the spread of a state's values: one value has none.`)
+}
+
 /** @throws one line per option that is out of range */
 export function checkLevels(what: string, options: LevelOptions): void {
   const { window, cutoff = 0.3, start = 1, dataVariance = 0, steps } = options
@@ -151,9 +156,11 @@ export function checkLevels(what: string, options: LevelOptions): void {
  *
  * The released code shifts where a step LANDS instead: see {@link executeTimeShift}. A constant shift by half the
  * window ({@link constantShift}) is the control, since the paper's rule saturates.
+ * @throws where an option is out of range, for states of one value, and around guidance in an interval of times
  */
 export function timeShift(denoiser: Denoiser, options: LevelOptions): TimeShiftedDenoiser {
   checkLevels('A time shift', options)
+  checkSpread('A time shift', denoiser)
   const open = shiftable(options)
   const pick = levelPicker(denoiser.process, options)
   const tally = new ShiftTally()

@@ -38,13 +38,13 @@ export function viewed(denoiser: Denoiser, process: Process): Denoiser {
     ...denoiser,
     process: bounded(process, own),
     rowCost: typeof rowCost === 'function' ? (t) => rowCostAt(denoiser, timeOf(t)) : rowCost,
-    predict(x, t, target, condition, into) {
+    async predict(x, t, target, condition, into) {
       const asked = rescaled(x, t)
       return denoiser.predict(asked.x, asked.times, target, condition, into)
     },
     predictEach:
       predictEach &&
-      ((x, t, targets, condition) => {
+      (async (x, t, targets, condition) => {
         const asked = rescaled(x, t)
         return predictEach.call(denoiser, asked.x, asked.times, targets, condition)
       }),

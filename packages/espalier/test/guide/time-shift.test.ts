@@ -253,6 +253,7 @@ describe('time shift', () => {
     const net = gaussian(4).denoiser(process)
     expect(() => timeShift(net, { window: -1 })).toThrow('window from 0 to 1, got -1')
     expect(() => timeShift(net, { window: 0.1, cutoff: 0.02 })).toThrow('below t = 0.05 could reach clean data')
+    expect(() => timeShift(gaussian(1).denoiser(process), { window: 0.1 })).toThrow('one value has none')
     expect(() => timeShift(net, { window: 0.1, dataVariance: 1 })).toThrow('data variance from 0 up to 1')
     expect(() => timeShift(net, { window: 0.1, steps: 1.5 })).toThrow('whole number of steps, got 1.5')
     expect(() => constantShift(net, { shift: -0.4 })).toThrow('could reach clean data')
