@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { classifierFree } from 'espalier/guide'
-import type { Condition, Denoiser } from 'espalier/process'
+import { type Condition, type Denoiser, type GaussianMixture, parseGaussianMixture } from 'espalier/process'
 import {
   type ClassifierCard,
   type ConditionCard,
@@ -37,6 +37,8 @@ export interface DiffusionModel {
   readonly card: Exclude<ModelCard, ClassifierCard>
   readonly sha256: string
   readonly denoiser: Denoiser
+  /** The mixture of a world, which is a model of any process. */
+  readonly world?: GaussianMixture
   readonly event: readonly number[]
   /** Values of black and white, where states are images. */
   readonly range?: readonly [number, number]
@@ -113,8 +115,14 @@ export async function openModel(runtime: Runtime, name: string): Promise<Diffusi
     const x = { shape: [1, ...event], data: new Float32Array(size) }
     await denoiser.predict(x, Float64Array.of(0.5), 'data', blankConditions(card))
     const range = card.type === 'network' ? (card as NetworkCard).valueRange : ([-1, 1] as const)
-    return { name, card, sha256, denoiser, event, range: isImageShape(event) ? range : undefined }
+    const world = card.type === 'gaussian-mixture' ? mixtureOf(card) : undefined
+    return { name, card, sha256, denoiser, world, event, range: isImageShape(event) ? range : undefined }
   })
+}
+
+/** The mixture of a world's card, without the process that is named beside it. */
+function mixtureOf({ process: _, ...world }: Readonly<Record<string, unknown>>): GaussianMixture {
+  return parseGaussianMixture(world)
 }
 
 /** One row of zeros for each condition that the model must be given: enough to see that it runs. */
@@ -206,6 +214,9 @@ export function conditionedOn(
   const { card, name } = model
   const network = card.type === 'network' ? (card as NetworkCard) : undefined
   const classes = network?.classes ?? []
+  if (guidance === 1 && (guidanceRescale > 0 || guidanceInterval)) {
+    throw new UserError('--guidance-rescale and --guidance-interval change guidance; give a --guidance other than 1')
+  }
   const entry = Object.entries(network?.conditions ?? {}).find(([, given]) => takesClass(given, classes.length))
   if (label === 'none' || (label === undefined && !entry)) {
     if (guidance !== 1) throw new UserError(`--guidance ${guidance} strengthens a class, and there is none here`)

@@ -14,10 +14,10 @@ import {
   worldW2,
 } from 'espalier/measure'
 import { nodeRuntime } from 'espalier/node'
-import { type Denoiser, gridFrom, parseGaussianMixture } from 'espalier/process'
+import { gridFrom } from 'espalier/process'
 import { dpmSolverPlusPlus, solverFrom } from 'espalier/solve'
 import { asUserError, UserError } from './errors.ts'
-import { type DiffusionModel, openModel } from './model.ts'
+import { blankConditions, type DiffusionModel, openModel } from './model.ts'
 import { progressLine } from './progress.ts'
 import { formatInterval, linePlot, svgToPng, type Table, tableToText } from './report/index.ts'
 import { RunFolder } from './run-folder.ts'
@@ -99,6 +99,10 @@ export async function runCompare({ settings, out, json }: CompareRun): Promise<v
 async function subjectOf(model: DiffusionModel, settings: CompareSettings): Promise<Subject> {
   const asked = await guided(model, settings, model.denoiser)
   const { condition } = asked
+  const missing = Object.keys(blankConditions(model.card)).find((name) => !condition?.[name])
+  if (missing !== undefined) {
+    throw new UserError(`the model ${model.name} needs the condition "${missing}", which compare does not give`)
+  }
   const common = { name: settings.model, denoiser: asked.denoiser, batch: settings.batch }
   if (condition) {
     const rows = rowsOf(condition)
@@ -111,21 +115,12 @@ async function subjectOf(model: DiffusionModel, settings: CompareSettings): Prom
         ),
     }
   }
-  const plain = asked.denoiser === model.denoiser
-  return plain && model.card.type === 'gaussian-mixture' ? { ...worldOf(model), ...common } : common
-}
-
-function worldOf({ name, card, denoiser }: DiffusionModel): Subject {
-  return worldSubject(name, mixtureOf(card), (denoiser as Denoiser).process)
-}
-
-function mixtureOf(card: object) {
-  const { process: _, ...world } = card as Record<string, unknown>
-  return parseGaussianMixture(world)
+  const { world, name, denoiser } = model
+  return world ? { ...worldSubject(name, world, denoiser.process), ...common } : common
 }
 
 function metricsOf(model: DiffusionModel, { fid, seeds, count }: CompareSettings): Metric[] {
-  if (model.card.type === 'gaussian-mixture') return [worldW2(mixtureOf(model.card), seeds, count)]
+  if (model.world && !fid) return [worldW2(model.world, seeds, count)]
   return fid ? [cnnFid(model.name, seeds.length, count)] : []
 }
 

@@ -1,7 +1,7 @@
 /** `espalier plan`: solver tables as files, as text, and what can be computed from them. */
 
 import { writeFileAtomic } from 'espalier/node'
-import { gridFrom, type Process, parseProcess, vpCosine } from 'espalier/process'
+import { type Process, parseProcess, vpCosine } from 'espalier/process'
 import type { NetworkCard } from 'espalier/runtime'
 import {
   type Analysis,
@@ -16,7 +16,7 @@ import {
 } from 'espalier/solve'
 import { asUserError, UserError } from './errors.ts'
 import { formatNumber, regionPlot, type Table, tableToText } from './report/index.ts'
-import { namedSampler, readPlan, type SamplerSettings } from './sampler.ts'
+import { namedSampler, readPlan, resolved, type SamplerSettings } from './sampler.ts'
 import { zooModels } from './zoo.ts'
 
 export interface PlanSettings extends SamplerSettings {
@@ -59,15 +59,15 @@ function save(file: string, text: string, option: string): Promise<void> {
 }
 
 async function choose(settings: PlanSettings): Promise<Chosen> {
-  const { plan: file, steps, solver: name, grid: gridName } = settings
+  const { plan: file, solver: name, grid: gridName } = resolved(settings)
   if (file !== undefined) {
     const plan = await readPlan(file)
     return { plan, process: processOf(plan, settings.process) }
   }
-  const { solver } = namedSampler(settings)
+  const { solver, grid, steps } = namedSampler(settings)
   const model = settings.process === undefined ? vpCosine() : processFrom(settings.process)
   return asUserError(`--solver ${name} --grid ${gridName}`, () => ({
-    plan: solver(model, gridFrom(gridName)(model, steps)),
+    plan: solver(model, grid(model, steps)),
     process: model,
     solver,
   }))

@@ -13,7 +13,7 @@ import { type DiffusionModel, openModel, readConditions } from './model.ts'
 import { progressLine } from './progress.ts'
 import { contactSheet, formatDuration, formatNumber, picturesOf, scatterPlot, svgToPng } from './report/index.ts'
 import { RunFolder } from './run-folder.ts'
-import { type GuidanceSettings, openSampler, type SamplerSettings } from './sampler.ts'
+import { type GuidanceSettings, openSampler, resolved, type SamplerSettings } from './sampler.ts'
 import { shellLine } from './shell-line.ts'
 
 export interface SampleSettings extends SamplerSettings, GuidanceSettings {
@@ -36,7 +36,9 @@ export interface SampleRun {
   readonly json: boolean
 }
 
-export async function runSample({ settings, out, json }: SampleRun): Promise<void> {
+export async function runSample(run: SampleRun): Promise<void> {
+  const { out, json } = run
+  const settings = resolved(run.settings)
   const { batch, seed } = settings
   const runtime = nodeRuntime()
   const progress = progressLine()
@@ -47,7 +49,10 @@ export async function runSample({ settings, out, json }: SampleRun): Promise<voi
     const denoiser = counted(asked.denoiser, meter)
     const given = settings.start === undefined ? undefined : await readStart(settings.start, model)
     const rows = readConditions(model, settings.condition ?? [])
-    const count = given?.shape[0] ?? settings.count ?? (rows ? rowsOf(rows) : 64)
+    const count = settings.count ?? given?.shape[0] ?? (rows ? rowsOf(rows) : 64)
+    if (given && count > given.shape[0]) {
+      throw new UserError(`--count ${count}: --start ${settings.start} has noise for ${given.shape[0]} samples`)
+    }
     const line = shellLine('sample', { ...settings })
     const folder = RunFolder.create({ command: 'sample', out, line, configuration: { ...settings }, seeds: [seed] })
     folder.write('plan.json', `${JSON.stringify(plan, null, 2)}\n`)

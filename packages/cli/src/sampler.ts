@@ -18,12 +18,16 @@ import { asUserError, UserError } from './errors.ts'
 import { type Conditioning, conditionedOn, type DiffusionModel } from './model.ts'
 import { call, integer, interval, number, parseThreshold } from './options.ts'
 
+/** What is taken where neither a table nor a scheduler says it. */
+const defaults = { solver: 'ddim', steps: 50, grid: 'uniform' } as const
+
 export interface SamplerSettings {
-  /** A name of the solver catalogue, with options. */
-  readonly solver: string
-  readonly steps: number
-  /** A name of the grid catalogue, with options. */
-  readonly grid: string
+  /** A name of the solver catalogue, with options. Default `ddim`. */
+  readonly solver?: string
+  /** Default 50. */
+  readonly steps?: number
+  /** A name of the grid catalogue, with options. Default `uniform`. */
+  readonly grid?: string
   /** Shorthand for ddim(eta=...). */
   readonly eta?: number
   /** File of a solver table. */
@@ -48,10 +52,33 @@ export interface GuidanceSettings {
 /** The options of {@link SamplerSettings}, with their defaults. */
 export function withSamplerOptions(command: Command): Command {
   return command
-    .option('--solver <solver>', 'a solver of the list below', call(solverFrom), 'ddim')
-    .option('--steps <n>', 'steps of the grid; a solver may cost more than one NFE each', integer(1), 50)
-    .option('--grid <grid>', 'a grid of the list below', call(gridFrom), 'uniform')
+    .option('--solver <solver>', `a solver of the list below (default: ${defaults.solver})`, call(solverFrom))
+    .option(
+      '--steps <n>',
+      `steps of the grid; a solver may cost more than one NFE each (default: ${defaults.steps})`,
+      integer(1),
+    )
+    .option('--grid <grid>', `a grid of the list below (default: ${defaults.grid})`, call(gridFrom))
     .option('--eta <x>', 'shorthand for the solver ddim(eta=x)', number(0, 1))
+}
+
+/**
+ * Settings with the defaults of all that is left open.
+ * @throws UserError for an option that a table or a scheduler would make idle
+ */
+export function resolved<T extends SamplerSettings>(settings: T): T {
+  const { plan, scheduler } = settings
+  if (plan !== undefined && scheduler !== undefined) {
+    throw new UserError('--plan and --scheduler were both given; one is needed')
+  }
+  const [source, own] =
+    plan !== undefined
+      ? (['--plan', ['solver', 'steps', 'grid', 'eta']] as const)
+      : (['--scheduler', scheduler === undefined ? [] : ['solver', 'grid']] as const)
+  const idle = (own as readonly (keyof SamplerSettings)[]).find((name) => settings[name] !== undefined)
+  if (idle !== undefined) throw new UserError(`--${idle} is fixed by ${source}; give one of the two`)
+  const open = Object.entries(defaults).filter(([name]) => !(own as readonly string[]).includes(name))
+  return { ...Object.fromEntries(open), ...settings }
 }
 
 /** The options of {@link GuidanceSettings}. */
@@ -126,11 +153,8 @@ interface Tabled {
 }
 
 async function tableOf(model: DiffusionModel, settings: SamplerSettings): Promise<Tabled> {
-  const { plan: file, scheduler, steps, eta, mu, schedulerVariant: variant } = settings
+  const { plan: file, scheduler, eta, mu, schedulerVariant: variant } = settings
   const { denoiser, name } = model
-  if (file !== undefined && scheduler !== undefined) {
-    throw new UserError('--plan and --scheduler were both given; one is needed')
-  }
   if (scheduler === undefined && (variant !== undefined || mu !== undefined)) {
     throw new UserError('--scheduler-variant and --mu are of a --scheduler, and none was given')
   }
@@ -139,14 +163,14 @@ async function tableOf(model: DiffusionModel, settings: SamplerSettings): Promis
     return asUserError(`--scheduler ${scheduler}`, () => {
       const { process, grid, solver, initialStd, threshold } = solverFromSchedulerConfig(
         readFileSync(scheduler, 'utf8'),
-        { steps, eta, mu, variant },
+        { steps: settings.steps ?? defaults.steps, eta, mu, variant },
       )
-      // The model is asked at equal signal-to-noise ratio, whatever process it was trained on.
-      const view = process.name === denoiser.process.name ? denoiser : viewed(denoiser, process)
-      return { plan: solver(process, grid), denoiser: view, std: initialStd, threshold }
+      // A network is asked at equal signal-to-noise ratio, whatever process it was trained on; a world has any.
+      const own = model.world ? model.world.denoiser(process) : viewed(denoiser, process)
+      return { plan: solver(process, grid), denoiser: own, std: initialStd, threshold }
     })
   }
-  const { solver, grid } = namedSampler(settings)
+  const { solver, grid, steps } = namedSampler(settings)
   return asUserError(`--solver ${settings.solver} --grid ${settings.grid}`, () => ({
     plan: solver(denoiser.process, grid(denoiser.process, steps)),
     denoiser,
@@ -154,13 +178,14 @@ async function tableOf(model: DiffusionModel, settings: SamplerSettings): Promis
 }
 
 /** The solver and the grid that the options name. @throws UserError where --eta does not fit */
-export function namedSampler({ solver, grid, eta }: SamplerSettings): { solver: Solver; grid: Grid } {
+export function namedSampler(settings: SamplerSettings): { solver: Solver; grid: Grid; steps: number } {
+  const { solver, grid, steps, eta } = { ...defaults, ...settings }
   if (eta !== undefined && solver !== 'ddim') {
     throw new UserError(
       `--eta is an option of ddim; write --solver "${solver.split('(')[0]}(...)" with its own options`,
     )
   }
-  return { solver: solverFrom(eta === undefined ? solver : `ddim(eta=${eta})`), grid: gridFrom(grid) }
+  return { solver: solverFrom(eta === undefined ? solver : `ddim(eta=${eta})`), grid: gridFrom(grid), steps }
 }
 
 /**

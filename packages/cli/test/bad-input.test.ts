@@ -29,6 +29,8 @@ beforeAll(() => {
   file('future.json', JSON.stringify({ ...plan, stages: [{ ...stage, predictions: [1, 1] }] }))
   file('foreign.json', JSON.stringify({ ...plan, process: 'flow(1)' }))
   file('scheduler.json', '{ "_class_name": "MagicScheduler" }')
+  file('euler.json', '{ "_class_name": "EulerDiscreteScheduler" }')
+  file('noise.npy', writeNpy({ shape: [2, 2], data: new Float32Array(4) }))
   file('line.npy', writeNpy({ shape: [3], data: new Float32Array(3) }))
 
   const network = readFileSync(join(folder.path, 'images', 'model.onnx'))
@@ -85,6 +87,22 @@ const calls: [string, string[], RegExp][] = [
   ['a plan with a number that is none', [...sample, '--plan', 'infinite.json'], /plan\.stages\[0\]/],
   ['a plan that reads the future', [...sample, '--plan', 'future.json'], /stages\[0\].*reads 2 predictions/],
   ['a plan of another process', [...sample, '--plan', 'foreign.json'], /is for the process flow.*has vp-linear/],
+  ['a plan and a solver', [...sample, '--plan', 'extra.json', '--solver', 'heun'], /--solver is fixed by --plan/],
+  ['a plan and steps', ['plan', 'show', '--plan', 'extra.json', '--steps', '5'], /--steps is fixed by --plan/],
+  [
+    'a scheduler and a grid',
+    [...sample, '--scheduler', 'x.json', '--grid', 'karras'],
+    /--grid is fixed by --scheduler/,
+  ],
+  ['noise of a scheduler that takes none', [...sample, '--scheduler', 'euler.json', '--eta', '1'], /takes no eta/],
+  ['rescaling of no guidance', [...sample, '--guidance-rescale', '0.7'], /give a --guidance other than 1/],
+  ['more samples than noise', [...sample, '--start', 'noise.npy'], /--count 4: --start noise\.npy has noise for 2/],
+  ['a judge of a world', [...compare, 'ddim', '--nfe', '5', '--fid'], /--fid: the zoo .*not for world\.json/],
+  [
+    'a comparison that needs a condition',
+    ['compare', '--model', 'restore', '--solvers', 'ddim', '--nfe', '5'],
+    /needs the condition "degraded", which compare does not give/,
+  ],
   ['a plan and a scheduler', [...sample, '--plan', 'extra.json', '--scheduler', 'x.json'], /both given/],
   ['an option that a solver has not', [...sample, '--solver', 'ddim(speed=3)'], /"speed"/],
   ['a wrapper around nothing', [...sample, '--solver', 'dualfast'], /base=/],

@@ -94,6 +94,17 @@ describe('espalier sample', () => {
     })
   })
 
+  it('samples a world on the noise levels of any scheduler, and repeats the run by its line', async () => {
+    // The default table of diffusers begins with more noise than the world's own process has.
+    writeFileSync(join(folder.path, 'euler.json'), JSON.stringify({ _class_name: 'EulerDiscreteScheduler' }))
+    const base = ['sample', '--model', 'world.json', '--count', '3', '--scheduler', 'euler.json', '--steps', '6']
+    expect(await answer(...base, '--out', 'euler')).toMatchObject({ samples: 3, nfe: 18 })
+    const { line } = JSON.parse(readFileSync(join(folder.path, 'euler', 'run.json'), 'utf8'))
+    expect(line).not.toContain('--solver')
+    await answer(...line.split(' ').slice(1), '--out', 'euler-again')
+    expect(samplesIn('euler-again').data).toEqual(samplesIn('euler').data)
+  })
+
   it('reads a scheduler of diffusers: its noise schedule, timesteps and solver', async () => {
     const config = {
       _class_name: 'DPMSolverMultistepScheduler',
