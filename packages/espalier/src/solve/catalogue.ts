@@ -33,7 +33,7 @@ const type = z.enum(['midpoint', 'taylor'])
 const solver = z.string()
 
 const multistep = { type, tau: level, variant, lowerOrderFinal }
-const singlestep = { type, inner: z.enum(['grid', 'ratio']), r1: share, r2: share, tau: level }
+const singlestep = { type, inner: z.enum(['grid', 'ratio']), r1: share, r2: share, tau: level, variant }
 const churn = { churn: level, churnMin: level, churnMax: level, churnNoise: level }
 const momentum = { order: z.number().positive().max(5), beta: share }
 
@@ -123,7 +123,7 @@ export const solverCatalogue: readonly CatalogueEntry<Solver>[] = [
   ),
   catalogueEntry('pndm', 'F-PNDM and S-PNDM (Liu 2022)', { warmup: z.enum(['runge-kutta', 'improved-euler']) }, pndm),
   catalogueEntry('plms', 'PLMS (Rombach 2022)', {}, plms),
-  catalogueEntry('ipndm', 'PNDM without the Runge-Kutta start (Zhang 2023)', { order: order(4) }, ipndm),
+  catalogueEntry('ipndm', 'PNDM without the Runge-Kutta start (Zhang 2023)', { order: order(5) }, ipndm),
   catalogueEntry('lms', 'linear multistep in rho (k-diffusion)', { order: order(4) }, lms),
   catalogueEntry('ghvb', 'generalised heavy ball (Wizadwongsa 2024); order 3.8 is k 4, beta 0.8', momentum, ghvb),
   catalogueEntry('heavy-ball', 'heavy ball over Adams-Bashforth (Wizadwongsa 2024)', momentum, heavyBall),
@@ -135,6 +135,8 @@ export const solverCatalogue: readonly CatalogueEntry<Solver>[] = [
       order: order(3),
       form: z.enum(['ode', 'sde']),
       prediction: target,
+      variant,
+      lowerOrderFinal,
     },
     mrSampler,
   ),

@@ -1,6 +1,6 @@
 import type { Process } from '../process/process.ts'
 import { interpret } from './interpret.ts'
-import type { Plan } from './plan.ts'
+import { type Plan, stepsOf } from './plan.ts'
 
 /** What a state is made of, `a x_0 + s eps`, where data and noise do not change along the way. */
 export interface Level {
@@ -24,6 +24,13 @@ export function levelsOf(plan: Plan, process: Process): Level[] {
     },
   })
   return levels
+}
+
+/** A plan without the last data prediction of `denoised`: the run then ends in a state of the process. */
+export function undenoised(plan: Plan, process: Process): Plan {
+  const { a, s } = levelsOf(plan, process)[plan.stages.length - 1]
+  const clean = Math.abs(a - 1) < 1e-6 && Math.abs(s) < 1e-6
+  return clean && process.s(plan.grid[stepsOf(plan)]) > 1e-5 ? { ...plan, stages: plan.stages.slice(0, -1) } : plan
 }
 
 /**

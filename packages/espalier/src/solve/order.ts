@@ -4,7 +4,7 @@ import type { Process } from '../process/process.ts'
 import { vpLinear } from '../process/variance-preserving.ts'
 import { integral, type Variable } from './exponential.ts'
 import { type Ask, interpret } from './interpret.ts'
-import { timesOfStates } from './levels.ts'
+import { timesOfStates, undenoised } from './levels.ts'
 import { type Plan, type Solver, sameProcess, stepsOf } from './plan.ts'
 import { type RootedTree, rootedTrees } from './trees.ts'
 
@@ -150,12 +150,12 @@ export interface Order {
  * If the term of a tree of order q is wrong by a part of the size `h^r`, the error is `h^(q + r)`. What one step more
  * adds to it, deep in the run, is added in each of the `1 / h` steps: the order is the least `q + r - 1` of that. The error
  * of the first few steps, from the solver's own start, and that of the last few occur once: the order of the whole run is
- * at most their least `q + r`.
+ * at most their least `q + r`. A last data prediction (`denoised`) is no step of the ODE and left out.
  * @throws for a stochastic solver
  */
 export function orderOf(solver: Solver, options: OrderOptions = {}): Order {
   const { process = vpLinear(), grid = uniformGrid, from = 0.5, to = 0.494 } = options
-  const planOf = (n: number) => solver(process, grid(process, n, { from, to }))
+  const planOf = (n: number) => undenoised(solver(process, grid(process, n, { from, to })), process)
   // A singlestep solver takes several steps of the grid for one of its own: as many of these are wanted.
   const share = Math.ceil(GRIDS[0] / stepsOf(planOf(GRIDS[0])))
   const plans = GRIDS.map((n) => planOf(share * n))

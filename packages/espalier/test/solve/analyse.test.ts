@@ -22,6 +22,7 @@ import {
   ddpm,
   degreeOfExactness,
   deis,
+  denoised,
   dpmSolver,
   dpmSolverPlusPlus,
   dpmSolverPlusPlusAncestral,
@@ -394,6 +395,13 @@ describe('analyse', () => {
 })
 
 describe('the order of a solver', () => {
+  it('leaves out a last data prediction', () => {
+    for (const solver of [dpmSolverPlusPlus(whole), deis({ order: 2 })]) {
+      for (const process of [vp, ve()])
+        expect(orderOf(denoised(solver), { process })).toEqual(orderOf(solver, { process }))
+    }
+  })
+
   it.each([
     [2, 2, 2],
     [3, 3, 2], // the last steps are of order 2 and 1
