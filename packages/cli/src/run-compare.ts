@@ -17,6 +17,7 @@ import { nodeRuntime } from 'espalier/node'
 import { gridFrom } from 'espalier/process'
 import { dpmSolverPlusPlus, solverFrom } from 'espalier/solve'
 import { asUserError, UserError } from './errors.ts'
+import { interruptible } from './interrupt.ts'
 import { blankConditions, type DiffusionModel, openModel } from './model.ts'
 import { progressLine } from './progress.ts'
 import { formatInterval, linePlot, svgToPng, type Table, tableToText } from './report/index.ts'
@@ -74,16 +75,23 @@ export async function runCompare({ settings, out, json }: CompareRun): Promise<v
         },
       }
       const began = performance.now()
+      const interrupt = interruptible((text) => progress.say(text))
       await asUserError('compare', () =>
-        compareSolvers([comparison], results, (done, what) =>
-          progress.show(() => `${Math.floor(100 * done)}%  ${what}`),
-        ),
-      )
+        compareSolvers(
+          [comparison],
+          results,
+          (done, what) => progress.show(() => `${Math.floor(100 * done)}%  ${what}`),
+          interrupt.signal,
+        ).catch((error) => {
+          if (!interrupt.signal.aborted) throw error
+        }),
+      ).finally(() => interrupt.release())
       progress.clear()
       const rows = results.rows()
       const files = writeFiles(folder, model, rows, settings)
       const seconds = (performance.now() - began) / 1000
-      const result = { status: 'done' as const, folder: folder.path, rows, seconds, files }
+      const status = interrupt.signal.aborted ? ('stopped' as const) : ('done' as const)
+      const result = { status, folder: folder.path, rows, seconds, files }
       if (json) process.stdout.write(`${JSON.stringify(result)}\n`)
       else
         process.stdout.write(`${tableToText(tableOf(rows))}\n${files.map((f) => `  ${folder.path}/${f}\n`).join('')}`)

@@ -72,6 +72,15 @@ describe('the comparison of solvers', () => {
     expect(rowsOf(comparison, 3)).toBe(3 * 200 * (35 + 15 + 14))
   })
 
+  it('stops at a signal and keeps what was finished', async () => {
+    const results = new Results([0, 1])
+    const stop = new AbortController()
+    const small = { ...comparison, samples: 20, metrics: [] }
+    const onProgress = (_: number, what: string) => what.endsWith('tAB2') && stop.abort(new Error('enough'))
+    await expect(compareAll([small], results, onProgress, stop.signal)).rejects.toThrow('enough')
+    expect(new Set(results.rows().map(({ method }) => method))).toEqual(new Set(['DDIM']))
+  })
+
   it('is the same twice', async () => {
     const small = { ...comparison, samples: 20, methods: comparison.methods.slice(0, 1), metrics: [] }
     const run = async () => {

@@ -106,6 +106,7 @@ export async function drawSamples(
   seeds: readonly number[],
   samples: number,
   onRows?: (rows: number) => void,
+  signal?: AbortSignal,
 ): Promise<Tensor[]> {
   const denoiser = wrap ? wrap(subject.denoiser) : subject.denoiser
   const { batch = samples } = subject
@@ -116,7 +117,7 @@ export async function drawSamples(
       const to = Math.min(samples, from + batch)
       const keys = keysOf(seed, from, to)
       const condition = subject.condition?.(keys.map((_, i) => from + i))
-      parts.push(await run(plan, denoiser, start(plan, denoiser, keys), { keys, condition }))
+      parts.push(await run(plan, denoiser, start(plan, denoiser, keys), { keys, condition, signal }))
       onRows?.((to - from) * costOf(plan, denoiser))
     }
     drawn.push(concatenate(parts))
@@ -125,12 +126,24 @@ export async function drawSamples(
 }
 
 /** The solutions that distances are taken to, one tensor a seed. */
-async function referencesOf(comparison: Comparison, seeds: readonly number[], onRows?: OnRows): Promise<Tensor[]> {
+async function referencesOf(
+  comparison: Comparison,
+  seeds: readonly number[],
+  onRows?: OnRows,
+  signal?: AbortSignal,
+): Promise<Tensor[]> {
   const { subject } = comparison
   const { samples } = comparison.reference!
   const plan = referencePlan(comparison)
   if (!subject.exact)
-    return drawSamples({ subject }, plan, seeds, samples, (rows) => onRows?.(rows, `${subject.name}, reference`))
+    return drawSamples(
+      { subject },
+      plan,
+      seeds,
+      samples,
+      (rows) => onRows?.(rows, `${subject.name}, reference`),
+      signal,
+    )
   return seeds.map((seed) =>
     subject.exact!(
       start(plan, subject.denoiser, keysOf(seed, 0, samples)),
@@ -141,12 +154,12 @@ async function referencesOf(comparison: Comparison, seeds: readonly number[], on
 }
 
 /** Runs a comparison and adds its cells to the results: one value per seed, method, budget and metric. */
-async function compare(comparison: Comparison, results: Results, onRows?: OnRows): Promise<void> {
+async function compare(comparison: Comparison, results: Results, onRows?: OnRows, signal?: AbortSignal): Promise<void> {
   const { subject, methods, budgets, samples } = comparison
   const { seeds } = results
   const metrics = [...comparison.metrics]
   if (comparison.reference) {
-    const references = await referencesOf(comparison, seeds, onRows)
+    const references = await referencesOf(comparison, seeds, onRows, signal)
     metrics.unshift(distanceMetric(distanceName, references))
     const cell = { method: fineSolutionName, setting: subject.name, nfe: 0 }
     for (const { average, name: metric, values } of comparison.metrics)
@@ -162,7 +175,8 @@ async function compare(comparison: Comparison, results: Results, onRows?: OnRows
       const plan = planWithin({ ...comparison, solver: method.solver }, budget)
       if (!plan) continue
       const what = `${subject.name}, ${method.method}`
-      const drawn = await drawSamples({ ...method, subject }, plan, seeds, samples, (rows) => onRows?.(rows, what))
+      const told = (rows: number) => onRows?.(rows, what)
+      const drawn = await drawSamples({ ...method, subject }, plan, seeds, samples, told, signal)
       const cell = { method: method.method, setting: subject.name, budget, nfe: costOf(plan, subject.denoiser) }
       const noisy = plan.stages.some(({ noise }) => noise !== 0)
       for (const { name: metric, pathwise, values } of metrics) {
@@ -172,19 +186,24 @@ async function compare(comparison: Comparison, results: Results, onRows?: OnRows
   }
 }
 
-/** Runs comparisons one after another, telling the share of the network rows that is done. */
+/**
+ * Runs comparisons one after another, telling the share of the network rows that is done.
+ * @param signal stops before the next network call, with its reason; the results then hold all that was finished
+ */
 export async function compareSolvers(
   comparisons: readonly Comparison[],
   results: Results,
   onProgress?: (done: number, what: string) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
   const weightOf = ({ subject: { weight = 1 } }: Comparison) => weight
   const total = comparisons.reduce((sum, c) => sum + weightOf(c) * comparisonNfe(c, results.seeds.length), 0)
   let done = 0
   for (const comparison of comparisons) {
-    await compare(comparison, results, (rows, what) => {
+    const told: OnRows = (rows, what) => {
       done += rows * weightOf(comparison)
       onProgress?.(Math.min(1, done / total), what)
-    })
+    }
+    await compare(comparison, results, told, signal)
   }
 }
