@@ -12,6 +12,7 @@ export const zooModels = [
   'fashion-restore-mr',
   'fashion-sr-resshift4',
   'fashion',
+  'fashion-sr-resshift15',
 ] as const
 
 export type ZooModel = (typeof zooModels)[number]
