@@ -20,6 +20,7 @@ export interface ComparisonRow extends Pick<Cell, 'method' | 'setting' | 'metric
 
 export type Where = Pick<Cell, 'setting' | 'metric'> & { readonly budget?: number }
 
+/** The cells of a comparison, and the intervals and paired differences that follow from them. */
 export class Results {
   readonly seeds: readonly number[]
   readonly #cells: Cell[] = []

@@ -10,6 +10,10 @@ import { type Metric, slicedW2Metric } from './metrics.ts'
 
 const weight = 1 / 300
 
+/**
+ * A mixture on a process, with the exact solution of its probability flow (see `GaussianMixture.flow`).
+ * @param name where it stands in the tables
+ */
 export function worldSubject(name: string, mixture: GaussianMixture, process: Process): Subject {
   const size = mixture.dimension
   return {

@@ -16,6 +16,7 @@ export interface Coefficients {
   readonly ds: number
 }
 
+/** The coefficients of a process at a time in [0, 1]; `ds` may be infinite at t = 0. */
 export function coefficientsAt(process: Process, t: number): Coefficients {
   return { a: process.a(t), s: process.s(t), da: process.da(t), ds: process.ds(t) }
 }

@@ -1,4 +1,5 @@
 import type { Process } from '../process/process.ts'
+import { undenoised } from './levels.ts'
 import type { Plan } from './plan.ts'
 import type { Row, Terms } from './table.ts'
 
@@ -33,6 +34,9 @@ export function transfersOf(
 ): Map<number, Transfer> {
   const { grid, target } = plan
   const level = target === 'data' ? process.a : process.s
+  if (undenoised(plan, process) !== plan) {
+    throw new Error(`${wrapper} goes around a solver before its last data prediction: denoised(${wrapper}(...))`)
+  }
   const found = new Map<number, Transfer>()
   rows.forEach(({ step }, i) => {
     const first = rows[i - 1]?.step !== step

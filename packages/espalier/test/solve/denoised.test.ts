@@ -8,11 +8,13 @@ import {
   denoised,
   dpmSolverPlusPlus,
   dpmSolverSinglestep,
+  dualFast,
   execute,
   interpret,
   nfeOf,
   type Solver,
   start,
+  withMomentum,
 } from '../../src/solve/index.ts'
 import { problemG } from '../process/worlds.ts'
 import { askOf } from './golden.ts'
@@ -26,6 +28,15 @@ const solvers: [string, Solver][] = [
 ]
 
 describe('denoised', () => {
+  it('goes around momentum and DualFast, not into them', () => {
+    const process = ve()
+    const grid = logSnrGrid(process, 5)
+    for (const wrap of [(s: Solver) => dualFast(s, { c: 0.3 }), (s: Solver) => withMomentum(s, { beta: 0.8 })]) {
+      expect(nfeOf(denoised(wrap(ddim()))(process, grid))).toBe(6)
+      expect(() => wrap(denoised(ddim()))(process, grid)).toThrow('before its last data prediction')
+    }
+  })
+
   it.each(solvers)('%s: the data prediction at the state that the solver ends in', (_, solver) => {
     for (const [process, grid] of [
       [vpLinear(), [1, 0.6, 0.3, 0.1, 0.02]],
