@@ -44,7 +44,7 @@ export function figures(result: ReproductionResult): Files {
         },
         y: { label: metrics.fid, log: true },
       })
-      return [i === 0 ? 'figure' : sampler.name.toLowerCase().replace(/[^a-z]+/g, '-'), svg]
+      return [i === 0 ? 'figure' : sampler.name.toLowerCase().replace(/[^a-z0-9]+/g, '-'), svg]
     }),
   )
 

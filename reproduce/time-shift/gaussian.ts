@@ -17,10 +17,7 @@ const pixels = 784
 export const gaussianName = 'Gaussian data'
 export const stepCounts = [10, 20, 50]
 export const gaussianMethod = (steps: number) => `DDIM, ${steps} steps`
-export const gaussianShift = {
-  raw: 'DDIM + time shift, 10 steps',
-  calibrated: 'DDIM + time shift, calibrated, 10 steps',
-}
+export const gaussianShift = { raw: '10 steps, time shift', calibrated: '10 steps, calibrated' }
 
 export async function gaussian(process: Process, samples: number, results: Results): Promise<void> {
   for (const steps of stepCounts) {

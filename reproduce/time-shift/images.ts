@@ -27,11 +27,12 @@ export interface Round {
   readonly remedies: readonly (Remedy | undefined)[]
 }
 const everything = [undefined, 'raw', 'calibrated', 'released', 'constant', 'scaled'] as const
+const core = [undefined, 'raw', 'constant'] as const
 const round = (steps: number, samples: number, remedies: Round['remedies'] = everything): Round => ({
   ...{ steps, samples, remedies },
 })
 const rounds: Readonly<Record<ImageModelName, readonly Round[]>> = {
-  mnist: [round(10, 64), round(20, 32, everything.slice(0, 5)), round(50, 24, [undefined, 'raw', 'constant'])],
+  mnist: [round(5, 64, core), round(10, 64), round(20, 32, everything.slice(0, 5)), round(50, 24, core)],
   fashion: [round(5, 64), round(10, 64), round(20, 32, everything.slice(0, 5))],
 }
 export const roundsOf = (model: ImageModelName, quick: boolean) => (quick ? [round(10, 48)] : rounds[model])
