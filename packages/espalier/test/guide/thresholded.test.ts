@@ -1,8 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { classifierFree, type ThresholdOptions, thresholded } from '../../src/guide/index.ts'
+import {
+  classifierFree,
+  conditioned,
+  epsilonScaled,
+  stitch,
+  type ThresholdOptions,
+  thresholded,
+  timeShift,
+} from '../../src/guide/index.ts'
 import { flow, GaussianMixture, meanReverting, uniformGrid, vpLinear } from '../../src/process/index.ts'
-import { dpmSolver, execute, start } from '../../src/solve/index.ts'
+import { ddim, dpmSolver, execute, heun, start, uniPC } from '../../src/solve/index.ts'
 import { key, quantile, row } from '../../src/tensor/index.ts'
 import { answers, draw } from './helpers.ts'
 
@@ -112,6 +120,33 @@ describe('thresholding', () => {
     const x = draw(1, [2], 4)
     const wrapped = thresholded(answers(flow(), [2], [3, 4]), { type: 'static' })
     expect((await wrapped.predict(x, Float64Array.of(1), 'noise')).data).toEqual(x.data)
+  })
+
+  test('a run in which buffers are handed on is the run in which they are not', async () => {
+    const world = new GaussianMixture({
+      means: [
+        [-1, 0],
+        [1, 0.5],
+      ],
+      stds: [0.3, 0.4],
+    }).denoiser(process)
+    const fresh: typeof world = { ...world, predict: (x, t, target, given) => world.predict(x, t, target, given) }
+    const wraps = [
+      (net: typeof world) => thresholded(net, { type: 'dynamic', max: 0.8 }),
+      (net: typeof world) => epsilonScaled(net, { scale: 1.01 }),
+      (net: typeof world) => timeShift(net, { window: 0.1 }),
+      (net: typeof world) => stitch([{ denoiser: net, until: 0.5 }, { denoiser: net }]),
+      (net: typeof world) => conditioned(net, {}),
+    ]
+    const keys = Array.from({ length: 5 }, (_, i) => key(i))
+    for (const solver of [uniPC({ order: 3 }), ddim({ eta: 1 }), heun()]) {
+      const plan = solver(process, uniformGrid(process, 9))
+      const x = start(plan, world, keys)
+      for (const wrap of wraps) {
+        const run = (net: typeof world) => execute(plan, wrap(net), x, { keys })
+        expect((await run(world)).data).toEqual((await run(fresh)).data)
+      }
+    }
   })
 
   test('refuses options out of range', () => {
