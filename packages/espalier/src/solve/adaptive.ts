@@ -51,9 +51,9 @@ const SAFETY = 0.9
 const INNER = { 2: [1 / 2], 3: [1 / 3, 2 / 3] } as const
 
 /**
- * DPM-Solver with step size control (Lu et al. 2022, "DPM-Solver", sec. 3.3 and appendix C): each attempt gives a result of order p
- * and one of order p - 1 from the same predictions; where they agree to the tolerance it is accepted, and the next
- * step is `0.9 h E^(-1/p)`, E the root mean square of their difference over the tolerance.
+ * DPM-Solver with step size control (Lu et al. 2022, "DPM-Solver", sec. 3.3 and appendix C): each attempt gives a
+ * result of order p and one of order p - 1 from the same predictions; where they agree to the tolerance it is
+ * accepted, and the next step is `0.9 h E^(-1/p)`, E the root mean square of their difference over the tolerance.
  *
  * The steps depend on the states, so it is no table and has its own loop. Every row has its own steps (the public code
  * takes the worst row's for all), hence its result does not depend on the other rows; rows that are still on their way

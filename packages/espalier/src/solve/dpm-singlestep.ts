@@ -126,8 +126,12 @@ export function chained(
 /**
  * The orders of the outer steps for n network calls ("DPM-Solver-fast" of Lu et al. 2022): as many of the highest as fit, with
  * one step of order 1 or 2, or 2 and 1, at the end.
+ * @throws unless n is a positive integer and the order 1, 2 or 3
  */
 export function orderSchedule(n: number, order: number): number[] {
+  if (!(Number.isInteger(n) && n >= 1 && [1, 2, 3].includes(order))) {
+    throw new Error(`orders are scheduled for 1 call or more and order 1 to 3, got ${n} calls and order ${order}`)
+  }
   const full = (count: number, ...rest: number[]) => [...Array<number>(count).fill(order), ...rest]
   if (order === 1) return full(n)
   if (order === 2) return n % 2 === 0 ? full(n / 2) : full((n - 1) / 2, 1)
