@@ -13,6 +13,7 @@ export const zooModels = [
   'fashion-sr-resshift4',
   'fashion',
   'fashion-sr-resshift15',
+  'fashion-sr-ddpm',
 ] as const
 
 export type ZooModel = (typeof zooModels)[number]
