@@ -4,7 +4,7 @@ import { pixelChain } from 'espalier/chain'
 import { featureDistance, psnr } from 'espalier/measure'
 import { type StartSelection, selectStart } from 'espalier/search'
 import type { Plan } from 'espalier/solve'
-import { concatenate, row, stack, type Tensor } from 'espalier/tensor'
+import { concatenate, type Key, row, stack, type Tensor } from 'espalier/tensor'
 import type { Judge, Restorer } from '../support/restoration.ts'
 
 /** `[picture][candidate]` */
@@ -27,7 +27,7 @@ export async function compete(
   pictures: Pictures,
   { candidates, seed }: { candidates: number; seed: number },
   onRows?: (nfe: number) => void,
-): Promise<{ selection: StartSelection; scores: Scores }> {
+): Promise<{ selection: StartSelection; keys: readonly Key[]; scores: Scores }> {
   const { denoiser } = network
   const count = pictures.clean.shape[0]
   const one = (batch: Tensor, i: number) => stack([row(batch, i)], denoiser.event)
@@ -38,10 +38,18 @@ export async function compete(
   }
   const indices = Array.from({ length: count }, (_, i) => i)
   let before = 0
+  let keys: readonly Key[] = []
   const selection = await selectStart({
-    chains: indices.map((i) =>
-      pixelChain({ denoiser, plan, condition: { degraded: one(pictures.degraded, i) }, range: [-1, 1] }),
-    ),
+    chains: indices.map((i) => {
+      const chain = pixelChain({ denoiser, plan, condition: { degraded: one(pictures.degraded, i) }, range: [-1, 1] })
+      return {
+        ...chain,
+        start(all) {
+          keys = all
+          return chain.start(all)
+        },
+      }
+    }),
     rewards: indices.map((i) => ({
       name: 'minus feature distance',
       async evaluate(samples: readonly Tensor[]) {
@@ -59,14 +67,14 @@ export async function compete(
     })),
     candidates,
     seed,
-    // One picture at a time with all candidates, which is what the rewards above rely on.
+    // One picture at a time with all candidates, which is what the chains and rewards above rely on.
     width: candidates,
     onProgress: ({ nfe }) => {
       onRows?.(nfe - before)
       before = nfe
     },
   })
-  return { selection, scores }
+  return { selection, keys, scores }
 }
 
 /** Mean over pictures of every candidate. */

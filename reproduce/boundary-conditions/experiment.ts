@@ -22,8 +22,8 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   const seeds = options.seeds ?? Array.from({ length: quick ? 3 : 5 }, (_, i) => i)
   const results = new Results(seeds)
   const sizes = quick
-    ? { candidates: 24, references: 8, tests: 12, randoms: 8 }
-    : { candidates: 100, references: 16, tests: 24, randoms: 20 }
+    ? { candidates: 24, references: 8, tests: 16, oracles: 4, randoms: 8 }
+    : { candidates: 100, references: 20, tests: 48, oracles: 12, randoms: 20 }
   const { candidates, references, tests } = sizes
 
   // 1. In closed form: linear sampling of Gaussian posteriors.

@@ -2,7 +2,7 @@ import type { Files, ReproductionResult } from '../result.ts'
 import { figureFiles, nfePlot } from '../support/report.ts'
 import { metrics } from '../support/restoration.ts'
 import { error, gaussian } from './gaussian.ts'
-import { ddimOwn, ddpmOwn, oracle, random, selected, selectedByPsnr, selectedOf, setting, zero } from './names.ts'
+import { ddimOwn, ddpmOwn, random, selected, selectedByPsnr, selectedOf, setting, zero } from './names.ts'
 
 /** Dashed: what no selection made. */
 const chosen = (...methods: string[]) => methods.map((method) => ({ method }))
@@ -13,7 +13,7 @@ export function figures(result: ReproductionResult): Files {
     nfePlot(result, {
       ...{ title, setting, metric, y: { label: metric } },
       subtitle: '4x super-resolution of held-out clothes',
-      methods: [...chosen(selected, selectedByPsnr, oracle), ...controls(random, zero, ddimOwn, ddpmOwn)],
+      methods: [...chosen(selected, selectedByPsnr), ...controls(random, zero, ddimOwn, ddpmOwn)],
     })
   return figureFiles({
     figure: pictures(metrics.feature, 'One start noise for all pictures: distance to the clean picture'),

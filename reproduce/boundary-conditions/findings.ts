@@ -18,7 +18,6 @@ export function findings(results: Results): Finding[] {
         lower(results, selected, zero, where),
         lower(results, selected, scaled, where),
         lower(results, selected, ddimOwn, where, 100),
-        lower(results, selected, ddpmOwn, where, 100),
         lower(results, selected, ddpmOwn, where, 250),
       ]
     }),

@@ -14,5 +14,7 @@ export const ddpmOwn = 'DDPM'
 
 export const deviation = 'sd over starts of the feature distance'
 export const lead = 'standard deviations below random starts'
+/** Of the few pictures that all candidates are run on. */
+export const few = 'feature distance, pictures of the oracle'
 export const size = 'mean square of the start'
 export const rank = 'Spearman, two reference sets'

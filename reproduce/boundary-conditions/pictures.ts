@@ -3,13 +3,14 @@
 import { featureDistance, mean, psnr, variance } from 'espalier/measure'
 import { uniformGrid } from 'espalier/process'
 import { ddim, ddpm, type Plan, type Solver, start, startStd } from 'espalier/solve'
-import type { Key, Tensor } from 'espalier/tensor'
+import { gather, type Key, type Tensor } from 'espalier/tensor'
 import { type Judge, metrics, type Restorer, rowKeys } from '../support/restoration.ts'
 import { compete, type Pictures, perCandidate } from './candidates.ts'
 import {
   ddimOwn,
   ddpmOwn,
   deviation,
+  few,
   lead,
   oracle,
   random,
@@ -29,6 +30,8 @@ export interface Sizes {
   /** In each of the two reference sets. */
   readonly references: number
   readonly tests: number
+  /** Test pictures that all candidates are run on. */
+  readonly oracles: number
   readonly randoms: number
 }
 
@@ -53,26 +56,26 @@ interface Models {
   readonly judge: Judge
 }
 
-/** Steps at which everything is measured, and those at which a start is also selected, for few tables. */
-const [few, more] = [10, 20]
-const long = 100
-const longest = 250
+/** Steps with which a start is selected; the fewer are also those of all tables. */
+const [least, most] = [10, 20]
+/** Steps of DDIM and of DDPM with a noise of its own for every picture. */
+const [many, longest] = [100, 250]
 /** Numbers of candidates of which the best is looked at. */
 const subsets = [10, 30]
 
 /** Network rows of {@link oneSeed}. */
-export function rowsOf({ candidates, references, tests, randoms }: Sizes): number {
+export function rowsOf({ candidates, references, tests, oracles, randoms }: Sizes): number {
   const starts = randoms + 3
   return (
-    candidates * (few * (2 * references + tests) + more * references) +
-    tests * (starts * few + (starts + 1) * more + 2 * long + longest)
+    candidates * (least * (2 * references + oracles) + most * references) +
+    tests * ((starts + subsets.length + 1) * least + (starts + 1) * most + many + longest)
   )
 }
 
 export async function oneSeed(
   { network, judge }: Models,
   { seed, references, others, tests }: SeedPictures,
-  { candidates, randoms }: Sizes,
+  { candidates, oracles, randoms }: Sizes,
   onRows: (rows: number, what: string) => void,
 ): Promise<Entry[]> {
   const { denoiser } = network
@@ -100,13 +103,13 @@ export async function oneSeed(
   const own = (what: string) => rowKeys(seed, what, count)
 
   let previous: Key | undefined
-  for (const steps of [few, more]) {
+  for (const steps of [least, most]) {
     const plan = planOf(steps)
     const meet = (pictures: Pictures) =>
       compete({ network, judge, plan }, pictures, { candidates, seed }, (rows) =>
         onRows(rows, `starts, ${steps} steps`),
       )
-    const { selection, scores } = await meet(references)
+    const { selection, keys, scores } = await meet(references)
     const { key } = selection
 
     // Starts that all test pictures share.
@@ -133,31 +136,40 @@ export async function oneSeed(
       },
     )
 
-    // All candidates on the other references and on the test pictures.
-    if (steps !== few) continue
-    const again = (await meet(others)).scores
-    const value = spearman(perCandidate(scores.feature), perCandidate(again.feature))
-    entries.push({ method: selected, nfe: steps, metric: rank, value })
-    const tested = (await meet(tests)).scores
-    const means = { feature: perCandidate(tested.feature), psnr: perCandidate(tested.psnr) }
-    const candidate = (i: number) => ({ feature: means.feature[i], psnr: means.psnr[i] })
+    // Other choices, the other references, and the best for each of some test pictures.
+    if (steps !== least) continue
+    const means = perCandidate(scores.feature)
     for (const k of subsets.filter((n) => n < candidates))
-      add(selectedOf(k), steps, candidate(least(perCandidate(scores.feature).subarray(0, k))))
-    add(selectedByPsnr, steps, candidate(least(perCandidate(scores.psnr).map((v) => -v))))
-    const best = tested.feature.map(least)
-    add(oracle, steps, {
-      feature: mean(best.map((k, i) => tested.feature[i][k])),
-      psnr: mean(best.map((k, i) => tested.psnr[i][k])),
-    })
+      add(selectedOf(k), steps, await restore(plan, steps, shared(keys[lowest(means.subarray(0, k))])))
+    const sharpest = lowest(perCandidate(scores.psnr).map((v) => -v))
+    add(selectedByPsnr, steps, await restore(plan, steps, shared(keys[sharpest])))
+    const again = perCandidate((await meet(others)).scores.feature)
+    const tested = (await meet(firstOf(tests, oracles))).scores.feature
+    entries.push(
+      { method: selected, nfe: steps, metric: rank, value: spearman(means, again) },
+      { method: random, nfe: steps, metric: few, value: mean(perCandidate(tested)) },
+      { method: selected, nfe: steps, metric: few, value: perCandidate(tested)[selection.selected] },
+      { method: oracle, nfe: steps, metric: few, value: mean(tested.map((values) => values[lowest(values)])) },
+    )
   }
 
   // More steps, every picture with its own noise.
-  add(ddimOwn, long, await restore(planOf(long), long, own('ddim')))
-  add(ddpmOwn, long, await restore(planOf(long, ddpm()), long, own('ddpm')))
+  add(ddimOwn, many, await restore(planOf(many), many, own('ddim')))
   add(ddpmOwn, longest, await restore(planOf(longest, ddpm()), longest, own('ddpm')))
   return entries
 }
 
-function least(values: Float64Array): number {
+const firstOf = ({ clean, degraded }: Pictures, count: number): Pictures => ({
+  clean: gather(
+    clean,
+    Array.from({ length: count }, (_, i) => i),
+  ),
+  degraded: gather(
+    degraded,
+    Array.from({ length: count }, (_, i) => i),
+  ),
+})
+
+function lowest(values: Float64Array): number {
   return values.indexOf(values.reduce((a, b) => Math.min(a, b)))
 }
