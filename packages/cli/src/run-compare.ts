@@ -14,11 +14,11 @@ import {
   worldW2,
 } from 'espalier/measure'
 import { nodeRuntime } from 'espalier/node'
-import { gridFrom } from 'espalier/process'
+import { type Condition, gridFrom } from 'espalier/process'
 import { dpmSolverPlusPlus, solverFrom } from 'espalier/solve'
 import { asUserError, UserError } from './errors.ts'
 import { interruptible } from './interrupt.ts'
-import { blankConditions, type DiffusionModel, openModel } from './model.ts'
+import { type DiffusionModel, openModel, readConditions } from './model.ts'
 import { progressLine } from './progress.ts'
 import { formatInterval, linePlot, svgToPng, type Table, tableToText } from './report/index.ts'
 import { RunFolder } from './run-folder.ts'
@@ -38,6 +38,8 @@ export interface CompareSettings extends GuidanceSettings {
   readonly referenceSteps: number
   /** Adds the CNN-FID, for the zoo's class-conditional networks. */
   readonly fid: boolean
+  /** Conditions from files, `name=rows.npy` each; samples take their rows in turns. */
+  readonly condition?: readonly string[]
   readonly batch: number
 }
 
@@ -103,24 +105,21 @@ export async function runCompare({ settings, out, json }: CompareRun): Promise<v
   }
 }
 
-/** The model under guidance; classes take turns. */
+/** The model under guidance; classes, and rows that are given, take turns. */
 async function subjectOf(model: DiffusionModel, settings: CompareSettings): Promise<Subject> {
   const asked = await guided(model, settings, model.denoiser)
-  const { condition } = asked
-  const missing = Object.keys(blankConditions(model.card)).find((name) => !condition?.[name])
-  if (missing !== undefined) {
-    throw new UserError(`the model ${model.name} needs the condition "${missing}", which compare does not give`)
-  }
+  const rows = readConditions(model, settings.condition ?? [])
+  const given = [asked.condition, rows].filter((condition) => condition !== undefined)
   const common = { name: settings.model, denoiser: asked.denoiser, batch: settings.batch }
-  if (condition) {
-    const rows = rowsOf(condition)
+  if (given.length > 0) {
+    const turns = (condition: Condition, samples: readonly number[]) =>
+      conditionRows(
+        condition,
+        samples.map((i) => i % rowsOf(condition)),
+      )
     return {
       ...common,
-      condition: (samples) =>
-        conditionRows(
-          condition,
-          samples.map((i) => i % rows),
-        ),
+      condition: (samples) => Object.assign({}, ...given.map((condition) => turns(condition, samples))),
     }
   }
   const { world, name, denoiser } = model

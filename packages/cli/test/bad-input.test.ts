@@ -101,7 +101,7 @@ const calls: [string, string[], RegExp][] = [
   [
     'a comparison that needs a condition',
     ['compare', '--model', 'restore', '--solvers', 'ddim', '--nfe', '5'],
-    /needs the condition "degraded", which compare does not give/,
+    /needs the condition "degraded"; give it with --condition/,
   ],
   ['a plan and a scheduler', [...sample, '--plan', 'extra.json', '--scheduler', 'x.json'], /both given/],
   ['an option that a solver has not', [...sample, '--solver', 'ddim(speed=3)'], /"speed"/],

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { gridFrom } from 'espalier/process'
 import { solverFrom } from 'espalier/solve'
-import { call, calls, counts, integer, seeds } from '../options.ts'
+import { call, calls, collect, counts, integer, seeds } from '../options.ts'
 import type { CompareSettings } from '../run-compare.ts'
 import { samplerHelp, withGuidanceOptions } from '../sampler.ts'
 
@@ -24,6 +24,7 @@ export function compareCommand(): Command {
     .option('--fid', "CNN-FID, for the zoo's mnist and fashion; wants a --count of hundreds", false)
     .option('--batch <n>', 'rows of one network call', integer(1), 64)
   return withGuidanceOptions(command)
+    .option('--condition <name=file>', 'rows of a condition of the network, such as degraded=rows.npy', collect)
     .option('--out <folder>', 'where the run goes (default: runs/compare-<time>)')
     .option('--json', 'print one JSON result on stdout', false)
     .addHelpText(

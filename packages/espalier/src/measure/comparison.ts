@@ -6,6 +6,7 @@
 import type { Condition, Denoiser } from '../process/denoiser.ts'
 import type { Grid, GridOptions } from '../process/grid.ts'
 import { execute, start } from '../solve/execute.ts'
+import { undenoised } from '../solve/levels.ts'
 import { nfeOf, type Plan, type Solver, stepsOf } from '../solve/plan.ts'
 import { fold, key, purpose } from '../tensor/random.ts'
 import { concatenate, type Tensor } from '../tensor/tensor.ts'
@@ -178,9 +179,11 @@ async function compare(comparison: Comparison, results: Results, onRows?: OnRows
       const told = (rows: number) => onRows?.(rows, what)
       const drawn = await drawSamples({ ...method, subject }, plan, seeds, samples, told, signal)
       const cell = { method: method.method, setting: subject.name, budget, nfe: costOf(plan, subject.denoiser) }
-      const noisy = plan.stages.some(({ noise }) => noise !== 0)
+      // The reference is a path of the ODE, to the end of the grid: no more, no less.
+      const { process } = subject.denoiser
+      const onPath = !plan.stages.some(({ noise }) => noise !== 0) && undenoised(plan, process) === plan
       for (const { name: metric, pathwise, values } of metrics) {
-        if (!(pathwise && noisy)) results.add({ ...cell, metric, values: await values(drawn) })
+        if (!pathwise || onPath) results.add({ ...cell, metric, values: await values(drawn) })
       }
     }
   }

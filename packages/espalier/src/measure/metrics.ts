@@ -13,7 +13,7 @@ export interface Metric {
   values(samples: readonly Tensor[]): readonly number[] | Promise<readonly number[]>
   /** Whether it is an average over samples, so that few of them do: then the fine solution is measured too. */
   readonly average?: boolean
-  /** Whether it follows single paths: then it says nothing of a solver that draws noise. */
+  /** Whether it follows single paths of the ODE: then it is not of solvers that draw noise or add a last data prediction. */
   readonly pathwise?: boolean
   /** What real data gets, in the same numbers. */
   readonly floor?: { readonly name: string; values(): readonly number[] | Promise<readonly number[]> }

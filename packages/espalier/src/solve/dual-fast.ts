@@ -1,7 +1,8 @@
 import type { Process } from '../process/process.ts'
+import { type Level, levelsOf, undenoised } from './levels.ts'
 import type { Plan, Solver } from './plan.ts'
 import { planOf, type Row, rowsOf, type Terms } from './table.ts'
-import { merged, transfersOf } from './transfers.ts'
+import { merged } from './transfers.ts'
 
 export interface DualFastOptions {
   /** The mixing coefficient of step k of n, from 0: a constant, or a function such as {@link growing}. */
@@ -26,11 +27,12 @@ export function growing(most: number, power = 1): (step: number, steps: number) 
  *
  * with T the weight of a constant noise in the step. This is one more term of the table: no call, and no change where
  * no reference is kept yet. The prediction of the other kind is linear in the kept state that its network was asked at,
- * so noises are mixed into solvers of the data form too. Correctors are changed as their predictors are.
+ * so noises are mixed into solvers of the data form too. Only the state at the end of a step is changed, not those at
+ * inner stages; correctors are changed as their predictors are.
  *
  * What is known: with the step before as reference and `c = r / 2`, r the ratio of the two steps in rho, DDIM becomes
  * variable-step Adams-Bashforth 2 in rho. The schedule of c has not been published; nor has the form for data solvers.
- * @throws where the steps of the base are not of the form `x_to = c x + T m + (differences of predictions)`
+ * @throws where a step of the base does not first ask the network at its start, as one with churn
  */
 export function dualFast(base: Solver, options: DualFastOptions): Solver {
   const { c, reference = 'previous', mix = 'noise' } = options
@@ -40,14 +42,17 @@ export function dualFast(base: Solver, options: DualFastOptions): Solver {
   }
   return (process, grid) => {
     const plan = base(process, grid)
+    if (undenoised(plan, process) !== plan) {
+      throw new Error('dualFast goes around a solver before its last data prediction: denoised(dualFast(...))')
+    }
     const steps = plan.grid.length - 1
     const rows = rowsOf(plan)
-    const transfers = transfersOf('dualFast', plan, process, rows)
+    const ends = stepsMade(plan, process, rows)
     const predictions = mixedPredictions(plan, process, rows, mix)
     const changed = rows.map((row, i): Row => {
-      const transfer = transfers.get(i)
-      if (!transfer) return row
-      const k = transfer.from
+      const end = ends.get(i)
+      if (!end) return row
+      const k = end.step
       const r = lag === undefined ? 0 : k - lag
       if (r < 0 || r === k) return row
       const weight = typeof c === 'number' ? c : c(k, steps)
@@ -55,7 +60,7 @@ export function dualFast(base: Solver, options: DualFastOptions): Solver {
       if (weight === 0) return row
       const rho = process.s(plan.grid[k]) / process.a(plan.grid[k])
       const perUnit = plan.target === mix ? 1 : mix === 'noise' ? -rho : -1 / rho
-      const g = weight * transfer.total * perUnit
+      const g = weight * end.total * perUnit
       return {
         ...row,
         states: merged([...row.states, ...scaled(predictions[k].states, g), ...scaled(predictions[r].states, -g)]),
@@ -69,6 +74,41 @@ export function dualFast(base: Solver, options: DualFastOptions): Solver {
     const amount = typeof c === 'number' ? c : 'c(k)'
     return planOf(`dualfast(${plan.name},${amount},${mix})`, process, plan.target, plan.grid, changed)
   }
+}
+
+/**
+ * The rows that make the state at the end of a step, each with its step and T, the weight of a constant prediction in
+ * it: the last row of each step, and, in the rows of the next step, a corrector, which makes a state of the level that
+ * the step has started from. T is read off the levels: where `x_to = X x + T` for a constant prediction of 1, the part of
+ * a state that this prediction does not feed is multiplied by X.
+ */
+function stepsMade(
+  plan: Plan,
+  process: Process,
+  rows: readonly Row[],
+): Map<number, { readonly step: number; readonly total: number }> {
+  const { grid, target } = plan
+  const levels = levelsOf(plan, process)
+  const fed = ({ a, s }: Level) => (target === 'data' ? a : s)
+  const other = ({ a, s }: Level) => (target === 'data' ? s : a)
+  let start: Level = { a: process.a(grid[0]), s: process.s(grid[0]) }
+  const found = new Map<number, { step: number; total: number }>()
+  let total = 0
+  rows.forEach(({ step, predictions }, i) => {
+    const level = levels[i]
+    if (rows[i + 1]?.step !== step) {
+      total = fed(level) - (other(level) / other(start)) * fed(start)
+      found.set(i, { step, total })
+      start = level
+    } else if (step > 0 && predictions.length > 0 && near(level.a, start.a) && near(level.s, start.s)) {
+      found.set(i, { step: step - 1, total })
+    }
+  })
+  return found
+}
+
+function near(v: number, w: number): boolean {
+  return Math.abs(v - w) <= 1e-6 * Math.abs(w)
 }
 
 /** The prediction at the start of each step, as the kind that is mixed: terms of kept states and predictions. */

@@ -1,5 +1,6 @@
 import type { Process } from '../process/process.ts'
 import { type Ask, interpret } from './interpret.ts'
+import { undenoised } from './levels.ts'
 import { type Plan, sameProcess } from './plan.ts'
 
 /** Data `N(mean, std^2)`, the same in every coordinate. */
@@ -58,11 +59,17 @@ export function moments(plan: Plan, process: Process, data: Gaussian, options: M
       return undefined
     },
   })
+  const exact = { mean: times.map((t) => process.a(t) * data.mean), variance: times.map((t) => marginal(t) ** 2) }
+  if (undenoised(plan, process) !== plan) {
+    // After a last data prediction the state stands for clean data.
+    exact.mean[times.length - 1] = data.mean
+    exact.variance[times.length - 1] = data.std ** 2
+  }
   return {
     times,
     mean: coefficients.map((c) => c[0]),
     variance: coefficients.map((c) => covariance(c, c)),
-    exact: { mean: times.map((t) => process.a(t) * data.mean), variance: times.map((t) => marginal(t) ** 2) },
+    exact,
     coefficients,
   }
 }

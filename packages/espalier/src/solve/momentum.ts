@@ -55,7 +55,7 @@ function momentum(base: Solver, options: MomentumOptions, name: (base: string) =
   return (process, grid) => {
     const plan = base(process, grid)
     const old = rowsOf(plan)
-    const transfers = transfersOf('momentum', plan, process, old)
+    const transfers = transfersOf(plan, process, old)
     const corrected = [...transfers.values()].some(({ corrects }) => corrects)
     const rows: Row[] = []
     const moved = [0] // new numbers of the old states, which the velocities push apart

@@ -21,21 +21,15 @@ export interface Transfer {
 /**
  * Which rows of a plan are whole steps of exponential-integrator form: the last row of each grid step, and the first
  * row of a step where it corrects the step before.
- * @param wrapper who asks, for errors
  * @returns the transfers by the index of their row
  * @throws where such a row combines several states, or is not exact for a constant prediction: then the table does not
  *   say which terms are the direction of the step
  */
-export function transfersOf(
-  wrapper: string,
-  plan: Plan,
-  process: Process,
-  rows: readonly Row[],
-): Map<number, Transfer> {
+export function transfersOf(plan: Plan, process: Process, rows: readonly Row[]): Map<number, Transfer> {
   const { grid, target } = plan
   const level = target === 'data' ? process.a : process.s
   if (undenoised(plan, process) !== plan) {
-    throw new Error(`${wrapper} goes around a solver before its last data prediction: denoised(${wrapper}(...))`)
+    throw new Error('momentum goes around a solver before its last data prediction: denoised(momentum(...))')
   }
   const found = new Map<number, Transfer>()
   rows.forEach(({ step }, i) => {
@@ -51,7 +45,7 @@ export function transfersOf(
     const miss = from < 0 ? Infinity : x * level(grid[from]) + total - level(grid[from + 1])
     if (whole.states.length > 1 || !(Math.abs(miss) < 1e-8)) {
       throw new Error(
-        `${wrapper} has no meaning around ${plan.name}: its row ${i} is not a step x_to = c x_from + (predictions) ` +
+        `momentum has no meaning around ${plan.name}: its row ${i} is not a step x_to = c x_from + (predictions) ` +
           `that is exact for a constant ${target} prediction`,
       )
     }
