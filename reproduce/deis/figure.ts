@@ -1,7 +1,7 @@
 import type { Files, ReproductionResult } from '../result.ts'
 import { distance } from '../support/compare.ts'
 import { figureFiles, nfePlot } from '../support/report.ts'
-import { ablation, narrow, solvers, wide } from './experiment.ts'
+import { ablation, guided, narrow, solvers, wide } from './experiment.ts'
 
 /** The ablation on the world; distance and CNN-FID of the networks. */
 export function figures(result: ReproductionResult): Files {
@@ -15,6 +15,12 @@ export function figures(result: ReproductionResult): Files {
       ...{ title: `${title}: distance to the data`, setting, metric: 'CNN-FID', methods: solvers },
       subtitle: 'Frechet distance on the features of a classifier',
       y: { label: 'CNN-FID', log: true },
+    }),
+    [`${setting}-guided`]: nfePlot(result, {
+      ...{ title: `${title} under guidance w = 4: distance to the fine solution`, setting: `${setting}, w = 4` },
+      ...{ metric: distance, methods: guided },
+      subtitle: 'Same noise and class',
+      y: { label: 'rms distance', log: true },
     }),
   })
   const world = (setting: string) =>

@@ -24,7 +24,7 @@ export const parts = {
   approximation: 'E1 - E0, this network',
   perfect: 'E1 - E0, a perfect network',
   discretisation: 'E2 - E1, this network',
-  network: 'ODE of this network - true ODE',
+  network: 'its ODE - the true ODE',
 } as const
 
 export const stepError = `rms error after a step of ${width}`

@@ -11,19 +11,30 @@ const [first, noise2, data2, pc] = bases
 export function figures(result: ReproductionResult): Files {
   const tuned = (base: Method) => ({ method: tunedName(base) })
   const control = (base: Method) => ({ ...base, dashed: true })
-  const of = (setting: string, title: string, methods: readonly { method: string; dashed?: boolean }[]) =>
+  const of = (
+    setting: string,
+    title: string,
+    methods: readonly { method: string; name?: string; dashed?: boolean }[],
+  ) =>
     nfePlot(result, {
       ...{ title, setting, methods, metric: distance },
       subtitle: 'Distance to the fine solution from the same noise',
       y: { label: 'rms distance', log: true },
     })
   const aroundFirst = [first, plain(first), tuned(first), control(ab2), control(noise2), control(data2)]
-  const aroundSecond = [noise2, data2, pc].flatMap((base) => [control(base), tuned(base)])
+  const aroundSecond = [noise2, data2, pc].flatMap((base) => [
+    control(base),
+    { ...tuned(base), name: `${base.method} + DualFast` },
+  ])
   return figureFiles({
     figure: of('mnist', 'DualFast around DDIM, digits', aroundFirst),
-    'second-order': of('mnist', 'DualFast around solvers of second order, digits', aroundSecond),
+    'second-order': of('mnist', 'Calibrated DualFast around solvers of second order, digits', aroundSecond),
     clothes: of('fashion', 'DualFast around DDIM, clothes', aroundFirst),
-    'clothes-second-order': of('fashion', 'DualFast around solvers of second order, clothes', aroundSecond),
+    'clothes-second-order': of('fashion', 'Calibrated DualFast around solvers of second order, clothes', aroundSecond),
+    guided: of('mnist, w = 4', 'DualFast under guidance w = 4, digits', [
+      ...[first, data2].flatMap((base) => [control(base), { method: plain(base).method }]),
+      control(ab2),
+    ]),
     world: of(wrongWorld, 'DualFast around DDIM, mixture with a wrong network', aroundFirst),
     split: linePlot({
       title: 'What one step does wrong',
