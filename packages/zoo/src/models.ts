@@ -14,6 +14,7 @@ export const zooModels = [
   'fashion',
   'fashion-sr-resshift15',
   'fashion-sr-ddpm',
+  'fashion-sr-l2',
 ] as const
 
 export type ZooModel = (typeof zooModels)[number]

@@ -19,7 +19,7 @@ export interface DigitNetworkSize {
 /** The size of the zoo's `mnist` and `fashion`: 0.97 million parameters, 53 million multiplications a row. */
 export const mnistNetworkSize: DigitNetworkSize = { outer: 48, inner: 128, blocks: 2 }
 
-/** The size of `mnist-small`: 0.07 million parameters, about a tenth of the time of `mnist` a row. */
+/** The size of `mnist-small`: 0.07 million parameters, a ninth of the time of `mnist` a row. */
 export const mnistSmallNetworkSize: DigitNetworkSize = { outer: 8, inner: 32, blocks: 1 }
 
 /**

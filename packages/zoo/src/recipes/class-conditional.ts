@@ -122,7 +122,7 @@ export const mnist: Recipe = classConditional({
 
 export const mnistSmall: Recipe = classConditional({
   name: 'mnist-small',
-  title: 'the same with a network of a tenth of the cost, for T-Stitch',
+  title: 'the same with a network of a ninth of the cost, for T-Stitch',
   data: mnistData,
   size: mnistSmallNetworkSize,
   defaults: { seed: 2, steps: 12_000, batch: 64 },
