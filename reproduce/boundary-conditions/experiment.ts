@@ -6,14 +6,14 @@
 import { versions } from '@espalier/cli'
 import type { Tensor } from 'espalier/tensor'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
-import { openJudge, openRestorer, type Pairs, pairsOf } from '../support/restoration.ts'
+import { metrics, openJudge, openRestorer, type Pairs, pairedFid, pairsOf } from '../support/restoration.ts'
 import { Results } from '../support/results.ts'
 import { verdictOf } from '../support/verdict.ts'
 import type { Pictures } from './candidates.ts'
 import { findings } from './findings.ts'
 import { addGaussian } from './gaussian.ts'
 import { setting } from './names.ts'
-import { type Entry, oneSeed, rowsOf } from './pictures.ts'
+import { oneSeed, rowsOf, type SeedResult } from './pictures.ts'
 
 const degradations = { [setting]: { type: 'down-up', factor: 4, noise: 0.03 } } as const
 
@@ -35,7 +35,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   const [judge, network] = await Promise.all([openJudge(), openRestorer('fashion-sr-ddpm')])
   const total = seeds.length * rowsOf(sizes)
   let done = 0
-  const perSeed: Entry[][] = []
+  const perSeed: SeedResult[] = []
   for (const [j, seed] of seeds.entries()) {
     const pictures = {
       seed,
@@ -43,14 +43,20 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
       others: part(calibration, j, references, 2 * references),
       tests: part(held, j, 0, tests),
     }
-    const entries = await oneSeed({ network, judge }, pictures, sizes, (rows, what) => {
+    const result = await oneSeed({ network, judge }, pictures, sizes, (rows, what) => {
       done += rows
       onProgress?.(Math.min(1, done / total), `seed ${seed}: ${what}`)
     })
-    perSeed.push(entries)
+    perSeed.push(result)
   }
-  perSeed[0].forEach(({ method, metric, nfe }, i) => {
-    results.add({ method, setting, metric, budget: nfe, nfe, values: perSeed.map((entries) => entries[i].value) })
+  perSeed[0].entries.forEach(({ method, metric, nfe }, i) => {
+    const values = perSeed.map(({ entries }) => entries[i].value)
+    results.add({ method, setting, metric, budget: nfe, nfe, values })
+  })
+  const fid = pairedFid(perSeed.map(({ truth }) => truth))
+  perSeed[0].restored.forEach(({ method, nfe }, i) => {
+    const values = fid(perSeed.map(({ restored }) => restored[i].features))
+    results.add({ method, setting, metric: metrics.fid, budget: nfe, nfe, values })
   })
   await Promise.all([judge.close(), network.close()])
 

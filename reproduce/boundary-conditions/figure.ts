@@ -17,6 +17,7 @@ export function figures(result: ReproductionResult): Files {
     })
   return figureFiles({
     figure: pictures(metrics.feature, 'One start noise for all pictures: distance to the clean picture'),
+    fid: pictures(metrics.fid, 'One start noise for all pictures: distance to the set of clean pictures'),
     psnr: pictures(metrics.psnr, 'One start noise for all pictures: fidelity in dB'),
     gaussian: nfePlot(result, {
       ...{ title: 'One start noise for all pictures: Gaussian case', setting: gaussian, metric: error },

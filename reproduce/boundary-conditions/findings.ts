@@ -19,6 +19,7 @@ export function findings(results: Results): Finding[] {
         lower(results, selected, scaled, where),
         lower(results, selected, ddimOwn, where, 100),
         lower(results, selected, ddpmOwn, where, 250),
+        lower(results, selected, zero, { ...where, metric: metrics.fid }),
       ]
     }),
   ]

@@ -51,6 +51,14 @@ export interface Entry {
   readonly value: number
 }
 
+export interface SeedResult {
+  readonly entries: readonly Entry[]
+  /** Features of the clean test pictures. */
+  readonly truth: Tensor
+  /** Features of what some methods made of them. */
+  readonly restored: readonly { readonly method: string; readonly nfe: number; readonly features: Tensor }[]
+}
+
 interface Models {
   readonly network: Restorer
   readonly judge: Judge
@@ -77,11 +85,12 @@ export async function oneSeed(
   { seed, references, others, tests }: SeedPictures,
   { candidates, oracles, randoms }: Sizes,
   onRows: (rows: number, what: string) => void,
-): Promise<Entry[]> {
+): Promise<SeedResult> {
   const { denoiser } = network
   const count = tests.clean.shape[0]
   const truth = await judge.features(tests.clean)
   const entries: Entry[] = []
+  const restored: { method: string; nfe: number; features: Tensor }[] = []
   const planOf = (steps: number, solver: Solver = ddim()): Plan =>
     solver(denoiser.process, uniformGrid(denoiser.process, steps))
 
@@ -89,12 +98,11 @@ export async function oneSeed(
   const restore = async (plan: Plan, nfe: number, keys: readonly Key[], x?: Tensor) => {
     const images = await network.restore(plan, tests.degraded, keys, x)
     onRows(count * nfe, `${plan.name}, ${nfe} steps`)
-    return {
-      feature: mean(featureDistance(await judge.features(images), truth)),
-      psnr: mean(psnr(images, tests.clean, 2)),
-    }
+    const features = await judge.features(images)
+    return { features, feature: mean(featureDistance(features, truth)), psnr: mean(psnr(images, tests.clean, 2)) }
   }
-  const add = (method: string, nfe: number, reached: { readonly feature: number; readonly psnr: number }) => {
+  const add = (method: string, nfe: number, reached: { feature: number; psnr: number; features?: Tensor }) => {
+    if (reached.features) restored.push({ method, nfe, features: reached.features })
     entries.push({ method, nfe, metric: metrics.feature, value: reached.feature })
     entries.push({ method, nfe, metric: metrics.psnr, value: reached.psnr })
     return reached
@@ -113,11 +121,13 @@ export async function oneSeed(
     const { key } = selection
 
     // Starts that all test pictures share.
-    const runs: { feature: number; psnr: number }[] = []
+    const runs: { feature: number; psnr: number; features: Tensor }[] = []
     for (const start of rowKeys(seed, 'random', randoms)) runs.push(await restore(plan, steps, shared(start)))
     const distances = runs.map(({ feature }) => feature)
     const spread = Math.sqrt(variance(distances))
-    add(random, steps, { feature: mean(distances), psnr: mean(runs.map((run) => run.psnr)) })
+    // The set of pictures of one random start, the averages of all.
+    const { features } = runs[0]
+    add(random, steps, { features, feature: mean(distances), psnr: mean(runs.map((run) => run.psnr)) })
     const chosen = add(selected, steps, await restore(plan, steps, shared(key)))
     const nothing = { shape: tests.degraded.shape, data: new Float32Array(tests.degraded.data.length) }
     add(zero, steps, await restore(plan, steps, shared(key), nothing))
@@ -156,7 +166,7 @@ export async function oneSeed(
   // More steps, every picture with its own noise.
   add(ddimOwn, many, await restore(planOf(many), many, own('ddim')))
   add(ddpmOwn, longest, await restore(planOf(longest, ddpm()), longest, own('ddpm')))
-  return entries
+  return { entries, truth, restored }
 }
 
 const firstOf = ({ clean, degraded }: Pictures, count: number): Pictures => ({

@@ -148,9 +148,8 @@ type Values = Pick<Cell, 'setting' | 'metric' | 'values'>
 /**
  * Prepares the comparison with the clean pictures, whose features are computed once.
  *
- * PSNR (dB), SSIM and the distance of the judge's features are means over a seed's pictures. CNN-FID compares the sets: the
- * restored pictures of all seeds with the clean pictures that they should be, as jackknife values of the seeds, so it is 0 for
- * a perfect restoration, and has little of the bias of small sets.
+ * PSNR (dB), SSIM and the distance of the judge's features are means over a seed's pictures. CNN-FID compares the sets of all
+ * seeds, see {@link pairedFid}: it is 0 for a perfect restoration, and has little of the bias of small sets.
  * @returns values of each setting and of all together, of pictures laid out as the pairs, one tensor a seed
  */
 export async function measureAgainst(
@@ -161,9 +160,7 @@ export async function measureAgainst(
   const block = clean[0].shape[0] / settings.length
   const truth = await Promise.all(clean.map((images) => judge.features(images)))
   const whole = settings.length > 1 ? together : settings[0]
-  const without = (features: readonly Tensor[]) => (kept: readonly number[]) =>
-    fitGaussian(concatenate(kept.map((j) => features[j])))
-  const gaussianOfTruth = remembered(without(truth))
+  const fid = pairedFid(truth)
   return async (images) => {
     const features: Tensor[] = []
     for (const one of images) features.push(await judge.features(one))
@@ -172,9 +169,7 @@ export async function measureAgainst(
       [metrics.ssim]: images.map((one, j) => ssim(one, clean[j], 2)),
       [metrics.feature]: features.map((one, j) => featureDistance(one, truth[j])),
     }
-    const gaussianOf = without(features)
-    const fid = jackknife(images.length, (kept) => frechetDistance(gaussianOfTruth(kept), gaussianOf(kept)))
-    const values: Values[] = [{ setting: whole, metric: metrics.fid, values: fid }]
+    const values: Values[] = [{ setting: whole, metric: metrics.fid, values: fid(features) }]
     for (const [metric, scores] of Object.entries(perImage)) {
       values.push({ setting: whole, metric, values: scores.map((own) => mean(own)) })
       if (settings.length === 1) continue
@@ -183,6 +178,20 @@ export async function measureAgainst(
       })
     }
     return values
+  }
+}
+
+/**
+ * CNN-FID of pictures to the very ones that they should be, from features `[n, d]`, one tensor a seed: jackknife values of
+ * the seeds.
+ */
+export function pairedFid(truth: readonly Tensor[]): (features: readonly Tensor[]) => number[] {
+  const fitOf = (features: readonly Tensor[]) => (kept: readonly number[]) =>
+    fitGaussian(concatenate(kept.map((j) => features[j])))
+  const real = remembered(fitOf(truth))
+  return (features) => {
+    const own = fitOf(features)
+    return jackknife(features.length, (kept) => frechetDistance(real(kept), own(kept)))
   }
 }
 
