@@ -116,7 +116,12 @@ async function openClassReward(
 ): Promise<Reward<Tensor>> {
   const fits = (event: readonly number[]) => event.join() === model.event.join()
   const fitting = zooModels().filter(({ card }) => card.type === 'classifier' && fits((card as ClassifierCard).event))
-  const chosen = classifier ?? (fitting.find(({ name }) => name === `${model.name}-classifier`) ?? fitting[0])?.name
+  const knowing = fitting.filter(({ card }) => (card as ClassifierCard).classes.includes(label))
+  // Judges measure what searches have found: as a reward they come last.
+  const inOrder = (knowing.length > 0 ? knowing : fitting).sort(
+    (p, q) => Number(p.name.endsWith('-judge')) - Number(q.name.endsWith('-judge')),
+  )
+  const chosen = classifier ?? (inOrder.find(({ name }) => name === `${model.name}-classifier`) ?? inOrder[0])?.name
   if (!chosen) {
     throw new UserError(`--reward class: no classifier of [${model.event}] is in the zoo; name one with --classifier`)
   }

@@ -5,7 +5,7 @@ import { integer, number } from '../options.ts'
 import type { TrainRun } from '../run-train.ts'
 
 export function trainCommand(): Command {
-  const list = Object.values(recipes).map(({ name, title }) => `  ${name.padEnd(18)} ${title}`)
+  const list = Object.values(recipes).map(({ name, title }) => `  ${name.padEnd(22)} ${title}`)
   return new Command('train')
     .description('Trains a model of the zoo from its recipe.')
     .argument('<recipe>', Object.keys(recipes).join(', '))
