@@ -10,7 +10,7 @@ import type { ClassifierCard, Runtime } from 'espalier/runtime'
 import type { Tensor } from 'espalier/tensor'
 import { messageOf, UserError } from './errors.ts'
 import { type DiffusionModel, openClassifier } from './model.ts'
-import { zooModels } from './zoo.ts'
+import { type ZooEntry, zooModels } from './zoo.ts'
 
 export interface RewardContext {
   readonly runtime: Runtime
@@ -116,11 +116,13 @@ async function openClassReward(
 ): Promise<Reward<Tensor>> {
   const fits = (event: readonly number[]) => event.join() === model.event.join()
   const fitting = zooModels().filter(({ card }) => card.type === 'classifier' && fits((card as ClassifierCard).event))
-  const knowing = fitting.filter(({ card }) => (card as ClassifierCard).classes.includes(label))
-  // Judges measure what searches have found: as a reward they come last.
-  const inOrder = (knowing.length > 0 ? knowing : fitting).sort(
-    (p, q) => Number(p.name.endsWith('-judge')) - Number(q.name.endsWith('-judge')),
-  )
+  const known = 'classes' in model.card ? String(model.card.classes) : label
+  /** One of the model's own classes first; judges, which measure what searches have found, last. */
+  const rank = ({ name, card }: ZooEntry) => {
+    const { classes } = card as ClassifierCard
+    return (String(classes) === known ? 0 : classes.includes(label) ? 2 : 4) + Number(name.endsWith('-judge'))
+  }
+  const inOrder = fitting.sort((p, q) => rank(p) - rank(q))
   const chosen = classifier ?? (inOrder.find(({ name }) => name === `${model.name}-classifier`) ?? inOrder[0])?.name
   if (!chosen) {
     throw new UserError(`--reward class: no classifier of [${model.event}] is in the zoo; name one with --classifier`)
