@@ -1,7 +1,7 @@
 import { metrics } from '../support/restoration.ts'
 import type { Results } from '../support/results.ts'
 import { type Finding, show } from '../support/verdict.ts'
-import { fromNoise, fromNoise2, type Method, regression, resShift4, resShift15, strided } from './methods.ts'
+import { ancestral, fromNoise, fromNoise2, type Method, regression, resShift4, resShift15, strided } from './methods.ts'
 import { posteriorSpread, setting, spread } from './pictures.ts'
 
 const larger: readonly string[] = [metrics.psnr, metrics.ssim, spread]
@@ -29,7 +29,7 @@ export function findings(results: Results): Finding[] {
   return [
     ...[metrics.feature, metrics.fid].flatMap((metric) => [
       ...of(metric, four, ddim4, second4, ddim15, ddim100, [strided, 4], mean),
-      ...of(metric, fifteen, ddim15, second15, ddim100, four),
+      ...of(metric, fifteen, ddim15, second15, [ancestral, 15], ddim100, four),
     ]),
     ...[metrics.psnr, metrics.ssim].flatMap((metric) => [
       ...of(metric, four, ddim4, ddim100),
