@@ -41,9 +41,11 @@ export function nfePlot(result: ReproductionResult, options: NfePlot): string | 
     })
     .filter(({ points }) => points.length > 0)
   if (series.length === 0) return undefined
+  // What was computed has no interval.
+  const drawn = shown.some(({ low, high }) => low !== high)
   return linePlot({
     ...{ title, height, series, y },
-    subtitle: `${subtitle}; mean and 95%, ${result.seeds.length} seeds`,
+    subtitle: drawn ? `${subtitle}; mean and 95%, ${result.seeds.length} seeds` : subtitle,
     x: { label: 'NFE a sample', log: true },
     references: shown.filter((r) => references.includes(r.method)).map((r) => ({ y: r.mean, label: r.method })),
   })
