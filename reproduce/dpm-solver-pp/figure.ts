@@ -1,7 +1,7 @@
 import type { Files, ReproductionResult } from '../result.ts'
 import { distance } from '../support/compare.ts'
 import { figureFiles, nfePlot } from '../support/report.ts'
-import { limitedSolvers, noise3, noise3s, outside, pc, shown, strongWorld } from './experiment.ts'
+import { limitedSolvers, noise2, noise3, noise3s, outside, pc, shown, strongWorld } from './experiment.ts'
 
 /** Distance without and with strong guidance; range and CNN-FID under the strongest. */
 export function figures(result: ReproductionResult): Files {
@@ -9,7 +9,7 @@ export function figures(result: ReproductionResult): Files {
   const strong = [...shown.filter(({ method }) => method !== pc.method), noise3]
   const named = limitedSolvers.map(({ method }) => ({ method, name: method.replace('DPM-Solver', '') }))
   const others = {
-    methods: [...shown.filter(({ method }) => method !== noise3s.method && method !== pc.method), ...named],
+    methods: [...shown.filter(({ method }) => ![noise3s, pc, noise2].some((m) => m.method === method)), ...named],
   }
   const digits = 'mnist, w = 8'
   const of = (setting: string, title: string, guided = false) =>
