@@ -40,6 +40,11 @@ const tuned = (base: Method, schedules: ReadonlyMap<number, Schedule>): Method =
     return growing(most, power)
   }),
 })
+/** What one order more does without DualFast: the control for gains over solvers of second order. */
+export const third: readonly Method[] = [
+  { method: 'DPM-Solver++ 3M', solver: dpmSolverPlusPlus({ order: 3 }) },
+  { method: 'tAB2', solver: deis({ order: 3 }) },
+]
 /** DDIM with `c = r / 2`, r the ratio of the step to the one before in rho: it should *be* AB2. */
 const half: Solver = (process, grid) => {
   const rho = grid.map((t) => process.s(t) / process.a(t))
@@ -111,7 +116,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
       choices.push(`${name}, ${base.method}: ${list.join(', ')}`)
     }
     const calibrated = bases.map((base) => tuned(base, found.get(base.method)!))
-    const controls = comparison.subject.exact ? [ab2, identity] : [ab2]
+    const controls = comparison.subject.exact ? [ab2, identity, ...third] : [ab2, ...third]
     comparisons.push({ ...comparison, methods: [...bases, ...controls, ...bases.map(plain), ...calibrated] })
   }
   // 3. Under guidance, where nothing was calibrated; a step costs 2 NFE.
@@ -167,6 +172,7 @@ function findings(results: Results, networks: readonly (readonly [string, string
         lower(results, tunedName(first), ab2.method, at(5)),
         lower(results, tunedName(first), data2.method, at(5)),
         lower(results, tunedName(data2), data2.method, at(5)),
+        ...third.map(({ method }) => lower(results, tunedName(data2), method, at(5))),
         lower(results, tunedName(data2), data2.method, at(10)),
       ]
     }),
