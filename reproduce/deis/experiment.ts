@@ -4,7 +4,7 @@
  */
 
 import { versions } from '@espalier/cli'
-import { GaussianMixture, quadraticGrid, vpLinear } from 'espalier/process'
+import { GaussianMixture, logSnrGrid, quadraticGrid, vpLinear } from 'espalier/process'
 import { ddim, deis, dpmSolverPlusPlus, ipndm, rungeKutta } from 'espalier/solve'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
 import { type Comparison, compareAll, distance, type Method } from '../support/compare.ts'
@@ -44,9 +44,11 @@ const clusters = (scale: number) =>
   })
 export const wide = 'wide clusters'
 export const narrow = 'narrow clusters'
+export const narrowEven = 'narrow clusters, even in log-SNR'
 /** The paper's process and setting for few steps: times down to 1e-3, even in sqrt(t). Networks are viewed on it. */
 const process = vpLinear()
 const setting = { grid: quadraticGrid, gridOptions: { to: 1e-3 } }
+const evenSetting = { ...setting, grid: logSnrGrid }
 
 export async function run(options: ReproductionOptions = {}): Promise<ReproductionResult> {
   const { quick = false, onProgress } = options
@@ -64,12 +66,13 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   // 1. The ablation, in seconds: worlds whose exact solution is known.
   const samples = quick ? 250 : 2000
   const worlds = [
-    [wide, clusters(1)],
-    [narrow, clusters(0.1)],
+    [wide, clusters(1), setting],
+    [narrow, clusters(0.1), setting],
+    [narrowEven, clusters(0.1), evenSetting],
   ] as const
   const comparisons = worlds.map(
-    ([name, mixture]): Comparison => ({
-      ...{ ...setting, subject: worldSubject(name, mixture, process), samples },
+    ([name, mixture, where]): Comparison => ({
+      ...{ ...where, subject: worldSubject(name, mixture, process), samples },
       ...{ methods: ablation, budgets: [4, ...budgets, 30, 50] },
       reference: { ...fine, samples: quick ? 100 : 250 },
       metrics: [worldW2(mixture, seeds, samples)],
@@ -123,7 +126,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
 function findings(results: Results, networks: readonly (readonly [string, string])[], fid: boolean): Finding[] {
   const [plain, line, cubic] = [first, tab(1), tab(3)].map(({ method }) => method)
   return [
-    ...[wide, narrow].flatMap((setting) => {
+    ...[wide, narrow, narrowEven].flatMap((setting) => {
       const at = { setting, metric: distance, budget: 10 }
       return [
         lower(results, euler.method, eiScore.method, at),
@@ -136,6 +139,7 @@ function findings(results: Results, networks: readonly (readonly [string, string
       const at = { setting, metric: distance, budget: 10 }
       return [
         lower(results, cubic, plain, at),
+        lower(results, cubic, plain, at, 20),
         lower(results, cubic, plain, at, 30),
         lower(results, cubic, line, at),
         lower(results, cubic, heun.method, at),

@@ -1,7 +1,7 @@
 import type { Files, ReproductionResult } from '../result.ts'
 import { distance } from '../support/compare.ts'
 import { figureFiles, nfePlot } from '../support/report.ts'
-import { ablation, guided, narrow, solvers, wide } from './experiment.ts'
+import { ablation, guided, narrow, narrowEven, solvers, wide } from './experiment.ts'
 
 /** The ablation on the world; distance and CNN-FID of the networks. */
 export function figures(result: ReproductionResult): Files {
@@ -32,6 +32,7 @@ export function figures(result: ReproductionResult): Files {
   return figureFiles({
     figure: world(narrow),
     wide: world(wide),
+    'even-in-log-snr': world(narrowEven),
     ...network('mnist', 'Digits'),
     ...network('fashion', 'Clothes'),
   })
