@@ -4,14 +4,13 @@
  */
 
 import { versions } from '@espalier/cli'
+import { type Comparison, compareSolvers, distanceName, type Method, worldSubject, worldW2 } from 'espalier/measure'
 import { GaussianMixture, logSnrGrid, quadraticGrid, vpLinear } from 'espalier/process'
 import { ddim, deis, dpmSolverPlusPlus, ipndm, rungeKutta } from 'espalier/solve'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
-import { type Comparison, compareAll, distance, type Method } from '../support/compare.ts'
 import { imageModelNames, openImageModels } from '../support/images.ts'
 import { Results } from '../support/results.ts'
 import { type Finding, lower, verdictOf } from '../support/verdict.ts'
-import { worldSubject, worldW2 } from '../support/worlds.ts'
 import { eulerInTime, exponentialOfScore } from './ablation.ts'
 
 const euler: Method = { method: 'Euler', solver: eulerInTime }
@@ -93,7 +92,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
       reference: { ...fine, samples: 10 },
     })
   }
-  await compareAll(comparisons, results, onProgress)
+  await compareSolvers(comparisons, results, onProgress)
   await Promise.all(models.map((model) => model.close()))
 
   return {
@@ -127,7 +126,7 @@ function findings(results: Results, networks: readonly (readonly [string, string
   const [plain, line, cubic] = [first, tab(1), tab(3)].map(({ method }) => method)
   return [
     ...[wide, narrow, narrowEven].flatMap((setting) => {
-      const at = { setting, metric: distance, budget: 10 }
+      const at = { setting, metric: distanceName, budget: 10 }
       return [
         lower(results, euler.method, eiScore.method, at),
         lower(results, plain, euler.method, at),
@@ -136,7 +135,7 @@ function findings(results: Results, networks: readonly (readonly [string, string
       ]
     }),
     ...networks.flatMap(([setting, strong]) => {
-      const at = { setting, metric: distance, budget: 10 }
+      const at = { setting, metric: distanceName, budget: 10 }
       return [
         lower(results, cubic, plain, at),
         lower(results, cubic, plain, at, 20),

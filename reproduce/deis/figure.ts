@@ -1,5 +1,5 @@
+import { distanceName } from 'espalier/measure'
 import type { Files, ReproductionResult } from '../result.ts'
-import { distance } from '../support/compare.ts'
 import { figureFiles, nfePlot } from '../support/report.ts'
 import { ablation, guided, narrow, narrowEven, solvers, wide } from './experiment.ts'
 
@@ -7,7 +7,7 @@ import { ablation, guided, narrow, narrowEven, solvers, wide } from './experimen
 export function figures(result: ReproductionResult): Files {
   const network = (setting: string, title: string) => ({
     [setting]: nfePlot(result, {
-      ...{ title: `${title}: distance to the fine solution`, setting, metric: distance, methods: solvers },
+      ...{ title: `${title}: distance to the fine solution`, setting, metric: distanceName, methods: solvers },
       subtitle: 'Same noise and class',
       y: { label: 'rms distance', log: true },
     }),
@@ -18,14 +18,19 @@ export function figures(result: ReproductionResult): Files {
     }),
     [`${setting}-guided`]: nfePlot(result, {
       ...{ title: `${title} under guidance w = 4: distance to the fine solution`, setting: `${setting}, w = 4` },
-      ...{ metric: distance, methods: guided },
+      ...{ metric: distanceName, methods: guided },
       subtitle: 'Same noise and class',
       y: { label: 'rms distance', log: true },
     }),
   })
   const world = (setting: string) =>
     nfePlot(result, {
-      ...{ title: `Where the error of few steps comes from: ${setting}`, setting, metric: distance, methods: ablation },
+      ...{
+        title: `Where the error of few steps comes from: ${setting}`,
+        setting,
+        metric: distanceName,
+        methods: ablation,
+      },
       subtitle: 'Distance to the exact solution',
       y: { label: 'rms distance', log: true },
     })

@@ -6,16 +6,23 @@
 
 import { versions } from '@espalier/cli'
 import { thresholded } from 'espalier/guide'
+import {
+  type Comparison,
+  compareSolvers,
+  distanceName,
+  guidedWorld,
+  type Method,
+  shareOutsideMetric,
+  worldSubject,
+  worldW2,
+} from 'espalier/measure'
 import { type Denoiser, logSnrGrid, uniformGrid, vpLinear } from 'espalier/process'
 import { ddim, dpmSolver, dpmSolverPlusPlus, dpmSolverSinglestep, uniPC } from 'espalier/solve'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
 import { allClasses, oneClass } from '../support/clusters.ts'
-import { type Comparison, compareAll, distance, type Method } from '../support/compare.ts'
 import { imageModelNames, openImageModels } from '../support/images.ts'
-import { shareOutside } from '../support/metrics.ts'
 import { Results } from '../support/results.ts'
 import { type Finding, lower, verdictOf } from '../support/verdict.ts'
-import { guidedWorld, worldSubject, worldW2 } from '../support/worlds.ts'
 
 const first: Method = { method: 'DDIM', solver: ddim() }
 /** What the paper compares with: DPM-Solver-2 and -3 in the singlestep form of Lu et al. 2022a. */
@@ -77,7 +84,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   ]
   // 2. Networks of digits and of clothes.
   for (const model of models) {
-    const metrics = [shareOutside(outside, 1.2), ...(quick ? [] : [model.cnnFid(seeds.length, samples)])]
+    const metrics = [shareOutsideMetric(outside, 1.2), ...(quick ? [] : [model.cnnFid(seeds.length, samples)])]
     const reference = { solver: dpmSolverPlusPlus({ order: 2 }), steps: quick ? 60 : 150, samples: quick ? 4 : 6 }
     for (const w of scales) {
       const common = { grid, subject: model.subject(w, process), samples, metrics }
@@ -85,7 +92,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
       if (w === 8) comparisons.push({ ...common, methods: limitedSolvers, budgets: guidedBudgets })
     }
   }
-  await compareAll(comparisons, results, onProgress)
+  await compareSolvers(comparisons, results, onProgress)
   await Promise.all(models.map((model) => model.close()))
 
   return {
@@ -112,7 +119,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
 
 /** The parts of the claim, each read off with its intervals: at 8 steps, without guidance and under the strongest. */
 function findings(results: Results, plain: string, strong: string): Finding[] {
-  const at = { setting: strong, metric: distance, budget: 16 }
+  const at = { setting: strong, metric: distanceName, budget: 16 }
   return [
     lower(results, data2.method, first.method, { ...at, setting: plain, budget: 8 }),
     lower(results, data2.method, first.method, at),

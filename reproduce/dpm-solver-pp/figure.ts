@@ -1,5 +1,5 @@
+import { distanceName } from 'espalier/measure'
 import type { Files, ReproductionResult } from '../result.ts'
-import { distance } from '../support/compare.ts'
 import { figureFiles, nfePlot } from '../support/report.ts'
 import { limitedSolvers, noise2, noise3, noise3s, outside, pc, shown, strongWorld } from './experiment.ts'
 
@@ -14,7 +14,7 @@ export function figures(result: ReproductionResult): Files {
   const digits = 'mnist, w = 8'
   const of = (setting: string, title: string, guided = false) =>
     nfePlot(result, {
-      ...{ title, setting, metric: distance, methods: guided ? strong : shown },
+      ...{ title, setting, metric: distanceName, methods: guided ? strong : shown },
       subtitle: 'Distance to the fine solution from the same noise',
       y: { label: 'rms distance', log: true },
     })

@@ -1,6 +1,5 @@
-import { mean, rmsDistance } from 'espalier/measure'
+import { type Comparison, comparisonNfe, drawSamples, mean, planWithin, rmsDistance } from 'espalier/measure'
 import { dualFast, growing, type Solver } from 'espalier/solve'
-import { type Comparison, draw, planWithin, rowsOf } from '../support/compare.ts'
 
 /** Noises that no result is measured on. */
 const seed = 1_000_000
@@ -26,14 +25,14 @@ export async function calibrate(
   const { process } = subject.denoiser
   const { solver, steps, samples } = reference!
   const fine = solver(process, grid(process, steps, gridOptions))
-  const [wanted] = await draw({ subject }, fine, [seed], samples, onRows)
+  const [wanted] = await drawSamples({ subject }, fine, [seed], samples, onRows)
   const found = new Map<string, Map<number, Schedule>>()
   for (const base of methods) {
     const schedules = new Map<number, Schedule>()
     for (const budget of budgets) {
       const cost = async ({ most, power }: Schedule) => {
         const plan = planWithin({ ...comparison, solver: mixed(base.solver, () => growing(most, power)) }, budget)!
-        const [drawn] = await draw({ subject }, plan, [seed], samples, onRows)
+        const [drawn] = await drawSamples({ subject }, plan, [seed], samples, onRows)
         return mean(rmsDistance(drawn, wanted))
       }
       let best: Schedule = { most: 0, power: 1 }
@@ -56,7 +55,10 @@ export async function calibrate(
 /** Network rows that {@link calibrate} takes at most: 9 schedules. */
 export function calibrationRows(comparison: Comparison): number {
   const { methods, reference } = comparison
-  return rowsOf({ ...comparison, samples: reference!.samples, methods: methods.flatMap((m) => Array(9).fill(m)) }, 1)
+  return comparisonNfe(
+    { ...comparison, samples: reference!.samples, methods: methods.flatMap((m) => Array(9).fill(m)) },
+    1,
+  )
 }
 
 function stepsWithin(comparison: Comparison, solver: Solver, budget: number): number {

@@ -8,15 +8,22 @@
  */
 
 import { versions } from '@espalier/cli'
+import {
+  type Comparison,
+  compareSolvers,
+  distanceName,
+  type Method,
+  type Metric,
+  type Subject,
+  worldSubject,
+  worldW2,
+} from 'espalier/measure'
 import { GaussianMixture, uniformGrid, vpLinear } from 'espalier/process'
 import { ddim, deis, dpmSolver, dpmSolverPlusPlus, dualFast, growing, type Solver, uniPC } from 'espalier/solve'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
-import { type Comparison, compareAll, distance, type Method, type Subject } from '../support/compare.ts'
 import { imageModelNames, openImageModels } from '../support/images.ts'
-import type { Metric } from '../support/metrics.ts'
 import { Results } from '../support/results.ts'
 import { type Finding, lower, show, verdictOf } from '../support/verdict.ts'
-import { worldSubject, worldW2 } from '../support/worlds.ts'
 import { calibrate, calibrationRows, mixed, type Schedule } from './calibrate.ts'
 import { splitErrors } from './errors.ts'
 
@@ -127,7 +134,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
     })
   }
   // 4. Everything from the same noise.
-  await compareAll(comparisons, results, (share, what) => onProgress?.(0.15 + 0.85 * share, what))
+  await compareSolvers(comparisons, results, (share, what) => onProgress?.(0.15 + 0.85 * share, what))
   await Promise.all(models.map((model) => model.close()))
 
   return {
@@ -156,9 +163,11 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
  * @param networks their settings without and with guidance
  */
 function findings(results: Results, networks: readonly (readonly [string, string])[]): Finding[] {
-  const gap = results.lead(identity.method, ab2.method, { setting: wrongWorld, metric: distance, budget: 8 })
+  const gap = results.lead(identity.method, ab2.method, { setting: wrongWorld, metric: distanceName, budget: 8 })
   const gains = (setting: string, budget: number) =>
-    [first, data2].map((base) => lower(results, plain(base).method, base.method, { setting, metric: distance, budget }))
+    [first, data2].map((base) =>
+      lower(results, plain(base).method, base.method, { setting, metric: distanceName, budget }),
+    )
   return [
     {
       holds: Math.abs(gap.mean) < 1e-5,
@@ -166,7 +175,7 @@ function findings(results: Results, networks: readonly (readonly [string, string
       text: `DDIM + DualFast with c = r/2 and AB2 in rho differ by ${show(Math.abs(gap.mean))} in their distances`,
     },
     ...[wrongWorld, ...networks.map(([plain]) => plain)].flatMap((setting) => {
-      const at = (budget: number) => ({ setting, metric: distance, budget })
+      const at = (budget: number) => ({ setting, metric: distanceName, budget })
       return [
         ...gains(setting, 5),
         lower(results, tunedName(first), ab2.method, at(5)),

@@ -1,6 +1,6 @@
 import { linePlot } from '@espalier/cli'
+import { distanceName, type Method } from 'espalier/measure'
 import type { Files, ReproductionResult } from '../result.ts'
-import { distance, type Method } from '../support/compare.ts'
 import { figureFiles, nfePlot } from '../support/report.ts'
 import { levels, parts, settingOf, stepError } from './errors.ts'
 import { ab2, bases, plain, tunedName, wrongWorld } from './experiment.ts'
@@ -17,7 +17,7 @@ export function figures(result: ReproductionResult): Files {
     methods: readonly { method: string; name?: string; dashed?: boolean }[],
   ) =>
     nfePlot(result, {
-      ...{ title, setting, methods, metric: distance },
+      ...{ title, setting, methods, metric: distanceName },
       subtitle: 'Distance to the fine solution from the same noise',
       y: { label: 'rms distance', log: true },
     })

@@ -5,16 +5,24 @@
  */
 
 import { versions } from '@espalier/cli'
+import {
+  type Comparison,
+  compareSolvers,
+  distanceName,
+  guidedWorld,
+  type Method,
+  magnitudeMetric,
+  shareOutsideMetric,
+  worldSubject,
+  worldW2,
+} from 'espalier/measure'
 import { edm, logSnrGrid, uniformGrid, vpScaledLinear } from 'espalier/process'
 import { ddim, dpmSolverPlusPlus, ghvb, heavyBall, ipndm, type Solver, stabilityLimit } from 'espalier/solve'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
 import { allClasses, oneClass } from '../support/clusters.ts'
-import { type Comparison, compareAll, distance, type Method } from '../support/compare.ts'
 import { type ImageModelName, imageModelNames, openImageModels } from '../support/images.ts'
-import { magnitude, shareOutside } from '../support/metrics.ts'
 import { Results } from '../support/results.ts'
 import { type Finding, lower, verdictOf } from '../support/verdict.ts'
-import { guidedWorld, worldSubject, worldW2 } from '../support/worlds.ts'
 
 const first: Method = { method: 'DDIM', solver: ddim() }
 /** With the start of iPNDM, as in the paper, so that a step costs one call. */
@@ -58,7 +66,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   const ofWorld = {
     ...{ grid: uniformGrid, samples: points, methods: solvers },
     reference: { solver: dpmSolverPlusPlus({ order: 3 }), steps: 500, samples: quick ? 100 : 250 },
-    metrics: [worldW2(oneClass, seeds, points), shareOutside(beyond, 2)],
+    metrics: [worldW2(oneClass, seeds, points), shareOutsideMetric(beyond, 2)],
   }
   const counts = [5, 6, 7, 8, 10, 15, 25, 40]
   const comparisons: Comparison[] = [
@@ -72,7 +80,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
       budgets: counts.map((n) => 2 * n),
     },
     ...models.flatMap((model) => {
-      const metrics = [magnitude(model.moments), ...(quick ? [] : [model.cnnFid(seeds.length, samples)])]
+      const metrics = [magnitudeMetric(model.moments), ...(quick ? [] : [model.cnnFid(seeds.length, samples)])]
       return scales[model.name].map(
         (w): Comparison => ({
           ...{ subject: model.subject(w, process), grid: uniformGrid, samples, metrics },
@@ -82,7 +90,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
       )
     }),
   ]
-  await compareAll(comparisons, results, onProgress)
+  await compareSolvers(comparisons, results, onProgress)
   await Promise.all(models.map((model) => model.close()))
 
   return {
@@ -136,8 +144,8 @@ function findings(results: Results, settings: readonly (readonly [string, w: num
     ...fewer(world, beyond, 16),
     ...[[plainWorld, 1] as const, [world, worldScale] as const, ...settings].flatMap(([setting, w]) => [
       ...(w > 1 && setting !== world ? fewer(setting, score, 20) : []),
-      lower(results, general, ball, { setting, metric: distance, budget: w === 1 ? 25 : 50 }),
-      ...(w === worldScale ? [lower(results, general, ball, { setting, metric: distance, budget: 80 })] : []),
+      lower(results, general, ball, { setting, metric: distanceName, budget: w === 1 ? 25 : 50 }),
+      ...(w === worldScale ? [lower(results, general, ball, { setting, metric: distanceName, budget: 80 })] : []),
     ]),
   ]
 }

@@ -1,5 +1,5 @@
+import { distanceName } from 'espalier/measure'
 import type { Files, ReproductionResult } from '../result.ts'
-import { distance } from '../support/compare.ts'
 import { figureFiles, nfePlot } from '../support/report.ts'
 import { beyond, score, solvers, world, worldScale } from './experiment.ts'
 
@@ -13,7 +13,7 @@ export function figures(result: ReproductionResult): Files {
     })
   const accuracy = (setting: string, title: string) =>
     nfePlot(result, {
-      ...{ title, setting, metric: distance, methods: solvers },
+      ...{ title, setting, metric: distanceName, methods: solvers },
       subtitle: 'Distance to the fine solution from the same noise',
       y: { label: 'rms distance', log: true },
     })

@@ -2,12 +2,11 @@
 
 import { classify, fashionData, imagesTensor, loadZoo, mnistData, oneHot } from '@espalier/zoo'
 import { classifierFree } from 'espalier/guide'
+import { frechetMetric, type Metric, type Subject } from 'espalier/measure'
 import { nodeRuntime } from 'espalier/node'
 import { type Process, viewed } from 'espalier/process'
 import { loadDenoiser, type NetworkCard } from 'espalier/runtime'
 import type { Tensor } from 'espalier/tensor'
-import type { Subject } from './compare.ts'
-import { frechet, type Metric } from './metrics.ts'
 
 const dataSets = { mnist: mnistData, fashion: fashionData } as const
 
@@ -59,7 +58,7 @@ export async function imageModel(name: ImageModelName, options: { readonly test?
       }
     },
     cnnFid: (seeds, samples) =>
-      frechet('CNN-FID', async (images) => (await classify(judge, images)).features, {
+      frechetMetric('CNN-FID', async (images) => (await classify(judge, images)).features, {
         target: imagesTensor(data.read('test'), 0, options.test),
         floor: Array.from({ length: seeds }, (_, i) => imagesTensor(train, i * samples, (i + 1) * samples)),
         floorName: 'training images',

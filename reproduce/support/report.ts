@@ -1,6 +1,6 @@
 import { formatInterval, linePlot, type PlotAxis, svgToPng, tableToText } from '@espalier/cli'
+import { fineSolutionName } from 'espalier/measure'
 import type { Files, ReproductionResult, ReproductionRow } from '../result.ts'
-import { fineSolution } from './compare.ts'
 
 /** The whole table as text, and the verdict. */
 export function report({ verdict, why, table }: ReproductionResult): string {
@@ -26,7 +26,7 @@ export interface NfePlot {
 }
 
 /** What is drawn as a horizontal line. */
-const references = [fineSolution, 'training images', 'exact samples']
+const references = [fineSolutionName, 'training images', 'exact samples']
 
 /** A metric over NFE: one line a method, with its 95% band. Undefined where it was not measured. */
 export function nfePlot(result: ReproductionResult, options: NfePlot): string | undefined {

@@ -1,14 +1,13 @@
 /** The two networks of digits: drawn side by side, seed by seed, so that their times can be compared. */
 
 import { classify, imagesTensor, loadZoo, mnistData, oneHot, predictedClasses } from '@espalier/zoo'
+import { drawSamples, type Method, type Metric } from 'espalier/measure'
 import { nodeRuntime } from 'espalier/node'
 import { type Grid, type Process, uniformGrid, viewed, vpCosine, vpLinear } from 'espalier/process'
 import { loadDenoiser, type NetworkCard } from 'espalier/runtime'
 import { advance, ddim, ddpm, dpmSolverPlusPlus, execute, type Plan, type Solver } from 'espalier/solve'
 import { concatenate, type Tensor } from 'espalier/tensor'
-import { draw, type Method } from '../support/compare.ts'
 import { imageModel } from '../support/images.ts'
-import type { Metric } from '../support/metrics.ts'
 import type { Results } from '../support/results.ts'
 import { differences } from './difference.ts'
 import {
@@ -129,7 +128,7 @@ export async function digits(
       for (const seed of seeds) {
         for (const [i, { plan, wrap, run, cost }] of runs.entries()) {
           const began = performance.now()
-          drawn[i].push(...(await draw({ subject, wrap, run }, plan, [seed], images)))
+          drawn[i].push(...(await drawSamples({ subject, wrap, run }, plan, [seed], images)))
           ms[i].push((performance.now() - began) / images)
           done += cost
           onProgress(done / total, `mnist, ${sampler.name}, seed ${seed}`)

@@ -5,11 +5,10 @@
  */
 
 import { versions } from '@espalier/cli'
+import { compareSolvers, distanceName, exactSamples } from 'espalier/measure'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
-import { compareAll, distance } from '../support/compare.ts'
 import { Results, type Where } from '../support/results.ts'
 import { type Finding, lower, show, verdictOf } from '../support/verdict.ts'
-import { exactSamples } from '../support/worlds.ts'
 import { differences } from './difference.ts'
 import { digits, images, metrics, type Sampler, samplers, settingOf } from './digits.ts'
 import { largeAlone, nameOf, relativeCost, stepsAtEqualCost } from './stitched.ts'
@@ -27,7 +26,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
 
   // 1. In closed form.
   await differences(toyName, toyPair, (i) => ({ images: exactSamples(clusters, seeds[i], points) }), results)
-  await compareAll([toyComparison(seeds, points)], results, (done, what) => onProgress?.(0.05 * done, what))
+  await compareSolvers([toyComparison(seeds, points)], results, (done, what) => onProgress?.(0.05 * done, what))
   // 2. Networks: both orders and the control, each seed of all of them in turn.
   await digits(ran, results, (done, what) => onProgress?.(0.05 + 0.95 * done, what))
 
@@ -64,7 +63,7 @@ function withoutLoss(results: Results, a: string, b: string, where: Where): Find
 
 function findings(results: Results, ran: readonly Sampler[]): Finding[] {
   const small = (r: number) => nameOf('small first', r)
-  const toy = { setting: toyName, metric: distance, budget: steps }
+  const toy = { setting: toyName, metric: distanceName, budget: steps }
   return [
     withoutLoss(results, small(share), largeAlone, toy),
     lower(results, small(share), nameOf('large first', share), { ...toy, metric: energy }),

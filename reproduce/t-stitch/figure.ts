@@ -1,6 +1,6 @@
 import { linePlot } from '@espalier/cli'
+import { distanceName } from 'espalier/measure'
 import type { Files, ReproductionResult, ReproductionRow } from '../result.ts'
-import { distance } from '../support/compare.ts'
 import { figureFiles } from '../support/report.ts'
 import { difference, settingAt, times } from './difference.ts'
 import { metrics, samplers, settingOf } from './digits.ts'
@@ -56,7 +56,10 @@ export function figures(result: ReproductionResult): Files {
   const toy = linePlot({
     title: 'In closed form: three clusters, and the Gaussian with their mean and covariance',
     subtitle: `DDIM, ${steps} steps; distance to the exact end point; mean and 95%, ${seeds.length} seeds`,
-    series: (['small first', 'large first'] as const).map((order) => ({ name: order, points: shown(order, distance) })),
+    series: (['small first', 'large first'] as const).map((order) => ({
+      name: order,
+      points: shown(order, distanceName),
+    })),
     x: { label: 'share r of the steps that the small model makes' },
     y: { label: 'rms distance', log: true },
   })

@@ -3,12 +3,9 @@
  * Gaussian with the same mean and covariance. It is all that can be seen through much noise.
  */
 
-import { energyDistance } from 'espalier/measure'
+import { type Comparison, energyDistance, exactSamples, type Method, type Metric, worldSubject } from 'espalier/measure'
 import { GaussianMixture, uniformGrid, vpLinear } from 'espalier/process'
 import { ddim } from 'espalier/solve'
-import type { Comparison, Method } from '../support/compare.ts'
-import type { Metric } from '../support/metrics.ts'
-import { exactSamples, worldSubject } from '../support/worlds.ts'
 import { largeAlone, nameOf, type Order, smallAlone, stepsAtEqualCost, stitched } from './stitched.ts'
 
 const radius = 2

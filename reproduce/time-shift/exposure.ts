@@ -1,10 +1,9 @@
 /** Exposure bias: whether the states of a sampler are as spread as those of real data at the same noise level. */
 
-import { mean, variance } from 'espalier/measure'
+import { drawSamples, type Method, mean, type Subject, variance } from 'espalier/measure'
 import type { Process } from 'espalier/process'
 import { execute, type Plan } from 'espalier/solve'
 import { row, type Tensor } from 'espalier/tensor'
-import { draw, type Method, type Subject } from '../support/compare.ts'
 import type { Results } from '../support/results.ts'
 
 /** Mean variance within a state, over that of real states. */
@@ -37,7 +36,7 @@ export async function exposure(
           spreads[step + 1].push(meanSpread(state))
         },
       })
-    await draw({ subject: { ...subject, batch: samples }, wrap: method.wrap, run }, plan, [seed], samples)
+    await drawSamples({ subject: { ...subject, batch: samples }, wrap: method.wrap, run }, plan, [seed], samples)
   }
   plan.grid.forEach((t, k) => {
     if (k === 0 || (10 * k) % steps !== 0) return

@@ -5,9 +5,9 @@
  */
 
 import { timeShift } from 'espalier/guide'
+import type { Subject } from 'espalier/measure'
 import { GaussianMixture, type Process, uniformGrid } from 'espalier/process'
 import { ddim, moments } from 'espalier/solve'
-import type { Subject } from '../support/compare.ts'
 import type { Results } from '../support/results.ts'
 import { exposure, relativeSpread, settingAt } from './exposure.ts'
 

@@ -1,11 +1,10 @@
 /** What the networks of images do, with each remedy: the bias, the search for settings, and CNN-FID. */
 
 import { fashionData, imagesTensor, mnistData } from '@espalier/zoo'
-import { mean, variance } from 'espalier/measure'
+import { drawSamples, mean, variance } from 'espalier/measure'
 import { vpLinear } from 'espalier/process'
 import { nfeOf } from 'espalier/solve'
 import { row, type Tensor } from 'espalier/tensor'
-import { draw } from '../support/compare.ts'
 import type { ImageModel, ImageModelName } from '../support/images.ts'
 import type { Results } from '../support/results.ts'
 import { exposure } from './exposure.ts'
@@ -119,7 +118,7 @@ export async function measure(
     const shifts: { readonly saturated: number; readonly meanShift: number }[] = []
     for (const seed of seeds) {
       const tried = attempt(remedy, settings.get(method) ?? usual, plan, base, dataVariance)
-      drawn.push(...(await draw({ ...tried, subject }, plan, [seed], samples)))
+      drawn.push(...(await drawSamples({ ...tried, subject }, plan, [seed], samples)))
       const counted = tried.statistics()
       if (counted) shifts.push(counted)
       onRows(rowsOf(run), `${setting}, ${method}, ${steps} steps`)

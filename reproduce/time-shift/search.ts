@@ -1,6 +1,4 @@
-import { mean } from 'espalier/measure'
-import { draw, type Subject } from '../support/compare.ts'
-import type { Metric } from '../support/metrics.ts'
+import { drawSamples, type Metric, mean, type Subject } from 'espalier/measure'
 import { attempt, type Base, planOf, type Setting, scaleCandidates, shiftCandidates } from './variants.ts'
 
 /** Noises that no result is measured on. */
@@ -26,7 +24,7 @@ export async function search(
   const tried: { readonly setting: Setting; readonly value: number }[] = []
   for (const setting of candidatesOf(remedy)) {
     const method = attempt(remedy, setting, plan, base, dataVariance)
-    const drawn = await draw({ ...method, subject }, plan, seeds, searchSamples)
+    const drawn = await drawSamples({ ...method, subject }, plan, seeds, searchSamples)
     tried.push({ setting, value: mean(await metric.values(drawn)) })
   }
   return tried.reduce((best, one) => (one.value < best.value ? one : best)).setting

@@ -9,9 +9,9 @@ import {
   type TimeShiftedDenoiser,
   timeShift,
 } from 'espalier/guide'
+import type { Method } from 'espalier/measure'
 import { type Process, uniformGrid } from 'espalier/process'
 import { ddim, ddpm, type Plan, pndm, type Solver } from 'espalier/solve'
-import type { Method } from '../support/compare.ts'
 
 export interface Base {
   readonly name: string

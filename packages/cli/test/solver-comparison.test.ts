@@ -1,14 +1,26 @@
-import { slicedWasserstein2 } from 'espalier/measure'
+import {
+  type Comparison,
+  compareSolvers,
+  comparisonNfe,
+  distanceMetric,
+  distanceName,
+  drawSamples,
+  exactSamples,
+  frechetMetric,
+  guidedWorld,
+  planWithin,
+  shareOutsideMetric,
+  slicedWasserstein2,
+  worldSubject,
+  worldW2,
+} from 'espalier/measure'
 import { GaussianMixture, quadraticGrid, uniformGrid, vpLinear } from 'espalier/process'
 import { ddim, deis, dpmSolverPlusPlus, rungeKutta, stepsOf } from 'espalier/solve'
 import { key } from 'espalier/tensor'
 import { describe, expect, it } from 'vitest'
 import { eulerInTime, exponentialOfScore } from '../../../reproduce/deis/ablation.ts'
-import { type Comparison, compareAll, distance, draw, planWithin, rowsOf } from '../../../reproduce/support/compare.ts'
-import { distanceTo, frechet, shareOutside } from '../../../reproduce/support/metrics.ts'
 import { Results } from '../../../reproduce/support/results.ts'
 import { lower, verdictOf } from '../../../reproduce/support/verdict.ts'
-import { exactSamples, guidedWorld, worldSubject, worldW2 } from '../../../reproduce/support/worlds.ts'
 
 const process = vpLinear()
 const mixture = new GaussianMixture({
@@ -32,7 +44,7 @@ const comparison: Comparison = {
   ],
   budgets: [5, 10],
   reference: { solver: ddim(), steps: 1000, samples: 20 },
-  metrics: [worldW2(mixture, [0, 1, 2], 200), shareOutside('beyond 3', 3)],
+  metrics: [worldW2(mixture, [0, 1, 2], 200), shareOutsideMetric('beyond 3', 3)],
 }
 
 describe('the comparison of solvers', () => {
@@ -46,8 +58,8 @@ describe('the comparison of solvers', () => {
 
   it('starts every method from the same noise, whatever the batches and the other seeds', async () => {
     const plan = planWithin({ ...setting, solver: ddim() }, 4)!
-    const [whole] = await draw({ subject }, plan, [3], 10)
-    const parts = await draw({ subject: { ...subject, batch: 3 } }, plan, [1, 3], 10)
+    const [whole] = await drawSamples({ subject }, plan, [3], 10)
+    const parts = await drawSamples({ subject: { ...subject, batch: 3 } }, plan, [1, 3], 10)
     expect(parts[1]).toEqual(whole)
     expect(parts[0]).not.toEqual(whole)
   })
@@ -55,9 +67,9 @@ describe('the comparison of solvers', () => {
   it('measures distances that fall with the budget, and more NFE never count as less', async () => {
     const results = new Results([0, 1, 2])
     const progress: number[] = []
-    await compareAll([comparison], results, (done) => progress.push(done))
+    await compareSolvers([comparison], results, (done) => progress.push(done))
     const at = (method: string, budget: number) =>
-      results.at(method, { setting: 'two clusters', metric: distance, budget })
+      results.at(method, { setting: 'two clusters', metric: distanceName, budget })
     expect(at('DDIM', 10).mean).toBeLessThan(0.7 * at('DDIM', 5).mean)
     expect(at('DDIM', 20).mean).toBeLessThan(0.7 * at('DDIM', 10).mean)
     expect(at('tAB2', 10).mean).toBeLessThan(0.5 * at('DDIM', 10).mean)
@@ -69,7 +81,7 @@ describe('the comparison of solvers', () => {
     expect(floor.nfe).toBe(0)
     expect(floor.mean).toBeLessThan(rows.find((r) => r.method === 'DDIM' && r.metric === floor.metric)!.mean)
     expect(progress[progress.length - 1]).toBeCloseTo(1, 12)
-    expect(rowsOf(comparison, 3)).toBe(3 * 200 * (35 + 15 + 14))
+    expect(comparisonNfe(comparison, 3)).toBe(3 * 200 * (35 + 15 + 14))
   })
 
   it('stops at a signal and keeps what was finished', async () => {
@@ -77,7 +89,7 @@ describe('the comparison of solvers', () => {
     const stop = new AbortController()
     const small = { ...comparison, samples: 20, metrics: [] }
     const onProgress = (_: number, what: string) => what.endsWith('tAB2') && stop.abort(new Error('enough'))
-    await expect(compareAll([small], results, onProgress, stop.signal)).rejects.toThrow('enough')
+    await expect(compareSolvers([small], results, onProgress, stop.signal)).rejects.toThrow('enough')
     expect(new Set(results.rows().map(({ method }) => method))).toEqual(new Set(['DDIM']))
   })
 
@@ -85,7 +97,7 @@ describe('the comparison of solvers', () => {
     const small = { ...comparison, samples: 20, methods: comparison.methods.slice(0, 1), metrics: [] }
     const run = async () => {
       const results = new Results([5])
-      await compareAll([small], results)
+      await compareSolvers([small], results)
       return results.rows()
     }
     expect(await run()).toEqual(await run())
@@ -119,16 +131,16 @@ describe('the comparison of solvers', () => {
 describe('metrics', () => {
   it('take the distance of the first samples where the reference has no more', () => {
     const [x, y] = [exactSamples(mixture, 1, 5), exactSamples(mixture, 2, 3)]
-    const [value] = distanceTo('d', [y]).values([x]) as number[]
+    const [value] = distanceMetric('d', [y]).values([x]) as number[]
     const first = { shape: [3, 2], data: x.data.slice(0, 6) }
-    expect(value).toBe((distanceTo('d', [y]).values([first]) as number[])[0])
-    expect(() => distanceTo('d', [x]).values([y])).toThrow('5 references for 3 samples')
+    expect(value).toBe((distanceMetric('d', [y]).values([first]) as number[])[0])
+    expect(() => distanceMetric('d', [x]).values([y])).toThrow('5 references for 3 samples')
   })
 
   it('measure a Frechet distance without bias: real samples get about 0, shifted ones the squared shift', async () => {
     const target = exactSamples(mixture, 9, 20_000)
     const parts = [1, 2, 3, 4, 5, 6].map((seed) => exactSamples(mixture, seed, 100))
-    const metric = frechet('F', async (images) => images, { target, floor: parts, floorName: 'real' })
+    const metric = frechetMetric('F', async (images) => images, { target, floor: parts, floorName: 'real' })
     const mean = (values: readonly number[]) => values.reduce((a, b) => a + b) / values.length
     expect(Math.abs(mean(await metric.floor!.values()))).toBeLessThan(0.02)
     const shifted = parts.map(({ shape, data }) => ({ shape, data: data.map((v) => v + 1) }))
@@ -137,11 +149,11 @@ describe('metrics', () => {
 })
 
 describe('the solvers that DEIS starts from', () => {
-  const exact = { setting: 'two clusters', metric: distance }
+  const exact = { setting: 'two clusters', metric: distanceName }
 
   it('converge with order 1 to the same solution', async () => {
     const results = new Results([0, 1])
-    await compareAll(
+    await compareSolvers(
       [
         {
           ...{ ...setting, grid: uniformGrid, samples: 20, metrics: [], budgets: [500, 1000] },
@@ -168,7 +180,7 @@ describe('a guided world', () => {
     const far = async (w: number) => {
       const guided = guidedWorld('guided', mixture, one, w, process)
       const plan = planWithin({ ...setting, subject: guided, solver: dpmSolverPlusPlus() }, 80)!
-      const [samples] = await draw({ subject: guided }, plan, [0], 500)
+      const [samples] = await drawSamples({ subject: guided }, plan, [0], 500)
       return slicedWasserstein2(samples, exactSamples(one, 1, 5000), { key: key(1) })
     }
     const [plain, strong] = [await far(1), await far(6)]

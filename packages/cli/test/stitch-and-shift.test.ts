@@ -1,9 +1,8 @@
+import { compareSolvers, distanceName, drawSamples, exactSamples } from 'espalier/measure'
 import { GaussianMixture, uniformGrid, vpLinear } from 'espalier/process'
 import type { Tensor } from 'espalier/tensor'
 import { describe, expect, it } from 'vitest'
-import { compareAll, distance, draw } from '../../../reproduce/support/compare.ts'
 import { Results } from '../../../reproduce/support/results.ts'
-import { exactSamples } from '../../../reproduce/support/worlds.ts'
 import { difference, differences, settingAt as levelOf } from '../../../reproduce/t-stitch/difference.ts'
 import { largeAlone, nameOf, smallAlone, stepsAtEqualCost, stitched } from '../../../reproduce/t-stitch/stitched.ts'
 import { clusters, energy, steps, toyComparison, toyName, toyPair } from '../../../reproduce/t-stitch/toy.ts'
@@ -22,8 +21,8 @@ const process = vpLinear()
 describe('reproduce t-stitch: the closed-form world', () => {
   it('small first is free up to half of the steps, has its knee near 0.6, and the order matters', async () => {
     const results = new Results([0, 1])
-    await compareAll([toyComparison(results.seeds, 300)], results)
-    const at = (method: string, metric = distance, budget = steps) =>
+    await compareSolvers([toyComparison(results.seeds, 300)], results)
+    const at = (method: string, metric = distanceName, budget = steps) =>
       results.at(method, { setting: toyName, metric, budget }).mean
     const base = at(largeAlone)
     const small = (r: number) => at(nameOf('small first', r)) / base
@@ -36,7 +35,7 @@ describe('reproduce t-stitch: the closed-form world', () => {
     expect(at(nameOf('small first', 0.6), energy)).toBeLessThan(0.02)
     expect(at(smallAlone)).toBeCloseTo(at(nameOf('large first', 0.9)), 3)
     // The control: at equal cost the large model alone is worse here.
-    expect(at(largeAlone, distance, stepsAtEqualCost(steps, 0.4)) / base).toBeGreaterThan(1.3)
+    expect(at(largeAlone, distanceName, stepsAtEqualCost(steps, 0.4)) / base).toBeGreaterThan(1.3)
   })
 
   it('what the small model gets wrong vanishes with the signal', async () => {
@@ -95,10 +94,12 @@ describe('reproduce time-shift', () => {
     for (const base of bases) {
       const plan = planOf(base, process, 10)
       const tried = attempt('raw', setting, plan, base, dataVariance)
-      await draw({ ...tried, subject }, plan, [0], 3)
+      await drawSamples({ ...tried, subject }, plan, [0], 3)
       counts[base.name] = tried.statistics()!.rows
       const none = attempt('raw', { ...setting, share: 0 }, plan, base, dataVariance)
-      expect(await draw({ ...none, subject }, plan, [0], 3)).toEqual(await draw({ subject }, plan, [0], 3))
+      expect(await drawSamples({ ...none, subject }, plan, [0], 3)).toEqual(
+        await drawSamples({ subject }, plan, [0], 3),
+      )
     }
     expect(counts).toEqual({ DDPM: 21, DDIM: 21, 'F-PNDM': 12 })
   })

@@ -1,1 +1,0 @@
-export { exactSamples, guidedWorld, worldSubject, worldW2 } from 'espalier/measure'
