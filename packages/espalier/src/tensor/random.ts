@@ -131,9 +131,53 @@ function ln(x: number): number {
 
 /** pi / 4 per unit of an octant's 29-bit fraction. */
 const OCTANT = Math.PI / 4 / 0x20000000
+/** Where {@link ln} cuts the mantissa: sqrt(1/2), to 32 bits. */
+const CUT = 0x16a09e / 0x200000
+/** `2^(k - 32)`. */
+const powers = Float64Array.from({ length: 33 }, (_, k) => 2 ** (k - 32))
 
-/** sin on [0, pi/4] from its Taylor series (relative error below 1e-16). */
-function sine(x: number): number {
+/** The pair of {@link boxMuller}, and its sine and cosine before their places are known; scratch as {@link block}. */
+const pair = new Float64Array(2)
+const legs = new Float64Array(2)
+/** By octant: which leg is the cosine of the whole angle, and the signs. */
+const cosineLeg = Uint8Array.of(1, 0, 0, 1, 1, 0, 0, 1)
+const cosineSign = Float64Array.of(1, 1, -1, -1, -1, -1, 1, 1)
+const sineSign = Float64Array.of(1, 1, 1, 1, -1, -1, -1, -1)
+
+/**
+ * Box-Muller: two independent normals from word `at` of the block, as a uniform in (0, 1), and word `at + 1`, an angle in
+ * turns. The angle is reduced exactly: its first two bits choose the quadrant, the third mirrors the octant; sine and
+ * cosine on [0, pi/4] are Taylor series (relative error below 1e-16).
+ *
+ * All in one function, without branches on random bits, and with the exponent from `clz32`: a quarter of the time of a
+ * draw less than with calls of {@link ln} and the like, to the same bits.
+ * @param radius in place of that of the uniform
+ */
+function boxMuller(at: number, radius = 0): void {
+  if (radius === 0) {
+    const word = block[at]
+    const zeros = Math.clz32(word)
+    const x = (word + 0.5) * powers[zeros] // (word + 1/2) / 2^32 = x / 2^zeros, x in [1/2, 1)
+    const below = x < CUT ? 1 : 0
+    const m = x * (1 + below)
+    const f = (m - 1) / (m + 1)
+    const z = f * f
+    let p = 1 / 21
+    p = p * z + 1 / 19
+    p = p * z + 1 / 17
+    p = p * z + 1 / 15
+    p = p * z + 1 / 13
+    p = p * z + 1 / 11
+    p = p * z + 1 / 9
+    p = p * z + 1 / 7
+    p = p * z + 1 / 5
+    p = p * z + 1 / 3
+    radius = Math.sqrt(-2 * ((-zeros - below) * Math.LN2 + 2 * f * (p * z + 1)))
+  }
+  const angle = block[at + 1]
+  const octant = angle >>> 29
+  const mirrored = octant & 1
+  const x = (mirrored * 0x20000000 + (1 - 2 * mirrored) * ((angle & 0x1fffffff) + 0.5)) * OCTANT
   const z = x * x
   let p = 1 / 355687428096000
   p = p * z - 1 / 1307674368000
@@ -143,45 +187,19 @@ function sine(x: number): number {
   p = p * z - 1 / 5040
   p = p * z + 1 / 120
   p = p * z - 1 / 6
-  return x + x * z * p
+  let q = 1 / 20922789888000
+  q = q * z - 1 / 87178291200
+  q = q * z + 1 / 479001600
+  q = q * z - 1 / 3628800
+  q = q * z + 1 / 40320
+  q = q * z - 1 / 720
+  q = q * z + 1 / 24
+  q = q * z - 1 / 2
+  legs[0] = radius * (x + x * z * p)
+  legs[1] = radius * (1 + z * q)
+  pair[0] = cosineSign[octant] * legs[cosineLeg[octant]]
+  pair[1] = sineSign[octant] * legs[1 - cosineLeg[octant]]
 }
-
-/** cos on [0, pi/4] from its Taylor series. */
-function cosine(x: number): number {
-  const z = x * x
-  let p = 1 / 20922789888000
-  p = p * z - 1 / 87178291200
-  p = p * z + 1 / 479001600
-  p = p * z - 1 / 3628800
-  p = p * z + 1 / 40320
-  p = p * z - 1 / 720
-  p = p * z + 1 / 24
-  p = p * z - 1 / 2
-  return 1 + z * p
-}
-
-/** The pair of {@link boxMuller}; scratch as {@link block}. */
-const pair = new Float64Array(2)
-
-/**
- * Box-Muller: two independent normals from a uniform in (0, 1) and a 32-bit angle (in turns). The angle is reduced
- * exactly: its first two bits choose the quadrant, the third mirrors the octant.
- */
-function boxMuller(u: number, angle: number): void {
-  const radius = Math.sqrt(-2 * ln(u))
-  const fraction = angle & 0x1fffffff
-  const mirrored = (angle & 0x20000000) !== 0
-  const x = ((mirrored ? 0x20000000 - fraction : fraction) + (mirrored ? -0.5 : 0.5)) * OCTANT
-  const p = radius * sine(x)
-  const q = radius * cosine(x)
-  const s = mirrored ? q : p
-  const c = mirrored ? p : q
-  const quadrant = angle >>> 30
-  pair[0] = quadrant === 0 ? c : quadrant === 1 ? -s : quadrant === 2 ? -c : s
-  pair[1] = quadrant === 0 ? s : quadrant === 1 ? c : quadrant === 2 ? -s : -c
-}
-
-const U32 = 1 / 0x100000000
 
 /**
  * Standard normals: `out[offset + i]` is element i of the key's normal stream, a function of `key` and `i` alone
@@ -209,20 +227,20 @@ function fillNormal(hi: number, lo: number, out: Float32Array | Float64Array, of
   const whole = length - (length & 3)
   for (let i = 0; i < whole; i += 4) {
     philox(i >>> 2, 0, 0, NORMAL, lo, hi)
-    boxMuller((block[0] + 0.5) * U32, block[1])
+    boxMuller(0)
     out[offset + i] = pair[0]
     out[offset + i + 1] = pair[1]
-    boxMuller((block[2] + 0.5) * U32, block[3])
+    boxMuller(2)
     out[offset + i + 2] = pair[0]
     out[offset + i + 3] = pair[1]
   }
   if (whole === length) return
   philox(whole >>> 2, 0, 0, NORMAL, lo, hi)
-  boxMuller((block[0] + 0.5) * U32, block[1])
+  boxMuller(0)
   out[offset + whole] = pair[0]
   if (whole + 1 < length) out[offset + whole + 1] = pair[1]
   if (whole + 2 < length) {
-    boxMuller((block[2] + 0.5) * U32, block[3])
+    boxMuller(2)
     out[offset + whole + 2] = pair[0]
   }
 }
@@ -284,7 +302,7 @@ export function stream(key: Key): Stream {
     uniform: next,
     normal() {
       const u = next()
-      boxMuller(u, block[2])
+      boxMuller(1, Math.sqrt(-2 * ln(u)))
       return pair[0]
     },
     integer(n) {
