@@ -1,6 +1,7 @@
 import type { Condition, Denoiser, Target } from '../process/denoiser.ts'
 import { coefficientsAt, convert, type EdmPreconditioning, inputScale } from '../process/prediction.ts'
 import type { Prediction, Process } from '../process/process.ts'
+import { firstNotFinite } from '../tensor/finite.ts'
 import { sizeOf, type Tensor } from '../tensor/tensor.ts'
 import type { ConditionCard, TimeLabel } from './card.ts'
 import { cast, conditionFeed } from './condition.ts'
@@ -158,9 +159,6 @@ function labelOf({ process, preconditioning, label }: NetworkConfig): (t: number
 
 /** @throws Error at the first value that is not finite; `where` describes its row */
 function checkFinite(data: Float32Array, size: number, where: (row: number) => string): void {
-  for (let i = 0; i < data.length; i++) {
-    if (!Number.isFinite(data[i])) {
-      throw new Error(`The network gave ${data[i]} at value ${i % size} of ${where(Math.floor(i / size))}.`)
-    }
-  }
+  const i = firstNotFinite(data)
+  if (i >= 0) throw new Error(`The network gave ${data[i]} at value ${i % size} of ${where(Math.floor(i / size))}.`)
 }

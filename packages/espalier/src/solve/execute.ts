@@ -1,5 +1,6 @@
 import type { Condition, Denoiser } from '../process/denoiser.ts'
 import { combine } from '../tensor/combine.ts'
+import { firstNotFinite } from '../tensor/finite.ts'
 import { type Key, normal, normalRows, purpose } from '../tensor/random.ts'
 import { sizeOf, type Tensor } from '../tensor/tensor.ts'
 import { compile, gatherTerms } from './compile.ts'
@@ -178,8 +179,6 @@ function whereIn(plan: Plan, { step }: Stage): string {
 
 /** The first row with a NaN or an infinity, or -1. */
 function brokenRow({ shape, data }: Tensor): number {
-  let sum = 0
-  for (let i = 0; i < data.length; i++) sum += data[i] - data[i] // 0, or NaN
-  if (sum === 0) return -1
-  return Math.floor(data.findIndex((v) => !Number.isFinite(v)) / (data.length / shape[0]))
+  const index = firstNotFinite(data)
+  return index < 0 ? -1 : Math.floor(index / (data.length / shape[0]))
 }
