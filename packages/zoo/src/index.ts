@@ -23,6 +23,7 @@ export {
   type ImageEvaluation,
   type ImageFid,
 } from './fid.ts'
+export { NotInstalledError } from './idx.ts'
 export { imagesTensor, type LabelledImages, oneHot, writeImage } from './images.ts'
 export { type LoadedZooModel, loadZoo, type ZooModel, zooModels } from './models.ts'
 export {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type ModelCard, parseModelCard } from 'espalier/runtime'
+import { NotInstalledError } from './idx.ts'
 
 /** The trained models that come with this package. */
 export const zooModels = [
@@ -38,6 +39,6 @@ export function loadZoo(name: string): LoadedZooModel {
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    throw new Error(`the zoo model "${name}" is not installed here; train it with: espalier train ${name}`)
+    throw new NotInstalledError(`the zoo model "${name}" is not installed here; train it with: espalier train ${name}`)
   }
 }
