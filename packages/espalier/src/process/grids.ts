@@ -107,17 +107,3 @@ export function shiftedGrid(shift: number, grid: Grid = uniformGrid): Grid {
     )
   }
 }
-
-/** Grids by name. */
-export const grids = {
-  uniform: uniformGrid,
-  quadratic: quadraticGrid,
-  logSnr: logSnrGrid,
-  /** Another name of `logSnr`. */
-  exponential: logSnrGrid,
-  karras: karrasGrid,
-  beta: betaGrid(),
-  linearQuadratic: linearQuadraticGrid(),
-} as const
-
-export type GridName = keyof typeof grids

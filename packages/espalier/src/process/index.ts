@@ -10,8 +10,6 @@ export { type Grid, type GridOptions, timeOfRho } from './grid.ts'
 export { gridCatalogue, gridFrom } from './grid-catalogue.ts'
 export {
   betaGrid,
-  type GridName,
-  grids,
   karrasGrid,
   linearQuadraticGrid,
   logSnrGrid,

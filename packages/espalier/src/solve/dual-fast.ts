@@ -1,5 +1,5 @@
 import type { Process } from '../process/process.ts'
-import { type Level, levelsOf, undenoised } from './levels.ts'
+import { type Level, levelsOf, sameLevel, undenoised } from './levels.ts'
 import type { Plan, Solver } from './plan.ts'
 import { planOf, type Row, rowsOf, type Terms } from './table.ts'
 import { merged } from './transfers.ts'
@@ -100,15 +100,11 @@ function stepsMade(
       total = fed(level) - (other(level) / other(start)) * fed(start)
       found.set(i, { step, total })
       start = level
-    } else if (step > 0 && predictions.length > 0 && near(level.a, start.a) && near(level.s, start.s)) {
+    } else if (step > 0 && predictions.length > 0 && sameLevel(level, start)) {
       found.set(i, { step: step - 1, total })
     }
   })
   return found
-}
-
-function near(v: number, w: number): boolean {
-  return Math.abs(v - w) <= 1e-6 * Math.abs(w)
 }
 
 /** The prediction at the start of each step, as the kind that is mixed: terms of kept states and predictions. */

@@ -38,11 +38,16 @@ export function undenoised(plan: Plan, process: Process): Plan {
  * others are where their level says, as the state that a corrector corrects.
  */
 export function timesOfStates(plan: Plan, process: Process): (number | undefined)[] {
-  const near = (v: number, w: number) => Math.abs(v - w) <= 1e-6 * Math.abs(w)
   const levels = levelsOf(plan, process)
   return plan.stages.map(({ step }, i) => {
     const [from, to] = [plan.grid[step], plan.grid[step + 1]]
     if (plan.stages[i + 1]?.step !== step) return to
-    return [to, from].find((t) => near(levels[i].a, process.a(t)) && near(levels[i].s, process.s(t)))
+    return [to, from].find((t) => sameLevel(levels[i], { a: process.a(t), s: process.s(t) }))
   })
+}
+
+/** Whether two levels are the same up to rounding. */
+export function sameLevel(p: Level, q: Level): boolean {
+  const near = (v: number, w: number) => Math.abs(v - w) <= 1e-6 * Math.abs(w)
+  return near(p.a, q.a) && near(p.s, q.s)
 }

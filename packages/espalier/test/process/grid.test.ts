@@ -5,7 +5,8 @@ import {
   edm,
   flow,
   type Grid,
-  grids,
+  gridCatalogue,
+  gridFrom,
   karrasGrid,
   linearBetas,
   linearQuadraticGrid,
@@ -31,7 +32,9 @@ const process = vpLinear()
 const rho = (t: number, on: Process = process) => Math.exp(-on.logSnr(t))
 
 const all: [string, Grid][] = [
-  ...Object.entries(grids),
+  ...gridCatalogue
+    .filter(({ name }) => !['spaced', 'alignYourSteps'].includes(name))
+    .map(({ name, make }) => [name, make({})] as const),
   ['cubic', powerGrid(3)],
   ['rho', rhoPowerGrid(1)],
   ['polyexponential', polyexponentialGrid(2)],
@@ -111,7 +114,7 @@ describe('spacing', () => {
       quadraticGrid(process, 8, options).map(Math.sqrt),
       powerGrid(3)(process, 8, options).map(Math.cbrt),
       logSnrGrid(process, 8, options).map(process.logSnr),
-      grids.exponential(process, 8, options).map((t) => Math.log(rho(t))),
+      gridFrom('exponential')(process, 8, options).map((t) => Math.log(rho(t))),
       polyexponentialGrid(1)(process, 8, options).map(process.logSnr),
       rhoPowerGrid(1)(process, 8, options).map((t) => rho(t)),
       rhoPowerGrid(3)(process, 8, options).map((t) => Math.cbrt(rho(t))),
