@@ -4,10 +4,19 @@
  */
 
 import { versions } from '@espalier/cli'
-import { type Comparison, compareSolvers, distanceName, type Method, worldSubject, worldW2 } from 'espalier/measure'
+import {
+  type Comparison,
+  compareSolvers,
+  distanceName,
+  guidedWorld,
+  type Method,
+  worldSubject,
+  worldW2,
+} from 'espalier/measure'
 import { GaussianMixture, logSnrGrid, quadraticGrid, vpLinear } from 'espalier/process'
 import { ddim, deis, dpmSolverPlusPlus, ipndm, rungeKutta } from 'espalier/solve'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
+import { allClasses, oneClass } from '../support/clusters.ts'
 import { imageModelNames, openImageModels } from '../support/images.ts'
 import { Results } from '../support/results.ts'
 import { type Finding, lower, verdictOf } from '../support/verdict.ts'
@@ -43,6 +52,7 @@ const clusters = (scale: number) =>
   })
 export const wide = 'wide clusters'
 export const narrow = 'narrow clusters'
+export const guidedMixture = 'three classes of clusters, w = 4'
 export const narrowEven = 'narrow clusters, even in log-SNR'
 /** The paper's process and setting for few steps: times down to 1e-3, even in sqrt(t). Networks are viewed on it. */
 const process = vpLinear()
@@ -77,6 +87,13 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
       metrics: [worldW2(mixture, seeds, samples)],
     }),
   )
+  // The same under guidance; a step costs 2 NFE.
+  comparisons.push({
+    ...{ ...evenSetting, subject: guidedWorld(guidedMixture, allClasses, oneClass, scale, process), samples },
+    ...{ methods: guided, budgets: [8, ...guidedBudgets, 50] },
+    reference: { solver: fine.solver, steps: 500, samples: quick ? 100 : 250 },
+    metrics: [worldW2(oneClass, seeds, samples)],
+  })
   // 2. Networks of digits and of clothes, conditional without guidance and with it; DDIM also at far larger budgets.
   for (const { subject, strong, fid } of subjects) {
     const common = { ...setting, samples: images, metrics: quick ? [] : [fid] }
