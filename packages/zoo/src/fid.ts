@@ -12,8 +12,8 @@ import { sampleImages } from './sample.ts'
 /** CNN-FID: Frechet distance on a classifier's features, to as many real test images. */
 export interface ImageFid {
   readonly features: string
-  /** Classes in equal numbers, each asked for. */
-  readonly conditional: number
+  /** Classes in equal numbers, each asked for; of networks with classes. */
+  readonly conditional?: number
   readonly unconditional: number
   /** Of as many training images: what a perfect sampler would get. */
   readonly floor: number
@@ -24,7 +24,7 @@ export interface ImageEvaluation {
   readonly sampler: string
   readonly cnnFid: readonly ImageFid[]
   /** Share of the conditional samples that the first judge assigns to the class that was asked for. */
-  readonly classAgreement: number
+  readonly classAgreement?: number
 }
 
 export interface EvaluateImagesOptions extends EvaluateOptions {
@@ -38,8 +38,8 @@ export interface EvaluateImagesOptions extends EvaluateOptions {
 }
 
 /**
- * CNN-FID of a class-conditional network against the first test images, on the features of classifiers of the zoo, and
- * how often the first of these sees the class that was asked for.
+ * CNN-FID of a network against the first test images, on the features of classifiers of the zoo, and, where it knows
+ * classes, how often the first of these sees the class that was asked for.
  */
 export async function evaluateImages(
   model: Model,
@@ -50,6 +50,7 @@ export async function evaluateImages(
   const parsed = parseModelCard(card) as NetworkCard
   const bytes = writeModel(model)
   const asked = Uint8Array.from({ length: samples }, (_, i) => i % data.classes.length)
+  const parts = parsed.classes ? 2 : 1
   const draw = (labels: ArrayLike<number>, part: number) =>
     sampleImages(bytes, parsed, {
       count: samples,
@@ -57,27 +58,29 @@ export async function evaluateImages(
       seed: seed + part,
       labels,
       signal,
-      onBatch: (done) => onProgress?.((part + done / samples) / 2),
+      onBatch: (done) => onProgress?.((part + done / samples) / parts),
     })
   const sets = {
     test: imagesTensor(data.read('test'), 0, samples),
     train: imagesTensor(data.read('train'), 0, samples),
-    conditional: await draw(asked, 0),
-    unconditional: await draw(new Int8Array(samples).fill(-1), 1),
+    conditional: parsed.classes && (await draw(asked, 0)),
+    unconditional: await draw(new Int8Array(samples).fill(-1), parts - 1),
   }
   const cnnFid: ImageFid[] = []
   for (const features of judges) {
     const fid = await cnnFidTo(features, sets.test)
     cnnFid.push({
       features,
-      conditional: await fid(sets.conditional),
+      ...(sets.conditional && { conditional: await fid(sets.conditional) }),
       unconditional: await fid(sets.unconditional),
       floor: await fid(sets.train),
     })
   }
+  const measured = { samples, sampler: `ddim, ${steps} steps, uniform times`, cnnFid }
+  if (!sets.conditional) return measured
   const seen = predictedClasses((await classify(loadZoo(judges[0]).model, sets.conditional)).logits)
   const classAgreement = seen.reduce((sum, k, i) => sum + (k === asked[i] ? 1 : 0), 0) / samples
-  return { samples, sampler: `ddim, ${steps} steps, uniform times`, cnnFid, classAgreement }
+  return { ...measured, classAgreement }
 }
 
 /**

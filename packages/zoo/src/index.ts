@@ -31,6 +31,7 @@ export {
   digitClassifier,
   digitJudge,
   digitNetwork,
+  mnistFlowNetworkSize,
   mnistNetworkSize,
   mnistSmallNetworkSize,
   type Network,

@@ -22,22 +22,24 @@ export const mnistNetworkSize: DigitNetworkSize = { outer: 48, inner: 128, block
 /** The size of `mnist-small`: 0.07 million parameters, a ninth of the time of `mnist` a row. */
 export const mnistSmallNetworkSize: DigitNetworkSize = { outer: 8, inner: 32, blocks: 1 }
 
+/** The size of `mnist-flow`: 0.51 million parameters, about half the time of `mnist` a row. */
+export const mnistFlowNetworkSize: DigitNetworkSize = { outer: 32, inner: 96, blocks: 2 }
+
 /**
- * The class-conditional diffusion network of 28x28 images in ten classes: a small U-Net on 2x2 pixel blocks.
+ * The diffusion network of 28x28 images: a small U-Net on 2x2 pixel blocks.
  *
- * Inputs `x [N, 1, 28, 28]`, `t [N]` in [0, 1], `label [N, 10]` (one-hot, zeros where the class is unknown); output
- * `prediction [N, 1, 28, 28]`.
+ * Inputs `x [N, 1, 28, 28]`, `t [N]` in [0, 1] and, where there are classes, `label [N, classes]` (one-hot, zeros where
+ * the class is unknown); output `prediction [N, 1, 28, 28]`.
  */
-export function digitNetwork(seed: number, size: DigitNetworkSize, name = 'mnist'): Network {
+export function digitNetwork(seed: number, size: DigitNetworkSize, name = 'mnist', classes = 10): Network {
   const b = new GraphBuilder({ name })
   const layers = new Layers(b, purpose(key(seed), 'weights'))
   const x = b.input('x', ['N', 1, 28, 28])
   const t = b.input('t', ['N'])
-  const label = b.input('label', ['N', 10])
+  const label = classes > 0 ? b.input('label', ['N', classes]) : undefined
   const time = layers.linear('time', layers.sinusoids(t, 32, 1, 1000), 128)
-  const condition = layers
-    .linear('condition', time.add(layers.linear('class', label, 128, { bias: false })).silu(), 128)
-    .silu()
+  const embedded = label ? time.add(layers.linear('class', label, 128, { bias: false })) : time
+  const condition = layers.linear('condition', embedded.silu(), 128).silu()
   b.output('prediction', uNet(layers, x, condition, size))
   return { model: b.build(), parameters: layers.parameters }
 }

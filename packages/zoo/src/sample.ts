@@ -50,7 +50,7 @@ export interface SampleImagesOptions extends BatchOptions {
   readonly count: number
   /** DDIM steps, each one network evaluation a row. */
   readonly steps: number
-  /** One class per row; -1 asks for no class. */
+  /** One class per row; -1 asks for no class, as everything does of a network without classes. */
   readonly labels: ArrayLike<number>
 }
 
@@ -65,7 +65,9 @@ export async function sampleImages(
     ...options,
     plan: (process) => ddim()(process, uniformGrid(process, steps)),
     condition: (from, to) => ({
-      label: { shape: [to - from, classes], data: oneHot(Array.from(labels).slice(from, to), classes) },
+      ...(classes > 0 && {
+        label: { shape: [to - from, classes], data: oneHot(Array.from(labels).slice(from, to), classes) },
+      }),
     }),
   })
 }

@@ -5,8 +5,8 @@ import { type Model, writeModel } from '@espalier/graph'
 import { nodeRuntime, writeFileAtomic } from 'espalier/node'
 import { bakeParameters, type TrainProgress, train } from 'espalier/train'
 import type { Recipe, RecipeSettings } from './recipe.ts'
-import { fashion, mnist, mnistSmall } from './recipes/class-conditional.ts'
 import { fashionJudge, mnistClassifier, mnistJudge } from './recipes/classifier.ts'
+import { fashion, mnist, mnistFlow, mnistSmall } from './recipes/diffusion.ts'
 import {
   fashionConditional,
   fashionRegression,
@@ -19,6 +19,7 @@ import {
 export const recipes: Readonly<Record<string, Recipe>> = {
   mnist,
   'mnist-small': mnistSmall,
+  'mnist-flow': mnistFlow,
   'mnist-classifier': mnistClassifier,
   'mnist-judge': mnistJudge,
   fashion,

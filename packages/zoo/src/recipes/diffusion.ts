@@ -1,23 +1,31 @@
-import { vpCosine } from 'espalier/process'
+import { parseProcess } from 'espalier/process'
 import { fold, key, normal, purpose, stream, uniform } from 'espalier/tensor'
 import { meanSquare, type Task, warmupCosine } from 'espalier/train'
 import { type DataSet, fashionData, mnistData } from '../data.ts'
 import { Epochs } from '../epochs.ts'
 import { evaluateImages } from '../fid.ts'
 import { oneHot, writeImage } from '../images.ts'
-import { type DigitNetworkSize, digitNetwork, mnistNetworkSize, mnistSmallNetworkSize } from '../networks.ts'
+import {
+  type DigitNetworkSize,
+  digitNetwork,
+  mnistFlowNetworkSize,
+  mnistNetworkSize,
+  mnistSmallNetworkSize,
+} from '../networks.ts'
 import type { EvaluateOptions, Recipe, RecipeSettings } from '../recipe.ts'
 
-interface ClassConditionalOptions {
+interface DiffusionOptions {
   readonly name: string
   readonly title: string
   readonly data: DataSet
   readonly size: DigitNetworkSize
+  /** `velocity` on the VP-cosine process (Salimans and Ho 2022) by default. */
+  readonly law?: Law
   readonly defaults: RecipeSettings
   /** Peak learning rate. */
   readonly rate: number
-  /** Share of the labels that are dropped, for classifier-free guidance (Ho and Salimans 2021). */
-  readonly dropout: number
+  /** Share of the labels that are dropped, for classifier-free guidance (Ho and Salimans 2021). None: no labels. */
+  readonly dropout?: number
   readonly evaluation: {
     /** Classifiers of the zoo; the first one also says whether a sample is of the class that was asked for. */
     readonly judges: readonly string[]
@@ -26,35 +34,48 @@ interface ClassConditionalOptions {
   }
 }
 
-/** Class-conditional diffusion, velocity prediction (Salimans and Ho 2022) on the VP-cosine process. */
-function classConditional(options: ClassConditionalOptions): Recipe {
-  const { name, title, data, size, defaults, rate, dropout, evaluation } = options
-  const classes = data.classes.length
+/** The process of a network, and what it predicts of `x_t = a x_0 + s eps`. */
+interface Law {
+  readonly process: { readonly type: string }
+  readonly prediction: 'velocity' | 'flow'
+  target(clean: number, noise: number, a: number, s: number): number
+}
+
+const velocity: Law = {
+  process: { type: 'vp-cosine' },
+  prediction: 'velocity',
+  target: (clean, noise, a, s) => a * noise - s * clean,
+}
+
+/** Rectified flow (Liu et al. 2023; Lipman et al. 2023). */
+const straight: Law = { process: { type: 'flow' }, prediction: 'flow', target: (clean, noise) => noise - clean }
+
+/** A diffusion network of images, with classes where labels are dropped for guidance, else without. */
+function diffusion(options: DiffusionOptions): Recipe {
+  const { name, title, data, size, law = velocity, defaults, rate, dropout, evaluation } = options
+  const classes = dropout === undefined ? 0 : data.classes.length
+  const zeros = new Array<number>(classes).fill(0)
   const card = () => ({
     type: 'network',
     name,
-    process: { type: 'vp-cosine' },
-    prediction: 'velocity',
+    process: law.process,
+    prediction: law.prediction,
     event: [1, 28, 28],
     valueRange: [-1, 1],
     inputs: { state: 'x', time: 't' },
     output: 'prediction',
     label: { type: 'linear', scale: 1, offset: 0 },
-    conditions: {
-      label: {
-        shape: [classes],
-        default: new Array<number>(classes).fill(0),
-        unconditional: new Array<number>(classes).fill(0),
-      },
-    },
-    classes: data.classes,
+    ...(classes > 0 && {
+      conditions: { label: { shape: [classes], default: zeros, unconditional: zeros } },
+      classes: data.classes,
+    }),
   })
   return {
     name,
     title,
     data: data.source,
     defaults,
-    task: (settings) => ({ ...digitNetwork(settings.seed, size, name), ...task(data, dropout, settings) }),
+    task: (settings) => ({ ...digitNetwork(settings.seed, size, name, classes), ...task(options, settings) }),
     optimizer: ({ steps }) => ({ rate: warmupCosine(rate, steps, 500, { hold: 0.6 }), decay: 0.01, clip: 1 }),
     ema: 0.999,
     card,
@@ -62,13 +83,13 @@ function classConditional(options: ClassConditionalOptions): Recipe {
   }
 }
 
-/**
- * `x_t = a x_0 + s eps`, target `v = a eps - s x_0`. Times are uniform and stratified over the batch; a share of the
- * labels is dropped.
- */
-function task(data: DataSet, dropout: number, { seed, batch }: RecipeSettings): Pick<Task, 'loss' | 'batch'> {
+/** Times are uniform and stratified over the batch; a share of the labels is dropped. */
+function task(
+  { data, law = velocity, dropout }: DiffusionOptions,
+  { seed, batch }: RecipeSettings,
+): Pick<Task, 'loss' | 'batch'> {
   const set = data.read('train')
-  const process = vpCosine()
+  const process = parseProcess(law.process)
   const classes = data.classes.length
   const event = set.height * set.width
   const root = key(seed)
@@ -86,30 +107,30 @@ function task(data: DataSet, dropout: number, { seed, batch }: RecipeSettings): 
       const drop = stream(fold(keys.dropout, step))
       for (let row = 0; row < batch; row++) {
         const index = epochs.index(step * batch + row)
-        labels[row] = drop.uniform() < dropout ? -1 : set.labels[index]
+        labels[row] = dropout === undefined || drop.uniform() < dropout ? -1 : set.labels[index]
         t[row] = (row + t[row]) / batch
         const a = process.a(t[row])
         const s = process.s(t[row])
         writeImage(set, index, x, row * event)
         for (let i = row * event; i < (row + 1) * event; i++) {
-          const data = x[i]
+          const clean = x[i]
           const noise = target[i]
-          x[i] = a * data + s * noise
-          target[i] = a * noise - s * data
+          x[i] = a * clean + s * noise
+          target[i] = law.target(clean, noise, a, s)
         }
       }
       const images = [batch, 1, set.height, set.width]
       return {
         x: { shape: images, data: x },
         t: { shape: [batch], data: t },
-        label: { shape: [batch, classes], data: oneHot(labels, classes) },
+        ...(dropout !== undefined && { label: { shape: [batch, classes], data: oneHot(labels, classes) } }),
         target: { shape: images, data: target },
       }
     },
   }
 }
 
-export const mnist: Recipe = classConditional({
+export const mnist: Recipe = diffusion({
   name: 'mnist',
   title: 'class-conditional diffusion network of handwritten digits',
   data: mnistData,
@@ -120,7 +141,7 @@ export const mnist: Recipe = classConditional({
   evaluation: { judges: ['mnist-judge', 'mnist-classifier'], samples: 10_000, steps: 50 },
 })
 
-export const mnistSmall: Recipe = classConditional({
+export const mnistSmall: Recipe = diffusion({
   name: 'mnist-small',
   title: 'the same with a network of a ninth of the cost, for T-Stitch',
   data: mnistData,
@@ -131,7 +152,7 @@ export const mnistSmall: Recipe = classConditional({
   evaluation: { judges: ['mnist-judge', 'mnist-classifier'], samples: 10_000, steps: 50 },
 })
 
-export const fashion: Recipe = classConditional({
+export const fashion: Recipe = diffusion({
   name: 'fashion',
   title: 'class-conditional diffusion network of clothes',
   data: fashionData,
@@ -140,4 +161,15 @@ export const fashion: Recipe = classConditional({
   rate: 1e-3,
   dropout: 0.15,
   evaluation: { judges: ['fashion-judge'], samples: 5000, steps: 25 },
+})
+
+export const mnistFlow: Recipe = diffusion({
+  name: 'mnist-flow',
+  title: 'rectified flow of handwritten digits, without classes',
+  data: mnistData,
+  size: mnistFlowNetworkSize,
+  law: straight,
+  defaults: { seed: 4, steps: 12_000, batch: 64 },
+  rate: 1.5e-3,
+  evaluation: { judges: ['mnist-judge', 'mnist-classifier'], samples: 10_000, steps: 50 },
 })
