@@ -45,11 +45,11 @@ export function saveTrial(folder: RunFolder, trial: Trial): void {
   const stem = stemOf(trial)
   if (isTree(result)) saveTree(folder, stem, result.save(), trial.seconds)
   if (result.candidates.length > 0) folder.write(`${stem}.safetensors`, packCandidates(result))
-  const { method, selected, best, logZ, nfe, rewardEvaluations, stopped } = result
+  const { method, selected, best, logZ, nfe, gradientEvaluations, rewardEvaluations, stopped } = result
   const trace = result.trace.map(({ nfe, best }) => ({ nfe, best: Number.isFinite(best) ? best : null }))
   const record: TrialRecord = {
     ...trial,
-    result: { method, selected, best, logZ, nfe, rewardEvaluations, stopped, trace },
+    result: { method, selected, best, logZ, nfe, gradientEvaluations, rewardEvaluations, stopped, trace },
   }
   folder.write(`${stem}.json`, `${JSON.stringify(record, null, 2)}\n`)
 }

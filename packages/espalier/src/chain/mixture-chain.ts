@@ -2,7 +2,7 @@ import type { GaussianMixture } from '../process/gaussian-mixture.ts'
 import type { Process } from '../process/process.ts'
 import { fold, type Key, normal, purpose } from '../tensor/random.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import type { Chain } from './chain.ts'
+import type { StochasticChain } from './chain.ts'
 import { blocksOf } from './schedule.ts'
 
 export interface MixtureChainOptions {
@@ -26,7 +26,7 @@ export interface MixtureChainOptions {
  *
  * @throws if the grid does not decrease to 0 or does not fit `branchAt`
  */
-export function mixtureChain(options: MixtureChainOptions): Chain<Float32Array, Tensor> {
+export function mixtureChain(options: MixtureChainOptions): StochasticChain<Float32Array, Tensor> {
   const { mixture, process, grid, branchAt, start = 'marginal' } = options
   if (grid.length < 2 || grid.at(-1) !== 0 || grid.some((t, i) => i > 0 && !(t < grid[i - 1]))) {
     throw new Error(`a mixture chain needs times that decrease to 0, got [${summary(grid)}]`)
@@ -36,6 +36,7 @@ export function mixtureChain(options: MixtureChainOptions): Chain<Float32Array, 
   const time = (level: number) => (level === blocks.length ? 0 : grid[blocks[level].from])
 
   return {
+    kernel: 'stochastic',
     depth: blocks.length,
     cost: (level) => blocks[level].to - blocks[level].from,
     stochastic: () => true,

@@ -78,6 +78,7 @@ export function pixelChain(options: PixelChainOptions): Chain<Float32Array, Tens
   }
 
   return {
+    kernel: blocks.some(drawsNoise) ? 'stochastic' : 'deterministic',
     depth: blocks.length,
     cost: (level) => nfeOf(plan, blocks[level].from, blocks[level].to, denoiser),
     stochastic: (level) => drawsNoise(blocks[level]),

@@ -40,3 +40,17 @@ export interface Denoiser {
 export function rowCostAt({ rowCost = 1 }: Pick<Denoiser, 'rowCost'>, t: number): number {
   return typeof rowCost === 'number' ? rowCost : rowCost(t)
 }
+
+/** A denoiser that can be differentiated: a network with its graph at hand, or an analytic world. */
+export interface DifferentiableDenoiser extends Denoiser {
+  /**
+   * `J^T v` with `J = d x_0hat / d x`, row by row: the gradient with respect to the noisy state of a function whose
+   * gradient at the predicted clean sample is `v`. One row is one gradient evaluation (and no NFE, by convention).
+   *
+   * @param x states `[n, ...event]`
+   * @param t one process time per row, length n
+   * @param cotangent v, of the shape of x
+   * @returns `[n, ...event]`, fresh
+   */
+  pullback(x: Tensor, t: Float64Array, cotangent: Tensor, condition?: Condition): Promise<Tensor>
+}

@@ -1,4 +1,4 @@
-export { type Condition, type Denoiser, rowCostAt, type Target } from './denoiser.ts'
+export { type Condition, type Denoiser, type DifferentiableDenoiser, rowCostAt, type Target } from './denoiser.ts'
 export { edm, ve } from './exploding.ts'
 export { flow, shiftOfTokens } from './flow.ts'
 export {

@@ -3,6 +3,7 @@ import type { Progress, SearchOptions, SearchResult } from './search.ts'
 /** The numbers of a run that a checkpoint keeps. */
 export interface Account {
   readonly nfe: number
+  readonly gradientEvaluations: number
   readonly rewardEvaluations: number
   readonly trace: SearchResult<unknown>['trace']
 }
@@ -15,6 +16,7 @@ export class Ledger {
   readonly budget: number
   /** NFE of the rollouts that have been scored. */
   nfe = 0
+  gradientEvaluations = 0
   rewardEvaluations = 0
   best = -Infinity
   #underWay = 0
@@ -26,6 +28,7 @@ export class Ledger {
     this.#onProgress = options.onProgress
     if (!account) return
     this.nfe = account.nfe
+    this.gradientEvaluations = account.gradientEvaluations
     this.rewardEvaluations = account.rewardEvaluations
     this.#trace.push(...account.trace)
     this.best = this.#trace.at(-1)?.best ?? -Infinity
@@ -53,7 +56,8 @@ export class Ledger {
   }
 
   progress(): Progress {
-    return { nfe: this.spent, budget: this.budget, rewardEvaluations: this.rewardEvaluations, best: this.best }
+    const { spent: nfe, budget, gradientEvaluations, rewardEvaluations, best } = this
+    return { nfe, budget, gradientEvaluations, rewardEvaluations, best }
   }
 
   report(): void {
@@ -64,6 +68,7 @@ export class Ledger {
   account(): Account {
     return {
       nfe: this.nfe,
+      gradientEvaluations: this.gradientEvaluations,
       rewardEvaluations: this.rewardEvaluations,
       trace: this.#trace.map((point) => ({ ...point })),
     }

@@ -115,7 +115,7 @@ export async function selectStart<S, X>(options: SelectStartOptions<S, X>): Prom
       const candidatesOf = (one: number) => wave.filter(({ reference }) => reference === one).map((p) => p.candidate)
       await Promise.all(met.map((reference) => meet(reference, candidatesOf(reference))))
       const best = means(chains.length).reduce((most, mean) => (mean > most ? mean : most), Number.NEGATIVE_INFINITY)
-      onProgress?.({ nfe: cost * evaluations, budget, rewardEvaluations: evaluations, best })
+      onProgress?.({ nfe: cost * evaluations, budget, gradientEvaluations: 0, rewardEvaluations: evaluations, best })
     }
   }
   return result('iterations')

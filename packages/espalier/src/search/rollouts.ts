@@ -54,6 +54,7 @@ export async function independentRollouts<S, X>(
       best: argmax(values),
       logZ: verdict.logZ,
       nfe: ledger.spent,
+      gradientEvaluations: ledger.gradientEvaluations,
       rewardEvaluations: ledger.rewardEvaluations,
       trace: ledger.trace(),
       stopped,

@@ -24,6 +24,7 @@ export interface SearchOptions<S, X> {
 export interface Progress {
   readonly nfe: number
   readonly budget: number
+  readonly gradientEvaluations: number
   readonly rewardEvaluations: number
   /** Best reward so far, `-Infinity` before the first. */
   readonly best: number
@@ -47,6 +48,8 @@ export interface SearchResult<X> {
   /** Estimate of `log E_p[exp(lambda r)]`, where the method gives one. */
   readonly logZ?: number
   readonly nfe: number
+  /** Rows sent backward through the network; an evaluation of the reward's own gradient counts as one of the reward. */
+  readonly gradientEvaluations: number
   readonly rewardEvaluations: number
   /** Best reward so far after so many NFE, one entry per improvement plus the last. */
   readonly trace: readonly { readonly nfe: number; readonly best: number }[]

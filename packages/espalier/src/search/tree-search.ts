@@ -254,6 +254,7 @@ export async function treeSearch<S, X>(
       best: argmax(rewards),
       logZ: any && settings.backup === 'soft' ? logTilt(lambda, tree.value(ROOT)) : undefined,
       nfe: ledger.spent,
+      gradientEvaluations: ledger.gradientEvaluations,
       rewardEvaluations: ledger.rewardEvaluations,
       trace: ledger.trace(),
       stopped,
