@@ -3,6 +3,7 @@ import { type CatalogueEntry, catalogueEntry, fromCatalogue } from '../tensor/ca
 import type { Grid, GridOptions } from './grid.ts'
 import {
   betaGrid,
+  circularGrid,
   linearQuadraticGrid,
   logSnrGrid,
   polyexponentialGrid,
@@ -55,6 +56,7 @@ export const gridCatalogue: readonly CatalogueEntry<Grid>[] = [
     { threshold: positive },
     linearQuadraticGrid,
   ),
+  gridEntry('circular', 'sqrt(1 - (i/n)^2): small steps near the noise (RBF, Kim 2025)', {}, () => circularGrid),
   gridEntry('shifted', 'uniform, moved towards the noise (SD3)', { shift: positive }, ({ shift = 3 }) =>
     shiftedGrid(shift),
   ),

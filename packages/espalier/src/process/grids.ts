@@ -32,6 +32,16 @@ export const uniformGrid: Grid = powerGrid(1)
 export const quadraticGrid: Grid = powerGrid(2)
 
 /**
+ * A quarter circle, `t_i = sqrt(1 - (i/n)^2)` (the "exp" warp of Kim et al. 2025, section 5.2): small steps near the noise, large
+ * ones near the data. For searches with few steps over a flow seen on a VP process, whose last step, from
+ * `sqrt(1 - (1 - 1/n)^2)`, is the data prediction: that step shrinks as `n^(-1/2)` only, so a fine run wants another grid.
+ */
+export const circularGrid: Grid = gridAlong(
+  { of: (_, t) => t, time: (_, v) => v },
+  (i, n) => 1 - Math.sqrt((1 - i / n) * (1 + i / n)),
+)
+
+/**
  * Half log-SNR evenly spaced (Lu et al. 2022, DPM-Solver), then the jump to 0. As `log rho = -lambda`, this is what
  * k-diffusion and diffusers call "exponential" sigmas.
  */

@@ -1,4 +1,12 @@
-export { type Condition, type Denoiser, type DifferentiableDenoiser, rowCostAt, type Target } from './denoiser.ts'
+export {
+  asDifferentiable,
+  type Condition,
+  type Denoiser,
+  type DifferentiableDenoiser,
+  isDifferentiableDenoiser,
+  rowCostAt,
+  type Target,
+} from './denoiser.ts'
 export { edm, ve } from './exploding.ts'
 export { flow, shiftOfTokens } from './flow.ts'
 export {
@@ -10,6 +18,7 @@ export { type Grid, type GridOptions, timeOfRho } from './grid.ts'
 export { gridCatalogue, gridFrom } from './grid-catalogue.ts'
 export {
   betaGrid,
+  circularGrid,
   karrasGrid,
   linearQuadraticGrid,
   logSnrGrid,
@@ -41,6 +50,7 @@ export {
   type EdmPreconditioning,
   inputScale,
   type NetworkOutput,
+  pulledToData,
 } from './prediction.ts'
 export type { Prediction, Process } from './process.ts'
 export {

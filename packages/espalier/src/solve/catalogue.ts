@@ -10,6 +10,7 @@ import { dpmSolverSinglestep } from './dpm-singlestep.ts'
 import { dpmSolver, dpmSolverPlusPlus } from './dpm-solver.ts'
 import { dualFast, growing } from './dual-fast.ts'
 import { euler, heun } from './euler.ts'
+import { flowDiffusions, flowSde } from './flow-sde.ts'
 import { ghvb } from './ghvb.ts'
 import { lms } from './lms.ts'
 import { heavyBall, nesterov, withMomentum } from './momentum.ts'
@@ -48,6 +49,12 @@ export const solverCatalogue: readonly CatalogueEntry<Solver>[] = [
   catalogueEntry('ddim', 'DDIM (Song 2021); eta 0 is the ODE, 1 ancestral', { eta: share }, ddim),
   catalogueEntry('ddpm', 'ancestral sampling (Ho 2020)', { variance: z.enum(['small', 'large']) }, ddpm),
   catalogueEntry('euler', 'Euler in rho, which is DDIM; or in another variable', { variable, ...churn }, euler),
+  catalogueEntry(
+    'flow-sde',
+    'the flow as an SDE, Euler-Maruyama with any g(t) (Kim 2025)',
+    { g: z.union([level, z.enum(flowDiffusions)]), norm: level },
+    flowSde,
+  ),
   catalogueEntry(
     'euler-a',
     'Euler with ancestral noise (k-diffusion)',
