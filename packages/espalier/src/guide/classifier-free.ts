@@ -1,16 +1,16 @@
-import { type Condition, type Denoiser, rowCostAt, type Target } from '../process/denoiser.ts'
+import {
+  type Condition,
+  type Denoiser,
+  type DifferentiableDenoiser,
+  isDifferentiableDenoiser,
+  rowCostAt,
+  type Target,
+} from '../process/denoiser.ts'
 import { convert } from '../process/prediction.ts'
-import type { Prediction, Process } from '../process/process.ts'
-import { concatenate, gather, row, type Tensor } from '../tensor/tensor.ts'
+import type { Prediction } from '../process/process.ts'
+import { concatenate, gather, row, sizeOf, type Tensor } from '../tensor/tensor.ts'
 import { repeated } from './conditioned.ts'
-
-/** Noise levels `low < level <= high`, as process times (0 to 1) or as `rho = s / a` (the sigma of EDM). */
-export interface GuidanceInterval {
-  readonly low: number
-  readonly high: number
-  /** Default `time`. */
-  readonly of?: 'time' | 'rho'
-}
+import { type GuidanceInterval, membership } from './interval.ts'
 
 export interface GuidanceRescale {
   /** Share of the rescaled prediction, 0 (none) to 1; the paper takes 0.7. */
@@ -47,7 +47,7 @@ export interface ClassifierFreeOptions {
  *   levels alone.
  *
  * A guided row costs 2 NFE, sent in the same batch as the others; `w = 0` and `w = 1` need one of the two and cost 1, as
- * do rows outside the interval.
+ * do rows outside the interval. It can be differentiated where the denoiser can, unless it rescales.
  *
  * @throws Error at a call that leaves out a condition which `unconditional` names
  */
@@ -60,38 +60,56 @@ export function classifierFree(denoiser: Denoiser, options: ClassifierFreeOption
   const inside = membership(process, interval)
   const both = scale !== 1 && !(scale === 0 && phi === 0)
   const rowCost = (t: number) => (both && inside(t) ? 2 : 1) * rowCostAt(denoiser, t)
+
+  /** The rows of a call as they are asked: every row once, conditional unless w = 0, and the guided rows again, unconditional. */
+  const asked = (t: Float64Array, given: Condition | undefined) => {
+    for (const name in unconditional) {
+      if (!given?.[name])
+        throw new Error(`Guidance needs the condition "${name}" for its conditional rows; none was given.`)
+    }
+    const rows = Array.from(t, (_, row) => row)
+    const guided = scale === 1 ? [] : rows.filter((row) => inside(t[row]))
+    const free = new Set(both ? [] : guided)
+    if (both) for (const row of guided) free.add(rows.push(row) - 1)
+    const times = Float64Array.from(rows, (row) => t[row])
+    const condition = free.size === 0 ? given : conditionsOf(given as Condition, unconditional, rows, free)
+    return { rows, times, condition, of: (x: Tensor) => (both ? gather(x, rows) : x) }
+  }
+  /** `u + w (c - u)` of an answer to the asked rows. */
+  const combined = (answer: Tensor, n: number, rows: readonly number[], spread: number): Tensor => {
+    if (!both) return answer
+    const shape = [n, ...answer.shape.slice(1)]
+    const out: Tensor = { shape, data: answer.data.slice(0, sizeOf(shape)) }
+    for (let k = n; k < rows.length; k++) {
+      const [g, c, u] = [row(out, rows[k]), row(answer, rows[k]), row(answer, k)]
+      for (let i = 0; i < g.length; i++) g[i] = u[i] + scale * (c[i] - u[i])
+      if (spread !== 0) restoreSpread(g, c, spread)
+    }
+    return out
+  }
+
   return {
     process,
     event,
     rowCost: interval || typeof denoiser.rowCost === 'function' ? rowCost : rowCost(0),
     async predict(x, t, target, given) {
-      for (const name in unconditional) {
-        if (!given?.[name])
-          throw new Error(`Guidance needs the condition "${name}" for its conditional rows; none was given.`)
-      }
-      // One batch: every row once, conditional unless w = 0, and the guided rows again, unconditional.
-      const n = t.length
-      const rows = Array.from(t, (_, row) => row)
-      const guided = scale === 1 ? [] : rows.filter((row) => inside(t[row]))
-      const free = new Set(both ? [] : guided)
-      if (both) for (const row of guided) free.add(rows.push(row) - 1)
-      const states = both ? gather(x, rows) : x
-      const times = Float64Array.from(rows, (row) => t[row])
-      const condition = free.size === 0 ? given : conditionsOf(given as Condition, unconditional, rows, free)
+      const { rows, times, condition, of } = asked(t, given)
+      const states = of(x)
       const kind: Prediction = phi === 0 ? target : on
-      const asked: Target = kind === 'data' || kind === 'noise' ? kind : target
-      const answer = await denoiser.predict(states, times, asked, condition)
-      convert(process, asked, kind, answer, states, times)
-
-      const out: Tensor = both ? { shape: x.shape, data: answer.data.slice(0, x.data.length) } : answer
-      for (let k = n; k < rows.length; k++) {
-        const [g, c, u] = [row(out, rows[k]), row(answer, rows[k]), row(answer, k)]
-        for (let i = 0; i < g.length; i++) g[i] = u[i] + scale * (c[i] - u[i])
-        if (phi !== 0) restoreSpread(g, c, phi)
-      }
-      return convert(process, kind, target, out, x, t)
+      const wanted: Target = kind === 'data' || kind === 'noise' ? kind : target
+      const answer = await denoiser.predict(states, times, wanted, condition)
+      convert(process, wanted, kind, answer, states, times)
+      return convert(process, kind, target, combined(answer, t.length, rows, phi), x, t)
     },
-  }
+    // The rescaling is not linear, and so not worth its gradient.
+    ...(isDifferentiableDenoiser(denoiser) &&
+      phi === 0 && {
+        async pullback(x, t, cotangent, given) {
+          const { rows, times, condition, of } = asked(t, given)
+          return combined(await denoiser.pullback(of(x), times, of(cotangent), condition), t.length, rows, 0)
+        },
+      }),
+  } satisfies Denoiser | DifferentiableDenoiser
 }
 
 /** The conditions of these rows of a call; those at the positions in `free` are unconditional. */
@@ -117,17 +135,6 @@ function conditionsOf(
 function checkRescale({ phi, on = 'data' }: GuidanceRescale = { phi: 0 }): Required<GuidanceRescale> {
   if (!(phi >= 0 && phi <= 1)) throw new Error(`The rescaling of guidance is phi = ${phi}; give a number from 0 to 1.`)
   return { phi, on }
-}
-
-/** Whether a time lies in the interval. */
-function membership(process: Process, interval: GuidanceInterval | undefined): (t: number) => boolean {
-  if (!interval) return () => true
-  const { low, high, of = 'time' } = interval
-  if (!(low >= 0 && high > low)) {
-    throw new Error(`The guidance interval goes from ${low} to ${high}; give two levels, 0 <= low < high.`)
-  }
-  const level = of === 'time' ? (t: number) => t : (t: number) => Math.exp(-process.logSnr(t))
-  return (t) => level(t) > low && level(t) <= high
 }
 
 /** `g <- g (phi std(c) / std(g) + 1 - phi)`; a constant prediction stays as it is. */

@@ -1,4 +1,9 @@
-import type { Condition, Denoiser } from '../process/denoiser.ts'
+import {
+  type Condition,
+  type Denoiser,
+  type DifferentiableDenoiser,
+  isDifferentiableDenoiser,
+} from '../process/denoiser.ts'
 import { type Key, purpose, stream } from '../tensor/random.ts'
 import { gather, type Tensor } from '../tensor/tensor.ts'
 
@@ -48,5 +53,8 @@ export function conditioned(denoiser: Denoiser, condition: Condition): Denoiser 
     ...(predictEach && {
       predictEach: (x, t, targets, given) => predictEach.call(denoiser, x, t, targets, merged(given, t.length)),
     }),
-  } satisfies Denoiser
+    ...(isDifferentiableDenoiser(denoiser) && {
+      pullback: (x, t, cotangent, given) => denoiser.pullback(x, t, cotangent, merged(given, t.length)),
+    }),
+  } satisfies Denoiser | DifferentiableDenoiser
 }

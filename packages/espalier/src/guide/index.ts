@@ -1,12 +1,14 @@
+export { type ClassifierFreeOptions, classifierFree, type GuidanceRescale } from './classifier-free.ts'
 export {
-  type ClassifierFreeOptions,
-  classifierFree,
-  type GuidanceInterval,
-  type GuidanceRescale,
-} from './classifier-free.ts'
+  type CleanGradient,
+  type CleanGradientFunction,
+  type CleanGradientOptions,
+  cleanGradient,
+} from './clean-gradient.ts'
 export { conditioned, conditionRows, drawConditions, rowsOf } from './conditioned.ts'
 export { type EpsilonScaleOptions, epsilonScaled } from './epsilon-scaled.ts'
 export { type ExecuteTimeShiftOptions, executeTimeShift } from './execute-time-shift.ts'
+export type { GuidanceInterval } from './interval.ts'
 export { type StitchPart, stitch, switchTimes } from './stitch.ts'
 export { type ThresholdOptions, thresholded } from './thresholded.ts'
 export {

@@ -45,7 +45,8 @@ export function rowCostAt({ rowCost = 1 }: Pick<Denoiser, 'rowCost'>, t: number)
 export interface DifferentiableDenoiser extends Denoiser {
   /**
    * `J^T v` with `J = d x_0hat / d x`, row by row: the gradient with respect to the noisy state of a function whose
-   * gradient at the predicted clean sample is `v`. One row is one gradient evaluation (and no NFE, by convention).
+   * gradient at the predicted clean sample is `v`. One row is one gradient evaluation and no NFE, by convention; where a
+   * row of `predict` costs several ({@link Denoiser.rowCost}), so many gradient evaluations.
    *
    * @param x states `[n, ...event]`
    * @param t one process time per row, length n
@@ -53,4 +54,21 @@ export interface DifferentiableDenoiser extends Denoiser {
    * @returns `[n, ...event]`, fresh
    */
   pullback(x: Tensor, t: Float64Array, cotangent: Tensor, condition?: Condition): Promise<Tensor>
+}
+
+/** Whether a denoiser can be differentiated. Wrappers can where what they wrap can, unless they say otherwise. */
+export function isDifferentiableDenoiser(denoiser: Denoiser): denoiser is DifferentiableDenoiser {
+  return 'pullback' in denoiser && denoiser.pullback !== undefined
+}
+
+/**
+ * The denoiser as one that can be differentiated, for those that come from files and options.
+ * @throws Error where it cannot
+ */
+export function asDifferentiable(denoiser: Denoiser): DifferentiableDenoiser {
+  if (isDifferentiableDenoiser(denoiser)) return denoiser
+  throw new Error(
+    'This denoiser has no gradient: load its network with { gradient: true }, and put what has no gradient itself ' +
+      '(thresholding, time shift, rescaled or gradient guidance) outside of the gradient guidance.',
+  )
 }

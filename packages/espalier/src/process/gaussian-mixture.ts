@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { logSumExp } from '../tensor/log-sum-exp.ts'
 import { parseWith } from '../tensor/parse.ts'
 import { categorical, type Key, stream } from '../tensor/random.ts'
-import type { Denoiser, Target } from './denoiser.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { DifferentiableDenoiser, Target } from './denoiser.ts'
 import { integrate } from './ode.ts'
 import type { Process } from './process.ts'
 
@@ -60,6 +61,7 @@ export class GaussianMixture {
     this.#precisions = new Float64Array(n)
     this.#offsets = new Float64Array(n)
     this.#responsibilities = new Float64Array(n)
+    this.#slopes = new Float64Array(n)
   }
 
   /** `log(w_k N(x; a mu_k, (a^2 S_k^2 + s^2) I))` of every component, without the `(2 pi)^(-d/2)`. */
@@ -116,18 +118,103 @@ export class GaussianMixture {
     return out
   }
 
+  /**
+   * `J^T v` for `J = d E[x_0 | x] / dx = (a / s^2) Cov[x_0 | x]` (symmetric) at `x = a x_0 + s eps`, written to `out`.
+   *
+   * With the variances `V_k = a^2 S_k^2 + s^2`, the posterior means `m_k = (s^2 mu_k + a S_k^2 x) / V_k` and the slopes
+   * `u_k = (a mu_k - x) / V_k` of the components' log densities, it is
+   * `sum_k r_k (a S_k^2 / V_k) v + sum_k r_k (u_k . v - mean_r(u . v)) m_k`: no division by a or s.
+   */
+  pullback<Out extends Float32Array | Float64Array>(
+    x: ArrayLike<number>,
+    a: number,
+    s: number,
+    v: ArrayLike<number>,
+    out: Out,
+  ): Out {
+    this.#at(a, s)
+    this.#pullbackRow(x, 0, a, s, v, out)
+    return out
+  }
+
   /** All means in one array, for the loops. */
   readonly #means: Float64Array
   /** Constants of the components at one (a, s): `1 / variance` and `log(w) - d/2 log variance`. */
   readonly #precisions: Float64Array
   readonly #offsets: Float64Array
   readonly #responsibilities: Float64Array
+  /** `u_k . v` of {@link pullback}. */
+  readonly #slopes: Float64Array
 
   #at(a: number, s: number): void {
     for (let k = 0; k < this.means.length; k++) {
       const variance = a * a * this.stds[k] ** 2 + s * s
       this.#precisions[k] = 1 / variance
       this.#offsets[k] = Math.log(this.weights[k]) - 0.5 * this.dimension * Math.log(variance)
+    }
+  }
+
+  /** The responsibilities for the state at `x[offset]`, once {@link #at} has been called. */
+  #weigh(x: ArrayLike<number>, offset: number, a: number): void {
+    const d = this.dimension
+    const means = this.#means
+    const n = this.means.length
+    const weights = this.#responsibilities
+    let highest = -Infinity
+    for (let k = 0; k < n; k++) {
+      let square = 0
+      for (let i = 0; i < d; i++) {
+        const difference = x[offset + i] - a * means[k * d + i]
+        square += difference * difference
+      }
+      weights[k] = this.#offsets[k] - 0.5 * square * this.#precisions[k]
+      if (weights[k] > highest) highest = weights[k]
+    }
+    let total = 0
+    for (let k = 0; k < n; k++) total += weights[k] = Math.exp(weights[k] - highest)
+    for (let k = 0; k < n; k++) weights[k] /= total
+  }
+
+  /** {@link pullback} for the state at `x[offset]`, once {@link #at} has been called; allocates nothing. */
+  #pullbackRow(
+    x: ArrayLike<number>,
+    offset: number,
+    a: number,
+    s: number,
+    v: ArrayLike<number>,
+    out: Float32Array | Float64Array,
+  ): void {
+    const d = this.dimension
+    const means = this.#means
+    const n = this.means.length
+    const precisions = this.#precisions
+    const weights = this.#responsibilities
+    const slopes = this.#slopes
+    if (s === 0) {
+      for (let i = offset; i < offset + d; i++) out[i] = v[i] / a
+      return
+    }
+    this.#weigh(x, offset, a)
+    let mean = 0
+    for (let k = 0; k < n; k++) {
+      let dot = 0
+      for (let i = 0; i < d; i++) dot += (a * means[k * d + i] - x[offset + i]) * v[offset + i]
+      slopes[k] = dot * precisions[k]
+      mean += weights[k] * slopes[k]
+    }
+    let ofCotangent = 0
+    let ofState = 0
+    for (let k = 0; k < n; k++) {
+      const gain = a * this.stds[k] * this.stds[k] * precisions[k]
+      ofCotangent += weights[k] * gain
+      const share = weights[k] * (slopes[k] - mean)
+      ofState += share * gain
+      weights[k] = share * s * s * precisions[k]
+    }
+    for (let i = offset, j = 0; j < d; i++, j++) {
+      let sum = ofCotangent * v[i] + ofState * x[i]
+      for (let k = 0; k < n; k++) sum += weights[k] * means[k * d + j]
+      out[i] = sum
     }
   }
 
@@ -149,22 +236,11 @@ export class GaussianMixture {
       for (let i = offset; i < offset + d; i++) out[i] = target === 'data' ? x[i] / a : 0
       return
     }
-    let highest = -Infinity
-    for (let k = 0; k < n; k++) {
-      let square = 0
-      for (let i = 0; i < d; i++) {
-        const difference = x[offset + i] - a * means[k * d + i]
-        square += difference * difference
-      }
-      weights[k] = this.#offsets[k] - 0.5 * square * precisions[k]
-      if (weights[k] > highest) highest = weights[k]
-    }
-    let total = 0
-    for (let k = 0; k < n; k++) total += weights[k] = Math.exp(weights[k] - highest)
+    this.#weigh(x, offset, a)
     const data = target === 'data'
     let slope = 0
     for (let k = 0; k < n; k++) {
-      const scale = (weights[k] / total) * precisions[k]
+      const scale = weights[k] * precisions[k]
       if (data) slope += scale * a * this.stds[k] * this.stds[k]
       weights[k] = scale * (data ? s * s : s)
     }
@@ -177,27 +253,37 @@ export class GaussianMixture {
   }
 
   /** The world as a model: any rows, each at its own time. */
-  denoiser(process: Process): Denoiser {
+  denoiser(process: Process): DifferentiableDenoiser {
     const d = this.dimension
+    /** Calls back for each row with the coefficients at its time. */
+    const each = (x: Tensor, t: Float64Array, row: (offset: number, a: number, s: number) => void) => {
+      const n = t.length
+      if (x.data.length !== n * d) {
+        throw new Error(`the gaussian-mixture takes [${n}, ${this.event}] at ${n} times, got [${x.shape}]`)
+      }
+      let a = 0
+      let s = 0
+      for (let i = 0; i < n; i++) {
+        if (i === 0 || t[i] !== t[i - 1]) {
+          a = process.a(t[i])
+          s = process.s(t[i])
+          this.#at(a, s)
+        }
+        row(i * d, a, s)
+      }
+    }
+    const zeros = ({ shape, data }: Tensor): Tensor => ({ shape, data: new Float32Array(data.length) })
     return {
       process,
       event: this.event,
       predict: async (x, t, target, _condition, into) => {
-        const n = t.length
-        if (x.data.length !== n * d) {
-          throw new Error(`the gaussian-mixture takes [${n}, ${this.event}] at ${n} times, got [${x.shape}]`)
-        }
-        const out = into ?? { shape: x.shape, data: new Float32Array(n * d) }
-        let a = 0
-        let s = 0
-        for (let row = 0; row < n; row++) {
-          if (row === 0 || t[row] !== t[row - 1]) {
-            a = process.a(t[row])
-            s = process.s(t[row])
-            this.#at(a, s)
-          }
-          this.#predictRow(x.data, row * d, a, s, target, out.data)
-        }
+        const out = into ?? zeros(x)
+        each(x, t, (offset, a, s) => this.#predictRow(x.data, offset, a, s, target, out.data))
+        return out
+      },
+      pullback: async (x, t, cotangent) => {
+        const out = zeros(x)
+        each(x, t, (offset, a, s) => this.#pullbackRow(x.data, offset, a, s, cotangent.data, out.data))
         return out
       },
     }

@@ -150,3 +150,30 @@ export function convert(
   }
   return output
 }
+
+/**
+ * The chain rule through {@link conversion} and {@link inputScale}: a network's clean data are
+ * `x_0hat = c_x x + c_out F(c_in x)`, so `J^T v = c_x v + c_out c_in (dF)^T v`, row by row.
+ * @param gradient `(dF)^T v` of the network's own output and input, `[n, ...event]`, overwritten
+ * @param cotangent v, `[n, ...event]`
+ * @param t one time per row
+ * @returns `gradient`
+ * @throws where the network has no clean data at a row's time
+ */
+export function pulledToData(
+  process: Process,
+  from: NetworkOutput,
+  gradient: Tensor,
+  cotangent: Tensor,
+  t: ArrayLike<number>,
+): Tensor {
+  const size = t.length === 0 ? 0 : cotangent.data.length / t.length
+  // `convert` with v in the place of x: what remains is the factor of the network's input.
+  if (typeof from !== 'string') {
+    for (let row = 0; row < t.length; row++) {
+      const scale = inputScale(from, coefficientsAt(process, t[row]))
+      for (let i = row * size; i < (row + 1) * size; i++) gradient.data[i] *= scale
+    }
+  }
+  return convert(process, from, 'data', gradient, cotangent, t)
+}

@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor/tensor.ts'
-import { type Denoiser, rowCostAt } from './denoiser.ts'
+import { type Denoiser, type DifferentiableDenoiser, isDifferentiableDenoiser, rowCostAt } from './denoiser.ts'
 import { startOf, timeOfRho } from './grid.ts'
 import type { Process } from './process.ts'
 
@@ -17,21 +17,19 @@ export function viewed(denoiser: Denoiser, process: Process): Denoiser {
   if (own.name === process.name) return denoiser
   /** A's time at the noise level of B's. */
   const timeOf = (t: number) => timeOfRho(own, Math.exp(-process.logSnr(t)))
+  /** The states on A, A's times, and the factors `a_A / a_B` between the two. */
   const rescaled = (x: Tensor, t: Float64Array) => {
+    const scales = new Float64Array(t.length)
     const times = new Float64Array(t.length)
-    const data = new Float32Array(x.data.length)
-    const size = x.data.length / t.length
-    let scale = 1
     for (let row = 0; row < t.length; row++) {
       const again = row > 0 && t[row] === t[row - 1]
       times[row] = again ? times[row - 1] : timeOf(t[row])
       if (!again) {
         const [a, s] = [process.a(t[row]), process.s(t[row])]
-        scale = a >= s ? own.a(times[row]) / a : own.s(times[row]) / s // equal, but for a = 0 and s = 0
-      }
-      for (let i = row * size; i < (row + 1) * size; i++) data[i] = scale * x.data[i]
+        scales[row] = a >= s ? own.a(times[row]) / a : own.s(times[row]) / s // equal, but for a = 0 and s = 0
+      } else scales[row] = scales[row - 1]
     }
-    return { x: { shape: x.shape, data }, times }
+    return { x: scaled(x, scales), times, scales }
   }
   const { rowCost, predictEach } = denoiser
   return {
@@ -48,7 +46,24 @@ export function viewed(denoiser: Denoiser, process: Process): Denoiser {
         const asked = rescaled(x, t)
         return predictEach.call(denoiser, asked.x, asked.times, targets, condition)
       }),
+    // x_0 is the same function of x_A, and x_A = scale x_B.
+    ...(isDifferentiableDenoiser(denoiser) && {
+      async pullback(x, t, cotangent, condition) {
+        const asked = rescaled(x, t)
+        return scaled(await denoiser.pullback(asked.x, asked.times, cotangent, condition), asked.scales)
+      },
+    }),
+  } satisfies Denoiser | DifferentiableDenoiser
+}
+
+/** Each row times its own factor. */
+function scaled(x: Tensor, scales: Float64Array): Tensor {
+  const size = x.data.length / scales.length
+  const data = new Float32Array(x.data.length)
+  for (let row = 0; row < scales.length; row++) {
+    for (let i = row * size; i < (row + 1) * size; i++) data[i] = scales[row] * x.data[i]
   }
+  return { shape: x.shape, data }
 }
 
 /** A process whose grids start and jump, by default, within the noise levels of another. */

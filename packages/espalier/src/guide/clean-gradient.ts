@@ -1,0 +1,95 @@
+import type { Condition, DifferentiableDenoiser } from '../process/denoiser.ts'
+import type { DifferentiableReward } from '../reward/reward.ts'
+import { row, stack, type Tensor } from '../tensor/tensor.ts'
+
+export interface CleanGradientOptions {
+  /** Clean samples are clamped to it before they are scored, as decoded samples are; beyond it the gradient is 0. */
+  readonly range?: readonly [low: number, high: number]
+  /**
+   * `network` (default): `J^T grad r` with `J = d x_0hat / dx`, one gradient evaluation a row.
+   * `identity`: the network's prediction of the noise is held fixed, so that `J = I / a(t)`: costs no gradient evaluation,
+   * needs no network that can be differentiated, and is another, cruder method. It does not exist where `a(t) = 0`.
+   */
+  readonly jacobian?: 'network' | 'identity'
+}
+
+/** What the reward says at noisy states. */
+export interface CleanGradient {
+  /** `x_0hat(x)`, as the denoiser gives it (not clamped), `[n, ...event]`. */
+  readonly clean: Tensor
+  /** `r(x_0hat(x))`, one a row. */
+  readonly values: Float64Array
+  /** `grad_x r(x_0hat(x))`, `[n, ...event]`, fresh. */
+  readonly gradient: Tensor
+}
+
+/** @param clean `x_0hat(x)`, where the caller has it already: then nothing is paid for it */
+export type CleanGradientFunction = (
+  x: Tensor,
+  t: Float64Array,
+  condition?: Condition,
+  clean?: Tensor,
+) => Promise<CleanGradient>
+
+/**
+ * The gradient of a reward of the expected clean sample with respect to the noisy state, `grad_x r(x_0hat(x))`: what DPS
+ * (Chung et al. 2023), universal guidance (Bansal et al. 2023) and the twisted proposals of TDS (Wu et al. 2023) and DAS
+ * (Kim, Kim, Park 2025) are made of. One NFE, one reward evaluation and one gradient evaluation a row.
+ *
+ * @throws Error where the reward or its gradient is not a finite number (naming row and time), or has another shape
+ */
+export function cleanGradient(
+  denoiser: DifferentiableDenoiser,
+  reward: DifferentiableReward<Tensor>,
+  options: CleanGradientOptions = {},
+): CleanGradientFunction {
+  const { range, jacobian = 'network' } = options
+  const { process, event } = denoiser
+  return async (x, t, condition, known) => {
+    const clean = known ?? (await denoiser.predict(x, t, 'data', condition))
+    const samples = Array.from(t, (_, i): Tensor => ({ shape: event, data: clamped(row(clean, i), range) }))
+    const { values, gradients } = await reward.differentiate(samples)
+    check(reward.name, values, gradients, t)
+    const cotangent = stack(
+      gradients.map(({ data }) => data),
+      event,
+    )
+    if (range) cut(cotangent, clean, range)
+    if (jacobian === 'network') {
+      const gradient = await denoiser.pullback(x, t, cotangent, condition)
+      return { clean, values: Float64Array.from(values), gradient }
+    }
+    for (let i = 0; i < t.length; i++) {
+      const a = process.a(t[i])
+      if (a === 0) {
+        throw new Error(`The identity Jacobian 1 / a does not exist at t = ${t[i]} of ${process.name}, where a = 0.`)
+      }
+      const values = row(cotangent, i)
+      for (let j = 0; j < values.length; j++) values[j] /= a
+    }
+    return { clean, values: Float64Array.from(values), gradient: cotangent }
+  }
+}
+
+function clamped(data: Float32Array, range: CleanGradientOptions['range']): Float32Array {
+  return range ? data.map((v) => Math.min(range[1], Math.max(range[0], v))) : data.slice()
+}
+
+/** The gradient of the clamp. */
+function cut({ data }: Tensor, clean: Tensor, [low, high]: readonly [number, number]): void {
+  for (let i = 0; i < data.length; i++) if (clean.data[i] < low || clean.data[i] > high) data[i] = 0
+}
+
+function check(name: string, values: ArrayLike<number>, gradients: readonly Tensor[], t: Float64Array): void {
+  if (values.length !== t.length || gradients.length !== t.length) {
+    const given = `${values.length} values and ${gradients.length} gradients`
+    throw new Error(`Reward "${name}" was given ${t.length} samples and returned ${given}; one each is needed.`)
+  }
+  for (let i = 0; i < t.length; i++) {
+    const wrong = Number.isFinite(values[i]) ? gradients[i].data.find((v) => !Number.isFinite(v)) : values[i]
+    if (wrong !== undefined) {
+      const what = Number.isFinite(values[i]) ? 'a gradient of' : 'the value'
+      throw new Error(`Reward "${name}" has ${what} ${wrong} at the clean sample of row ${i}, t = ${t[i]}.`)
+    }
+  }
+}
