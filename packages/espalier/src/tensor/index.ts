@@ -1,5 +1,6 @@
 export { type CatalogueEntry, catalogueEntry, fromCatalogue, splitCalls } from './catalogue.ts'
 export { combine } from './combine.ts'
+export { fromHalf, halfBits, halfValue, LARGEST_HALF, toHalf } from './half.ts'
 export { logSumExp } from './log-sum-exp.ts'
 export { readNpy, writeNpy } from './npy.ts'
 export { parseWith } from './parse.ts'
@@ -10,7 +11,9 @@ export {
   fold,
   gumbel,
   type Key,
+  type KeyTable,
   key,
+  keyTable,
   normal,
   normalRows,
   philox,
