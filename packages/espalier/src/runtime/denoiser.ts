@@ -1,31 +1,9 @@
-import type { Condition, Denoiser, Target } from '../process/denoiser.ts'
-import { coefficientsAt, convert, type EdmPreconditioning, inputScale } from '../process/prediction.ts'
-import type { Prediction, Process } from '../process/process.ts'
-import { firstNotFinite } from '../tensor/finite.ts'
+import type { Condition, Denoiser, DifferentiableDenoiser, Target } from '../process/denoiser.ts'
+import { convert } from '../process/prediction.ts'
 import { sizeOf, type Tensor } from '../tensor/tensor.ts'
-import type { ConditionCard, TimeLabel } from './card.ts'
-import { cast, conditionFeed } from './condition.ts'
-import type { RuntimeTensor, Session, ValueMetadata } from './runtime.ts'
-
-/** How a graph's values are to be read: the part of a {@link NetworkCard} that prediction needs. */
-export interface NetworkConfig {
-  readonly process: Process
-  readonly prediction: Prediction
-  /** Shape of one state. */
-  readonly event: readonly number[]
-  /** Names of the state and time inputs. Default `x`, `t`. */
-  readonly inputs?: { readonly state: string; readonly time: string }
-  /** Name of the output. Default `y`. */
-  readonly output?: string
-  /** The time label that the network sees. Default: the process time itself; `log(rho) / 4` with preconditioning. */
-  readonly label?: TimeLabel
-  /** What the raw output is, where it is no `prediction` yet. */
-  readonly preconditioning?: EdmPreconditioning
-  /** Name of the condition that the process reverts to: states are residuals, the network sees `x = residual + mean`. */
-  readonly mean?: string
-  /** Its further inputs, by name. */
-  readonly conditions?: Readonly<Record<string, ConditionCard>>
-}
+import { bindNetwork, type NetworkConfig } from './network.ts'
+import { networkPullback } from './network-gradient.ts'
+import type { Session } from './runtime.ts'
 
 /**
  * Binds a graph to a process: states, one time per row and conditions in; the wanted prediction out.
@@ -34,74 +12,33 @@ export interface NetworkConfig {
  * the configuration; their values are cast to the type that the graph declares. A row's time label is computed apart
  * from the noise level in the conversion, both in float64.
  *
+ * @param gradient opens the graph of {@link networkGradient}, once, when the first pullback is asked for; without it the
+ * denoiser cannot be differentiated
  * @throws Error where the graph's inputs and output do not fit the configuration; at a call, where a condition is
  * missing or unknown, or where the network's output is not finite: names row, time, label and noise level
  */
-export function networkDenoiser(session: Session, config: NetworkConfig): Denoiser {
-  const { process, event, conditions = {}, mean } = config
-  const prediction = config.preconditioning ?? config.prediction
-  const { state, time } = config.inputs ?? { state: 'x', time: 't' }
-  const output = config.output ?? 'y'
-  const label = labelOf(config)
+export function networkDenoiser(session: Session, config: NetworkConfig): Denoiser
+export function networkDenoiser(
+  session: Session,
+  config: NetworkConfig,
+  gradient: () => Promise<Session>,
+): DifferentiableDenoiser
+export function networkDenoiser(session: Session, config: NetworkConfig, gradient?: () => Promise<Session>): Denoiser {
+  const { process, event } = config
+  const network = bindNetwork(session, config)
+  const { kind, names } = network
+  const { output } = names
   const size = sizeOf(event)
-  const stateInput = find(session.inputs, state, 'input')
-  const timeInput = find(session.inputs, time, 'input')
-  find(session.outputs, output, 'output')
-  if (stateInput.type !== 'float32') throw new Error(`Input "${state}" is ${stateInput.type}; states are float32.`)
-  const timeRank = timeInput.shape.length
-  const timeTail = timeInput.shape.slice(1)
-  if (timeRank < 1 || timeTail.some((dimension) => dimension !== 1)) {
-    throw new Error(
-      `Input "${time}" is declared [${timeInput.shape.join(', ')}]; rows have their own times, so it must be [n] or [n, 1].`,
-    )
-  }
-  for (const { name } of session.inputs) {
-    if (name !== state && name !== time && !Object.hasOwn(conditions, name)) {
-      throw new Error(`The graph has an input "${name}" that the model card does not describe under "conditions".`)
-    }
-  }
-  for (const name of Object.keys(conditions)) find(session.inputs, name, 'input')
-  if (mean !== undefined) checkMean(session, mean, conditions[mean], event)
-
-  /** States as the network sees them: of unit variance, or with the mean, where it was trained so. */
-  const shown = (x: Tensor, t: Float64Array, mu: Float32Array | undefined) => {
-    if (!mu && typeof prediction === 'string') return x.data
-    const data = new Float32Array(x.data.length)
-    for (let row = 0; row < t.length; row++) {
-      const scale = inputScale(prediction, coefficientsAt(process, t[row]))
-      for (let i = row * size; i < (row + 1) * size; i++) data[i] = scale * x.data[i] + (mu ? mu[i] : 0)
-    }
-    return data
-  }
 
   const predictRaw = async (x: Tensor, t: Float64Array, condition: Condition | undefined) => {
-    const n = t.length
-    const labels = new Float64Array(n)
-    for (let row = 0; row < n; row++) labels[row] = label(t[row])
-    const feeds: Record<string, RuntimeTensor> = {
-      [time]: { type: timeInput.type, shape: [n, ...timeTail.map(() => 1)], data: cast(timeInput.type, labels) },
-    }
-    for (const name in conditions) {
-      const input = session.inputs.find((candidate) => candidate.name === name)!
-      feeds[name] = conditionFeed(input, conditions[name], condition?.[name], n)
-    }
-    for (const name in condition) {
-      if (!Object.hasOwn(conditions, name)) {
-        const known = Object.keys(conditions).join(', ') || 'none'
-        throw new Error(`This model has no condition "${name}"; it has: ${known}.`)
-      }
-    }
-    const mu = mean === undefined ? undefined : (feeds[mean].data as Float32Array)
-    feeds[state] = { type: 'float32', shape: x.shape, data: shown(x, t, mu) }
+    const { feeds, mean, checkFinite } = network.call(x, t, condition)
     const { data, shape } = (await session.run(feeds, [output]))[output]
-    if (!(data instanceof Float32Array) || data.length !== n * size) {
-      throw new Error(`Output "${output}" is [${shape.join(', ')}]; expected float32 [${n}, ${event.join(', ')}].`)
+    if (!(data instanceof Float32Array) || data.length !== t.length * size) {
+      const expected = `float32 [${t.length}, ${event.join(', ')}]`
+      throw new Error(`Output "${output}" is [${shape.join(', ')}]; expected ${expected}.`)
     }
-    checkFinite(data, size, (row) => {
-      const level = `noise level s = ${process.s(t[row])}`
-      return `row ${row} of ${n}, process time t = ${t[row]}, time label ${labels[row]}, ${level}`
-    })
-    if (mu && prediction === 'data') for (let i = 0; i < data.length; i++) data[i] -= mu[i]
+    checkFinite(data, 'network gave')
+    if (mean && kind === 'data') for (let i = 0; i < data.length; i++) data[i] -= mean[i]
     return { shape: x.shape, data }
   }
 
@@ -109,7 +46,7 @@ export function networkDenoiser(session: Session, config: NetworkConfig): Denois
     process,
     event,
     async predict(x, t, target, condition) {
-      return convert(process, prediction, target, await predictRaw(x, t, condition), x, t)
+      return convert(process, kind, target, await predictRaw(x, t, condition), x, t)
     },
     async predictEach(x, t, targets, condition) {
       const result = await predictRaw(x, t, condition)
@@ -119,46 +56,10 @@ export function networkDenoiser(session: Session, config: NetworkConfig): Denois
           shape: [to - from, ...event],
           data: tensor.data.subarray(from * size, to * size),
         })
-        convert(process, prediction, targets[from] satisfies Target, rows(result), rows(x), t.subarray(from, to))
+        convert(process, kind, targets[from] satisfies Target, rows(result), rows(x), t.subarray(from, to))
       }
       return result
     },
-  }
-}
-
-function find(values: readonly ValueMetadata[], name: string, kind: string): ValueMetadata {
-  const found = values.find((value) => value.name === name)
-  if (found) return found
-  const names = values.map((value) => value.name).join(', ')
-  throw new Error(`The graph has no ${kind} "${name}" (it has: ${names}); correct the names in the model card.`)
-}
-
-function checkMean(session: Session, mean: string, card: ConditionCard | undefined, event: readonly number[]): void {
-  if (!card) throw new Error(`The mean "${mean}" is not one of the conditions in the model card.`)
-  const { type } = find(session.inputs, mean, 'input')
-  const { shape = [] } = card
-  if (type !== 'float32' || shape.join() !== event.join()) {
-    const [given, expected] = [`${type} [${shape.join(', ')}]`, `float32 [${event.join(', ')}]`]
-    throw new Error(`The condition "${mean}" is ${given}; as the mean of the states it must be ${expected}.`)
-  }
-}
-
-const TIME: TimeLabel = { type: 'linear', scale: 1, offset: 0 }
-/** `c_noise = log(rho) / 4` (Karras et al. 2022, table 1). */
-const EDM: TimeLabel = { type: 'log-snr', scale: -0.25, offset: 0 }
-
-function labelOf({ process, preconditioning, label }: NetworkConfig): (t: number) => number {
-  const { type, scale, offset } = label ?? (preconditioning ? EDM : TIME)
-  const coordinate = type === 'linear' ? (t: number) => t : process.logSnr
-  return (t) => {
-    const value = scale * coordinate(t) + offset
-    if (!Number.isFinite(value)) throw new Error(`The ${type} time label at process time t = ${t} is ${value}.`)
-    return value
-  }
-}
-
-/** @throws Error at the first value that is not finite; `where` describes its row */
-function checkFinite(data: Float32Array, size: number, where: (row: number) => string): void {
-  const i = firstNotFinite(data)
-  if (i >= 0) throw new Error(`The network gave ${data[i]} at value ${i % size} of ${where(Math.floor(i / size))}.`)
+    ...(gradient && { pullback: networkPullback(network, gradient) }),
+  } satisfies Denoiser | DifferentiableDenoiser
 }

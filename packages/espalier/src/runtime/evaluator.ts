@@ -1,4 +1,10 @@
-import type { Condition, Denoiser, Target } from '../process/denoiser.ts'
+import {
+  type Condition,
+  type Denoiser,
+  type DifferentiableDenoiser,
+  isDifferentiableDenoiser,
+  type Target,
+} from '../process/denoiser.ts'
 import { sizeOf, type Tensor } from '../tensor/tensor.ts'
 import { type Activity, type CoalesceStatistics, coalesce, type Slice } from './coalesce.ts'
 
@@ -26,6 +32,8 @@ interface Request {
   readonly t: Float64Array
   readonly target: Target
   readonly condition?: Condition
+  /** Given where {@link DifferentiableDenoiser.pullback} is asked for, not `predict`. */
+  readonly cotangent?: Tensor
 }
 
 type Part = Slice<Request, Tensor>
@@ -41,11 +49,12 @@ type Part = Slice<Request, Tensor>
  * with `pad` the shape, and so the kernel, is always the same.
  *
  * Calls with different sets of conditions (names or shapes) are kept in separate batches, and so are different targets
- * if the denoiser has no `predictEach`.
+ * if the denoiser has no `predictEach`. Pullbacks share batches among themselves.
  */
 export function batched(denoiser: Denoiser, options: BatchedOptions): BatchedDenoiser {
   const { maxBatch, inFlight, activity, pad = false } = options
   const { process, event, rowCost, predictEach } = denoiser
+  const differentiable = isDifferentiableDenoiser(denoiser) ? denoiser : undefined
   const size = sizeOf(event)
   const free: Float32Array[] = []
 
@@ -53,7 +62,11 @@ export function batched(denoiser: Denoiser, options: BatchedOptions): BatchedDen
     const [first] = parts
     const { request } = first
     if (parts.length === 1 && rows === request.t.length && !pad) {
-      write(first, await denoiser.predict(request.x, request.t, request.target, request.condition), 0, size)
+      const { x, t, target, condition, cotangent } = request
+      const alone = cotangent
+        ? differentiable!.pullback(x, t, cotangent, condition)
+        : denoiser.predict(x, t, target, condition)
+      write(first, await alone, 0, size)
       return
     }
     const n = pad ? maxBatch : rows
@@ -62,10 +75,16 @@ export function batched(denoiser: Denoiser, options: BatchedOptions): BatchedDen
       const x = { shape: [n, ...event], data: gather(parts, n, states, size, (part) => part.request.x.data) }
       const t = gather(parts, n, new Float64Array(n), 1, (part) => part.request.t)
       const condition = gatherCondition(parts, n)
-      const same = parts.every((part) => part.request.target === request.target)
-      const result = same
-        ? await denoiser.predict(x, t, request.target, condition)
-        : await predictEach!.call(denoiser, x, t, targetsOf(parts, n), condition)
+      const ask = () => {
+        if (request.cotangent) {
+          const data = gather(parts, n, new Float32Array(n * size), size, (part) => part.request.cotangent!.data)
+          return differentiable!.pullback(x, t, { shape: x.shape, data }, condition)
+        }
+        const same = parts.every((part) => part.request.target === request.target)
+        if (same) return denoiser.predict(x, t, request.target, condition)
+        return predictEach!.call(denoiser, x, t, targetsOf(parts, n), condition)
+      }
+      const result = await ask()
       let row = 0
       for (const part of parts) {
         write(part, result, row, size)
@@ -81,7 +100,8 @@ export function batched(denoiser: Denoiser, options: BatchedOptions): BatchedDen
     inFlight,
     activity,
     rows: (request) => request.t.length,
-    key: (request) => (predictEach ? '' : request.target) + conditionKey(request.condition),
+    key: ({ cotangent, target, condition }) =>
+      (cotangent ? 'pullback' : predictEach ? '' : target) + conditionKey(condition),
     result: ({ x }) => ({ shape: x.shape, data: new Float32Array(x.data.length) }),
     run,
   })
@@ -95,10 +115,18 @@ export function batched(denoiser: Denoiser, options: BatchedOptions): BatchedDen
       if (t.length === 0) return { shape: x.shape, data: new Float32Array(0) }
       return evaluator.submit({ x, t, target, condition })
     },
+    ...(differentiable && {
+      async pullback(x, t, cotangent, condition) {
+        check(x, t, event, size)
+        check(cotangent, t, event, size)
+        if (t.length === 0) return { shape: x.shape, data: new Float32Array(0) }
+        return evaluator.submit({ x, t, target: 'data', condition, cotangent })
+      },
+    }),
     get statistics() {
       return evaluator.statistics
     },
-  }
+  } satisfies BatchedDenoiser | (BatchedDenoiser & DifferentiableDenoiser)
 }
 
 /** @throws Error when states, times and event do not fit together */

@@ -15,10 +15,12 @@ export {
   coalesce,
   type Slice,
 } from './coalesce.ts'
-export { type NetworkConfig, networkDenoiser } from './denoiser.ts'
+export { networkDenoiser } from './denoiser.ts'
 export { type BatchedDenoiser, type BatchedOptions, batched } from './evaluator.ts'
 export type { Feeds } from './feeds.ts'
 export { type LoadedDenoiser, type LoadOptions, loadDenoiser } from './load.ts'
 export { counted, type Meter } from './meter.ts'
+export type { NetworkConfig } from './network.ts'
+export { networkGradient } from './network-gradient.ts'
 export type { Runtime, RuntimeTensor, Session, SessionOptions, ValueMetadata } from './runtime.ts'
 export { type WebRuntimeOptions, webRuntime } from './web.ts'

@@ -1,16 +1,22 @@
-import type { Denoiser } from '../process/denoiser.ts'
+import type { Denoiser, DifferentiableDenoiser } from '../process/denoiser.ts'
 import { parseGaussianMixture } from '../process/gaussian-mixture.ts'
 import { parseProcess } from '../process/parse-process.ts'
 import type { Process } from '../process/process.ts'
 import { vpLinear } from '../process/variance-preserving.ts'
 import type { ModelCard } from './card.ts'
 import { networkDenoiser } from './denoiser.ts'
-import type { Runtime, SessionOptions } from './runtime.ts'
+import { networkGradient } from './network-gradient.ts'
+import type { Runtime, Session, SessionOptions } from './runtime.ts'
 
 export interface LoadOptions {
   readonly session?: SessionOptions
   /** The process of an analytic world, which has none of its own. Default: the world file's `process`, else VP-linear. */
   readonly process?: Process
+  /**
+   * Gives the denoiser its gradient, for guidance and inverse problems. The graph of a network's gradient is made and
+   * loaded when it is first asked for; a world has its gradient always. Default false.
+   */
+  readonly gradient?: boolean
 }
 
 /** A denoiser that owns its session. */
@@ -24,6 +30,18 @@ export interface LoadedDenoiser extends Denoiser {
  *
  * @throws Error when the card is of a classifier, the bytes are missing, or graph and card do not fit
  */
+export async function loadDenoiser(
+  runtime: Runtime,
+  model: Uint8Array | undefined,
+  card: ModelCard,
+  options: LoadOptions & { readonly gradient: true },
+): Promise<LoadedDenoiser & DifferentiableDenoiser>
+export async function loadDenoiser(
+  runtime: Runtime,
+  model: Uint8Array | undefined,
+  card: ModelCard,
+  options?: LoadOptions,
+): Promise<LoadedDenoiser>
 export async function loadDenoiser(
   runtime: Runtime,
   model: Uint8Array | undefined,
@@ -42,11 +60,24 @@ export async function loadDenoiser(
     throw new Error(`"${card.name}" was trained on ${card.process.type}; its process cannot be chosen.`)
   if (!model) throw new Error(`"${card.name}" is a network; its ONNX file is needed beside the card.`)
   const session = await runtime.load(model, options.session)
+  let gradient: Promise<Session> | undefined
+  // Cotangents stay the caller's.
+  const openGradient = () =>
+    (gradient ??= runtime.load(networkGradient(model, card), { ...options.session, transfer: false }))
+  const release = async () => {
+    await Promise.all([session.release(), gradient?.then((opened) => opened.release(), ignore)])
+  }
   try {
-    const denoiser = networkDenoiser(session, { ...card, process: parseProcess(card.process) })
-    return { ...denoiser, release: () => session.release() }
+    const config = { ...card, process: parseProcess(card.process) }
+    const denoiser = options.gradient
+      ? networkDenoiser(session, config, openGradient)
+      : networkDenoiser(session, config)
+    return { ...denoiser, release }
   } catch (error) {
     await session.release()
     throw error
   }
 }
+
+/** Who asked for the gradient has been told already. */
+const ignore = () => {}
