@@ -1,6 +1,6 @@
 /** Many start noises on the same pictures: the selection itself, and tables of what every candidate reaches. */
 
-import { pixelChain } from 'espalier/chain'
+import { odeChain } from 'espalier/chain'
 import { featureDistance, psnr } from 'espalier/measure'
 import { type StartSelection, selectStart } from 'espalier/search'
 import type { Plan } from 'espalier/solve'
@@ -41,7 +41,7 @@ export async function compete(
   let keys: readonly Key[] = []
   const selection = await selectStart({
     chains: indices.map((i) => {
-      const chain = pixelChain({ denoiser, plan, condition: { degraded: one(pictures.degraded, i) }, range: [-1, 1] })
+      const chain = odeChain({ denoiser, plan, condition: { degraded: one(pictures.degraded, i) }, range: [-1, 1] })
       return {
         ...chain,
         start(all) {

@@ -1,7 +1,7 @@
 /** Searches over one model for one reward: set up once, run once per method and seed. */
 
 import type { Chain } from 'espalier/chain'
-import { pixelChain } from 'espalier/chain'
+import { odeChain, pixelChain } from 'espalier/chain'
 import { gridFrom } from 'espalier/process'
 import type { Reward } from 'espalier/reward'
 import { batched, type Runtime } from 'espalier/runtime'
@@ -77,7 +77,9 @@ export async function setUpSteering(runtime: Runtime, settings: SteerSettings): 
   const chain = await asUserError('steer', () => {
     const { process } = model.denoiser
     const plan = ddim({ eta: settings.eta })(process, gridFrom(settings.grid)(process, settings.steps))
-    return pixelChain({ ...asked, plan, branchAt: settings.branch, range: model.range })
+    // Without noise there is nothing to branch at, and a search chooses among starts.
+    const chainOf = settings.eta === 0 && (settings.branch?.length ?? 1) === 1 ? odeChain : pixelChain
+    return chainOf({ ...asked, plan, branchAt: settings.branch, range: model.range })
   })
   return { model, chain, rewards }
 }

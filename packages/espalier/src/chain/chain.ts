@@ -32,9 +32,17 @@ export interface Chain<S, X> {
   step(states: readonly S[], level: number, keys: readonly Key[]): Promise<S[]>
   /** The expected clean sample `E[x_0 | x_level]`, one per state (costs `lookaheadCost(level)` NFE a row). */
   lookahead(states: readonly S[], level: number): Promise<X[]>
+  /** NFE of a first look; a chain that remembers predictions gives a state's again for nothing. */
   lookaheadCost(level: number): number
   /** Samples of final states (level `depth`). */
   decode(states: readonly S[]): Promise<X[]>
+  /**
+   * Optional: from `level` straight to final states by a plan of fewer steps than the levels would take, for rollouts that
+   * are only there to be scored. Its law is another than that of the steps. Row i uses `keys[i]` alone.
+   */
+  finish?(states: readonly S[], level: number, keys: readonly Key[]): Promise<S[]>
+  /** NFE of one row of `finish`; 0 from level `depth`. Both are there or neither is. */
+  finishCost?(level: number, looked?: boolean): number
   /** Bytes of a state for checkpoints, and back. */
   save(state: S): Float32Array
   load(data: Float32Array): S
@@ -83,7 +91,10 @@ export interface GuidedChain<S, X> extends StochasticChain<S, X> {
     keys: readonly Key[],
     strength: (done: number, steps: number) => number,
   ): Promise<Proposal<S>>
-  /** Gradient evaluations (backward passes through the network) of one row of `propose` at this level. */
+  /**
+   * Gradient evaluations (backward passes through the network) of one row of `propose` at this level. Its forward passes
+   * are those of `step`: `cost(level, looked)`.
+   */
   gradientCost(level: number): number
 }
 
@@ -105,6 +116,22 @@ export function stochasticChain<S, X>(chain: Chain<S, X>): StochasticChain<S, X>
     'this chain draws no noise on its way, so its states have one continuation each and there is nothing to branch or to ' +
       'resample; take a stochastic solver (ddpm, or ddim with eta 1), or search over start noises instead',
   )
+}
+
+/**
+ * The chain as one with guided proposals, where only a run can tell.
+ * @throws Error where it has none
+ */
+export function guidedChain<S, X>(chain: Chain<S, X>): GuidedChain<S, X> {
+  if (isGuidedChain(chain)) return chain
+  throw new Error(
+    'this chain cannot move its steps along the gradient of a reward; give it a differentiable reward (its option `gradient`), ' +
+      'or take a search without gradients',
+  )
+}
+
+export function isGuidedChain<S, X>(chain: Chain<S, X>): chain is GuidedChain<S, X> {
+  return isStochasticChain(chain) && 'propose' in chain
 }
 
 export function isStochasticChain<S, X>(chain: Chain<S, X>): chain is StochasticChain<S, X> {

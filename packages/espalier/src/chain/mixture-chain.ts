@@ -1,8 +1,10 @@
-import type { GaussianMixture } from '../process/gaussian-mixture.ts'
+import type { CleanGradientFunction } from '../guide/clean-gradient.ts'
+import { GaussianMixture } from '../process/gaussian-mixture.ts'
 import type { Process } from '../process/process.ts'
+import { ancestralStep, decayOf } from '../solve/ancestral.ts'
 import { fold, type Key, normal, purpose } from '../tensor/random.ts'
-import type { Tensor } from '../tensor/tensor.ts'
-import type { StochasticChain } from './chain.ts'
+import { row, stack, type Tensor } from '../tensor/tensor.ts'
+import type { GuidedChain, StochasticChain } from './chain.ts'
 import { blocksOf } from './schedule.ts'
 
 export interface MixtureChainOptions {
@@ -17,28 +19,40 @@ export interface MixtureChainOptions {
    * mixture), or `N(0, s^2 I)` as a network's sampler would (`noise`). Default `marginal`.
    */
   readonly start?: 'marginal' | 'noise'
+  /** `cleanGradient(mixture.denoiser(process), reward)`: makes the chain a {@link GuidedChain}. */
+  readonly gradient?: CleanGradientFunction
 }
 
 /**
  * A Gaussian mixture as a chain whose every block is drawn from the EXACT reverse kernel `p(x_s | x_t)`, however long:
  * no network and no discretisation error, so that what remains is the error of the search. A block costs the NFE that
- * a network would need for its steps, one a step, so that budgets compare.
+ * a network would need for its steps, one a step, and one less where the state has been looked at, so that budgets compare.
+ *
+ * The guided proposal of a block is ONE step: a draw of the kernel moved by `V strength g`, V the mean variance of the
+ * kernel's components given the state (of one component: its variance). As p is known, so is the log-ratio,
+ * `log p(x') - log p(x' - V strength g)`, whatever V is. A kernel of which a component is a point is not moved (V = 0).
  *
  * @throws if the grid does not decrease to 0 or does not fit `branchAt`
  */
+export function mixtureChain(
+  options: MixtureChainOptions & { readonly gradient: CleanGradientFunction },
+): GuidedChain<Float32Array, Tensor>
+export function mixtureChain(options: MixtureChainOptions): StochasticChain<Float32Array, Tensor>
 export function mixtureChain(options: MixtureChainOptions): StochasticChain<Float32Array, Tensor> {
-  const { mixture, process, grid, branchAt, start = 'marginal' } = options
+  const { mixture, process, grid, branchAt, start = 'marginal', gradient } = options
   if (grid.length < 2 || grid.at(-1) !== 0 || grid.some((t, i) => i > 0 && !(t < grid[i - 1]))) {
     throw new Error(`a mixture chain needs times that decrease to 0, got [${summary(grid)}]`)
   }
   const blocks = blocksOf(grid.length - 1, branchAt)
   const shape = mixture.event
   const time = (level: number) => (level === blocks.length ? 0 : grid[blocks[level].from])
+  const draw = (x: Float32Array, level: number, key: Key) =>
+    mixture.step(process, x, time(level), time(level + 1), stepKey(key, level))
 
-  return {
+  const chain: StochasticChain<Float32Array, Tensor> = {
     kernel: 'stochastic',
     depth: blocks.length,
-    cost: (level) => blocks[level].to - blocks[level].from,
+    cost: (level, looked = false) => blocks[level].to - blocks[level].from - (looked ? 1 : 0),
     stochastic: () => true,
     async start(keys) {
       const [a, s] = [process.a(grid[0]), process.s(grid[0])]
@@ -51,10 +65,7 @@ export function mixtureChain(options: MixtureChainOptions): StochasticChain<Floa
         return x
       })
     },
-    async step(states, level, keys) {
-      const [from, to] = [time(level), time(level + 1)]
-      return states.map((x, i) => Float32Array.from(mixture.step(process, x, from, to, stepKey(keys[i], level))))
-    },
+    step: async (states, level, keys) => states.map((x, i) => Float32Array.from(draw(x, level, keys[i]))),
     async lookahead(states, level) {
       const [a, s] = [process.a(time(level)), process.s(time(level))]
       return states.map((x) => ({
@@ -67,6 +78,52 @@ export function mixtureChain(options: MixtureChainOptions): StochasticChain<Floa
     save: (state) => state,
     load: (data) => data,
   }
+  if (!gradient) return chain
+
+  const steps = grid.length - 1
+  const moves = (level: number) => process.s(time(level + 1)) > 0 || Math.min(...mixture.stds) > 0
+  const guided: GuidedChain<Float32Array, Tensor> = {
+    ...chain,
+    async propose(states, level, keys, strength) {
+      if (!moves(level))
+        return { states: await chain.step(states, level, keys), logRatio: new Float64Array(states.length) }
+      const { gradient: slopes } = await gradient(
+        stack(states, shape),
+        new Float64Array(states.length).fill(time(level)),
+      )
+      const factor = strength(blocks[level].to, steps)
+      const logRatio = new Float64Array(states.length)
+      const moved = states.map((x, i) => {
+        const kernel = reverseKernel(mixture, process, x, time(level), time(level + 1))
+        const variance = kernel.stds.reduce((sum, std, k) => sum + kernel.weights[k] * std * std, 0)
+        const from = draw(x, level, keys[i])
+        const g = row(slopes, i)
+        const to = from.map((v, j) => v + variance * factor * g[j])
+        logRatio[i] = kernel.logDensity(to) - kernel.logDensity(from)
+        return Float32Array.from(to)
+      })
+      return { states: moved, logRatio }
+    },
+    gradientCost: (level) => (moves(level) ? 1 : 0),
+  }
+  return guided
+}
+
+/** The law of `x_to` given `x_from = x`: that of {@link GaussianMixture.step}, of which `x_0` has been integrated out. */
+function reverseKernel(
+  mixture: GaussianMixture,
+  process: Process,
+  x: Float32Array,
+  from: number,
+  to: number,
+): GaussianMixture {
+  const posterior = mixture.posterior(x, process.a(from), process.s(from))
+  const { x: keep, prediction: gain, noise } = ancestralStep(process, from, to, decayOf(process, from, to))
+  return new GaussianMixture({
+    means: posterior.means.map((mean) => mean.map((m, j) => keep * x[j] + gain * m)),
+    stds: posterior.stds.map((std) => Math.hypot(gain * std, noise)),
+    weights: [...posterior.weights],
+  })
 }
 
 /** The stream of the draws of one step: the search's own children are `fold(key, n)`, never this. */

@@ -1,109 +1,110 @@
-import { conditioned, conditionRows, drawConditions, rowsOf } from '../guide/conditioned.ts'
-import { type Condition, type Denoiser, rowCostAt } from '../process/denoiser.ts'
-import { execute, start } from '../solve/execute.ts'
-import { isStochastic, memoryAt, nfeOf, type Plan, stepsOf } from '../solve/plan.ts'
+import type { CleanGradientFunction } from '../guide/clean-gradient.ts'
+import { isStochastic, type Plan, stepsOf } from '../solve/plan.ts'
 import { purpose } from '../tensor/random.ts'
-import { sizeOf, stack, type Tensor } from '../tensor/tensor.ts'
-import type { Chain } from './chain.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { type ArrayChainOptions, arrayChain } from './array-chain.ts'
+import type { GaussianChain, GuidedChain } from './chain.ts'
+import { hasGaussianSteps, propose } from './propose.ts'
 import { type Block, blocksOf, evenBranches } from './schedule.ts'
 
-export interface PixelChainOptions {
-  /** A network or an analytic world; guidance and batching wrap it before it comes here. */
-  readonly denoiser: Denoiser
-  /** A stochastic one-step plan from noise to clean data, such as `ddpm()` or `ddim({ eta: 1 })` on a grid that ends at 0. */
-  readonly plan: Plan
-  /** Remaining-step counts at which a search may branch, decreasing from all. Default: five blocks of even length. */
-  readonly branchAt?: readonly number[]
+/**
+ * A stochastic one-step plan, such as `ddpm()` or `ddim({ eta: 1 })`; `branchAt` is by default five blocks of even
+ * length.
+ */
+export interface PixelChainOptions extends ArrayChainOptions {
   /**
-   * Further inputs of the network, `[k, ...]` each. One row is given to every state; of several, each start draws its
-   * own (all equally likely) and keeps it, so that the prior is the mixture of the conditional laws.
+   * Gradient of a reward of the predicted clean sample, such as `cleanGradient(denoiser, reward)`: makes the chain a {@link GuidedChain}. It is given states and
+   * conditions as the denoiser is; on residuals it adds the mean itself before it scores.
    */
-  readonly condition?: Condition
-  /** Samples and look-aheads are clamped to this range, such as `[-1, 1]`. Default: as they are. */
-  readonly range?: readonly [low: number, high: number]
+  readonly gradient?: CleanGradientFunction
+  /** Largest norm of a row's gradient. Default: as it is. */
+  readonly clip?: number
 }
 
+/** Arrays under a stochastic solver, whose law of a step is known at levels that are one solver step. */
+export type PixelChain = GaussianChain<Float32Array, Tensor>
+
 /**
- * Arrays of one shape (pixels, latents, fields, points) under a solver: the chain of a diffusion model.
+ * Arrays of one shape (pixels, latents, fields, points) under a stochastic solver: the chain of a diffusion model.
  *
  * A level is a block of the plan's steps between two branch points. Step i of the plan draws its noise from the row's
  * key and i alone, so a rollout in blocks equals one run of the plan. A state is the array, and behind it the number of
- * its condition where there are several.
+ * its condition where there are several. What a look-ahead predicts at a state is remembered with it, and is not asked
+ * again by its steps.
  *
- * @throws if the plan does not end in clean data, keeps more than the state at a branch point (multistep solvers), or
- *   draws no noise in the block after one (as every sampler's last step: it belongs to a longer block)
+ * @throws if the plan draws no noise at all (take `odeChain`) or none in the block after a branch point (as every
+ *   sampler's last step: it belongs to a longer block), does not end in clean data, or keeps more than the state at a
+ *   branch point (multistep solvers); with a `gradient`, if a step is not Gaussian about a mean that one prediction decides
  */
-export function pixelChain(options: PixelChainOptions): Chain<Float32Array, Tensor> {
-  const { plan, range } = options
-  const choices = options.condition && rowsOf(options.condition) > 1 ? options.condition : undefined
-  const bound = options.condition && !choices
-  const denoiser = bound ? conditioned(options.denoiser, options.condition as Condition) : options.denoiser
-  const { event } = denoiser
+export function pixelChain(
+  options: PixelChainOptions & { readonly gradient: CleanGradientFunction },
+): PixelChain & GuidedChain<Float32Array, Tensor>
+export function pixelChain(options: PixelChainOptions): PixelChain
+export function pixelChain(options: PixelChainOptions): PixelChain {
+  const { plan, gradient, clip } = options
   const steps = stepsOf(plan)
-  const end = plan.grid[steps]
-  if (end !== 0) throw new Error(`${plan.name} ends at time ${end}, expected a grid that ends in clean data, at 0`)
   const drawsNoise = ({ from, to }: Block) => {
     for (let step = from; step < to; step++) if (isStochastic(plan, step)) return true
     return false
   }
+  if (!drawsNoise({ from: 0, to: steps })) {
+    throw new Error(
+      `${plan.name} draws no noise on its way, so a state has one continuation and a search nothing to branch at; take a ` +
+        'stochastic solver such as ddpm, or an odeChain, whose start noises can be searched over',
+    )
+  }
   const blocks = blocksOf(steps, options.branchAt ?? stochasticBranches(steps, drawsNoise))
-  for (const block of blocks.slice(1)) checkBranch(plan, block, drawsNoise(block))
-  const size = sizeOf(event)
+  for (const block of blocks.slice(1)) if (!drawsNoise(block)) throw new Error(equalBranches(plan, block))
+  const arrays = arrayChain(options, blocks)
+  const { chain, denoiser, size } = arrays
+  const noises = blocks.map(({ from, to }) => plan.stages.filter(({ step }) => step >= from && step < to))
+  const silent = { ...plan, stages: plan.stages.map((stage) => ({ ...stage, noise: 0 })) }
 
-  const arrays = (states: readonly Float32Array[]) =>
-    stack(
-      states.map((state) => state.subarray(0, size)),
-      event,
-    )
-  const conditionOf = (states: readonly Float32Array[]) => {
-    if (!choices) return undefined
-    return conditionRows(
-      choices,
-      states.map((state) => state[size]),
-    )
-  }
-  /** The rows of a batch as states; `choice(i)` numbers the condition of row i. */
-  const statesOf = ({ data }: Tensor, choice: (i: number) => number) =>
-    Array.from({ length: data.length / size }, (_, i) => {
-      const row = data.subarray(i * size, (i + 1) * size)
-      if (!choices) return row.slice()
-      const state = new Float32Array(size + 1)
-      state.set(row)
-      state[size] = choice(i)
-      return state
-    })
-  const sample = (state: Float32Array): Tensor => {
-    const data = state.subarray(0, size)
-    return { shape: event, data: range ? clamped(data, range) : data }
-  }
-
-  return {
-    kernel: blocks.some(drawsNoise) ? 'stochastic' : 'deterministic',
-    depth: blocks.length,
-    cost: (level) => nfeOf(plan, blocks[level].from, blocks[level].to, denoiser),
+  const result: PixelChain = {
+    ...chain,
+    kernel: 'stochastic',
     stochastic: (level) => drawsNoise(blocks[level]),
-    async start(keys) {
-      const drawn = choices ? drawConditions(rowsOf(choices), keys) : undefined
-      return statesOf(start(plan, denoiser, keys), (i) => drawn?.[i] ?? 0)
+    async moments(states, level) {
+      const [stage, ...more] = noises[level]
+      if (more.length > 0 || stage.noise === 0) {
+        throw new Error(
+          `level ${level} is not one solver step with noise, so its law is not a Gaussian that is known; cut it out with branchAt`,
+        )
+      }
+      return { means: await arrays.run(silent, states, level), std: stage.noise }
     },
-    async step(states, level, keys) {
-      const { from, to } = blocks[level]
-      const own = keys.map((key) => purpose(key, 'step'))
-      const condition = conditionOf(states)
-      const reached = await execute(plan, denoiser, arrays(states), { keys: own, condition, from, to })
-      return statesOf(reached, (i) => states[i][size])
-    },
-    async lookahead(states, level) {
-      if (level === blocks.length) return states.map(sample)
-      const times = new Float64Array(states.length).fill(plan.grid[blocks[level].from])
-      const clean = await denoiser.predict(arrays(states), times, 'data', conditionOf(states))
-      return statesOf(clean, (i) => states[i][size]).map(sample)
-    },
-    lookaheadCost: (level) => (level === blocks.length ? 0 : rowCostAt(denoiser, plan.grid[blocks[level].from])),
-    decode: async (states) => states.map(sample),
-    save: (state) => state,
-    load: (data) => data,
+    logProbability: (next, means, std) =>
+      Float64Array.from(next, (state, i) => {
+        let square = 0
+        for (let j = 0; j < size; j++) square += ((state[j] - means[i][j]) / std) ** 2
+        return -square / 2 - size * Math.log(std * Math.sqrt(2 * Math.PI))
+      }),
   }
+  if (!gradient) return result
+
+  if (!hasGaussianSteps(plan)) {
+    throw new Error(
+      `${plan.name} has steps that are not one prediction and one noise, so they cannot be moved along a gradient; take ddpm, ` +
+        'ddim with eta above 0, or euler-ancestral',
+    )
+  }
+  if (clip !== undefined && !(clip > 0)) throw new Error(`clip is ${clip}, expected a norm above 0`)
+  const guided: PixelChain & GuidedChain<Float32Array, Tensor> = {
+    ...result,
+    async propose(states, level, keys, strength) {
+      const { from, to } = blocks[level]
+      const { reached, logRatio } = await propose(plan, denoiser, arrays.batch(states), {
+        ...{ gradient, clip, strength, from, to },
+        keys: keys.map((key) => purpose(key, 'step')),
+        condition: arrays.conditionOf(states),
+        fullCondition: arrays.fullCondition(states),
+        known: arrays.known(states, level),
+      })
+      return { states: arrays.statesOf(reached, states), logRatio }
+    },
+    gradientCost: (level) => noises[level].filter(({ noise }) => noise !== 0).length,
+  }
+  return guided
 }
 
 /** The even schedule without the points after which nothing random happens. */
@@ -112,23 +113,10 @@ function stochasticBranches(steps: number, drawsNoise: (block: Block) => boolean
   return branches.filter((b, i) => i === 0 || drawsNoise({ from: steps - b, to: steps - (branches[i + 1] ?? 0) }))
 }
 
-function checkBranch(plan: Plan, { from, to }: Block, noisy: boolean): void {
+function equalBranches(plan: Plan, { from, to }: Block): string {
   const remaining = stepsOf(plan) - from
-  const memory = memoryAt(plan, from)
-  if (memory.states + memory.predictions > 0) {
-    throw new Error(
-      `${plan.name} remembers earlier steps, so a state with ${remaining} steps left cannot be branched; take a one-step ` +
-        `solver such as ddpm, or branch at the start alone ([${stepsOf(plan)}])`,
-    )
-  }
-  if (!noisy) {
-    throw new Error(
-      `${plan.name} draws no noise between ${remaining} and ${stepsOf(plan) - to} steps left, so all branches there would be ` +
-        `equal; leave ${remaining} out of branchAt, or take a stochastic solver such as ddpm`,
-    )
-  }
-}
-
-function clamped(data: Float32Array, [low, high]: readonly [number, number]): Float32Array {
-  return data.map((v) => Math.min(high, Math.max(low, v)))
+  return (
+    `${plan.name} draws no noise between ${remaining} and ${stepsOf(plan) - to} steps left, so all branches there would be ` +
+    `equal; leave ${remaining} out of branchAt, or take a stochastic solver such as ddpm`
+  )
 }

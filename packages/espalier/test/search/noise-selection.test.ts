@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Chain, pixelChain } from '../../src/chain/index.ts'
+import { type Chain, odeChain, pixelChain } from '../../src/chain/index.ts'
 import { type Condition, type Denoiser, uniformGrid, vpLinear } from '../../src/process/index.ts'
 import type { Reward } from '../../src/reward/index.ts'
 import { batched } from '../../src/runtime/evaluator.ts'
@@ -223,7 +223,7 @@ describe('through a solver', () => {
   const problemOn = (model: Denoiser, steps: number) => {
     const plan = dpmSolverPlusPlus()(process, uniformGrid(process, steps))
     const chains = pairs.map(({ mean }) =>
-      pixelChain({ denoiser: model, plan, condition: { image: { shape: [1, d], data: Float32Array.from(mean) } } }),
+      odeChain({ denoiser: model, plan, condition: { image: { shape: [1, d], data: Float32Array.from(mean) } } }),
     )
     return { plan, chains, rewards: pairs.map(({ truth }) => closeTo<Tensor>(truth, ({ data }) => data)) }
   }
