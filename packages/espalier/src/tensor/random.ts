@@ -4,8 +4,11 @@
  *
  * Generator: Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"), a keyed
  * bijection of 128-bit counters. The last counter word says what a block is for, so two uses of one key never share
- * a word. The transforms use only IEEE `+ - * / sqrt`: the same bits in every JavaScript engine.
+ * a word. The transforms use only IEEE `+ - * / sqrt`: the same bits in every JavaScript engine, and in the WebAssembly
+ * kernel of normal-kernel.ts, which draws large arrays.
  */
+
+import { CAPACITY, FOLD, loadNormalKernel, NORMAL, type NormalKernel } from './normal-kernel.ts'
 
 /** A 64-bit stream key: two unsigned 32-bit words. Derived, never drawn. */
 export interface Key {
@@ -16,11 +19,9 @@ export interface Key {
 /** Four words that {@link philox} writes; single-threaded scratch, read at once. */
 const block = new Uint32Array(4)
 
-/** Last counter words. Those of {@link purpose} are at most 0x10000 (a UTF-16 code unit plus one). */
-const NORMAL = 0x4e000000
+/** Last counter words, beside {@link NORMAL} and {@link FOLD}. Those of {@link purpose} are at most 0x10000 (a UTF-16 code unit plus one). */
 const UNIFORM = 0x55000000
 const STREAM = 0x53000000
-const FOLD = 0x46000000
 
 /**
  * Philox4x32-10: writes the four words of counter `(c0, c1, c2, c3)` under key `(k0, k1)` to `out`.
@@ -85,9 +86,13 @@ export function fold(key: Key, n: number): Key {
   return { hi: block[1], lo: block[0] }
 }
 
-function foldBlock(key: Key, n: number): void {
+function foldBlock({ hi, lo }: Key, n: number): void {
+  checkChild(n)
+  philox(n | 0, Math.floor(n / 0x100000000), 0, FOLD, lo, hi)
+}
+
+function checkChild(n: number): void {
   if (!(Number.isSafeInteger(n) && n >= 0)) throw new Error(`a child stream is numbered 0, 1, 2, ..., got ${n}`)
-  philox(n | 0, Math.floor(n / 0x100000000), 0, FOLD, key.lo, key.hi)
 }
 
 /** The child stream for a named purpose, such as `'noise'` or `'select'`; never equal to a numbered child. */
@@ -191,29 +196,91 @@ function boxMuller(at: number, radius = 0): void {
   pair[1] = sineSign[octant] * legs[1 - cosineLeg[octant]]
 }
 
+/** Keys packed into words, `(lo, hi)` each: what {@link normalRows} reads fastest, made once by {@link keyTable}. */
+export interface KeyTable {
+  readonly length: number
+  readonly words: Uint32Array
+}
+
+export function keyTable(keys: readonly Key[]): KeyTable {
+  const words = new Uint32Array(2 * keys.length)
+  keys.forEach(({ hi, lo }, i) => {
+    words[2 * i] = lo
+    words[2 * i + 1] = hi
+  })
+  return { length: keys.length, words }
+}
+
+/** The WebAssembly kernel, from the first large draw on; undefined where the engine has none. */
+let kernel: NormalKernel | undefined | 'not loaded' = 'not loaded'
+
+/** The kernel, if it can write `length` elements of `out`, and that is worth its assembly or, later, a call. */
+function kernelFor(out: Float32Array | Float64Array, length: number): NormalKernel | undefined {
+  if (!(out instanceof Float32Array) || length < (kernel === 'not loaded' ? 1024 : 24)) return undefined
+  if (kernel === 'not loaded') kernel = loadNormalKernel()
+  return kernel
+}
+
 /**
  * Standard normals: `out[offset + i]` is element i of the key's normal stream, a function of `key` and `i` alone
  * (of the array's type only through rounding). Four per Philox block; |z| < 6.8 as the radius has 32 bits.
  */
 export function normal(key: Key, out: Float32Array | Float64Array, offset = 0, length = out.length - offset): void {
   checkRange(out, offset, length)
-  fillNormal(key.hi, key.lo, out, offset, length)
+  drawNormal(key.hi, key.lo, out, offset, length)
+}
+
+function drawNormal(hi: number, lo: number, out: Float32Array | Float64Array, offset: number, length: number): void {
+  const kernel = kernelFor(out, length)
+  if (!kernel) {
+    fillNormal(hi, lo, out, offset, length)
+    return
+  }
+  for (let done = 0; done < length; done += CAPACITY) {
+    const n = Math.min(CAPACITY, length - done)
+    kernel.stream(lo, hi, done >>> 2, (n + 15) >>> 4)
+    out.set(kernel.draws.subarray(0, n), offset + done)
+  }
 }
 
 /**
  * Standard normals for many rows at once: row i of `out` (equal rows) is the normal stream of `fold(keys[i], n)`.
  * @throws if the rows do not divide `out`
  */
-export function normalRows(keys: readonly Key[], n: number, out: Float32Array | Float64Array): void {
-  const size = keys.length === 0 && out.length === 0 ? 0 : out.length / keys.length
-  if (!Number.isInteger(size)) throw new Error(`${keys.length} rows do not divide ${out.length} draws`)
-  for (let row = 0; row < keys.length; row++) {
-    foldBlock(keys[row], n)
-    fillNormal(block[1], block[0], out, row * size, size)
+export function normalRows(keys: readonly Key[] | KeyTable, n: number, out: Float32Array | Float64Array): void {
+  const rows = keys.length
+  const size = rows === 0 && out.length === 0 ? 0 : out.length / rows
+  if (!Number.isInteger(size)) throw new Error(`${rows} rows do not divide ${out.length} draws`)
+  checkChild(n)
+  const { words } = 'words' in keys ? keys : keyTable(keys)
+  const [nLow, nHigh] = [n | 0, Math.floor(n / 0x100000000)]
+  let row = 0
+  // Four rows side by side while they fit in the kernel's memory, and what is left one by one.
+  const kernel = 4 * size <= CAPACITY ? kernelFor(out, out.length) : undefined
+  if (kernel) {
+    const atOnce = 4 * Math.floor(CAPACITY / size / 4)
+    while (row + 4 <= rows) {
+      const some = Math.min(atOnce, (rows - row) & ~3)
+      kernel.keys.set(words.subarray(2 * row, 2 * (row + some)))
+      kernel.rows(nLow, nHigh, some, size)
+      out.set(kernel.draws.subarray(0, some * size), row * size)
+      row += some
+    }
+  }
+  for (; row < rows; row++) {
+    philox(nLow, nHigh, 0, FOLD, words[2 * row], words[2 * row + 1])
+    drawNormal(block[1], block[0], out, row * size, size)
   }
 }
 
-function fillNormal(hi: number, lo: number, out: Float32Array | Float64Array, offset: number, length: number): void {
+/** The definition of the normal stream, and the way to draw it where there is no kernel or little to draw. */
+export function fillNormal(
+  hi: number,
+  lo: number,
+  out: Float32Array | Float64Array,
+  offset: number,
+  length: number,
+): void {
   const whole = length - (length & 3)
   for (let i = 0; i < whole; i += 4) {
     philox(i >>> 2, 0, 0, NORMAL, lo, hi)

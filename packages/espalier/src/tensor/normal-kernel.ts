@@ -1,0 +1,250 @@
+/**
+ * The normals of random.ts by WebAssembly SIMD: four Philox blocks at a time, their Box-Muller transforms two by two in
+ * float64. The same IEEE operations in the same order, hence the same bits; random.ts is the definition.
+ */
+
+import {
+  add,
+  addInt,
+  addLong,
+  and,
+  div,
+  type FunctionBody,
+  i32,
+  i32Add,
+  i32LessUnsigned,
+  i32Mul,
+  i32ShiftRight,
+  i32Sub,
+  load,
+  mul,
+  multiplyHigh,
+  multiplyLow,
+  or,
+  select,
+  shiftLeft,
+  shiftLongRight,
+  shiftRightSigned,
+  shuffle,
+  splat,
+  sqrt,
+  sub,
+  toDoubles,
+  toFloats,
+  type Value,
+  WasmModule,
+  xor,
+} from './wasm.ts'
+
+/** Last counter words: what a Philox block is for. */
+export const NORMAL = 0x4e000000
+export const FOLD = 0x46000000
+
+/** Where the kernel's memory holds the keys of rows, `(lo, hi)` each, and the draws. */
+const KEYS = 0x1000
+const DRAWS = 0x9000
+/** How many draws, and how many rows, one call can make. The page has room for 16 bytes more. */
+export const CAPACITY = 4096
+
+export interface NormalKernel {
+  /** {@link CAPACITY} rows of `(lo, hi)`. */
+  readonly keys: Uint32Array
+  /** {@link CAPACITY} draws. */
+  readonly draws: Float32Array
+  /** Elements `4 first .. 4 first + 16 groups - 1` of one key's normal stream to `draws`. */
+  stream(lo: number, hi: number, first: number, groups: number): void
+  /** For each of `rows` keys, a multiple of 4: `size` elements of the normal stream of its `(nHigh, nLow)`-th child. */
+  rows(nLow: number, nHigh: number, rows: number, size: number): void
+}
+
+/** The kernel's bytes, for the machine's WebAssembly compiler. */
+export function assembleNormalKernel(): Uint8Array<ArrayBuffer> {
+  const module = new WasmModule()
+  const double = (x: number) => module.double(x)
+  const bits = (x: bigint) => module.bits(x)
+  const lanes = (n: number) => splat(i32(n))
+
+  const philox = module.define(['v128', 'v128', 'v128', 'v128', 'v128', 'v128'], (code, c0, c1, c2, c3, k0, k1) => {
+    /** Low and high words of the products of four lanes. */
+    const product = (c: Value, factor: number) => {
+      const [p, q] = [code.keep(multiplyLow(c, lanes(factor))), code.keep(multiplyHigh(c, lanes(factor)))]
+      return { low: shuffle(p, q, [0, 2, 4, 6]), high: shuffle(p, q, [1, 3, 5, 7]) }
+    }
+    const rounds = code.keep(i32(10), 'i32')
+    code.while(rounds, () => {
+      const first = product(c0, 0xd2511f53)
+      const second = product(c2, 0xcd9e8d57)
+      const [next0, next2] = [xor(xor(second.high, c1), k0), xor(xor(first.high, c3), k1)].map((c) => code.keep(c))
+      code.assign(c0, next0)
+      code.assign(c1, second.low)
+      code.assign(c2, next2)
+      code.assign(c3, first.low)
+      code.assign(k0, addInt(k0, lanes(0x9e3779b9)))
+      code.assign(k1, addInt(k1, lanes(0xbb67ae85)))
+      code.assign(rounds, i32Sub(rounds, i32(1)))
+    })
+    return [c0, c1, c2, c3]
+  })
+
+  /** Horner's scheme for two vectors at once; all but the first coefficient come with the sign they are added with. */
+  const polynomial = (code: FunctionBody, z: readonly Value[], coefficients: readonly number[]): Value[] => {
+    let p = z.map(() => double(coefficients[0]))
+    for (const c of coefficients.slice(1)) p = p.map((value, i) => code.keep(add(mul(value, z[i]), double(c))))
+    return p
+  }
+
+  /** Four normals with the cosine and four with the sine, float32, from four uniform words and four angles. */
+  const boxMuller = module.define(['v128', 'v128'], (code, word, angle) => {
+    const halves = (x: Value) => {
+      const both = [x, shuffle(x, x, [2, 3, 2, 3])]
+      return both.map((half) => code.keep(add(toDoubles(half), double(0.5))))
+    }
+    // ln((word + 1/2) / 2^32) = ln(m 2^e): the offset moves the cut of the mantissa from 1 to sqrt(1/2).
+    const cut = halves(word).map((x) => code.keep(addLong(x, bits(0x00095f6200000000n))))
+    const e = cut.map((x) => sub(or(shiftLongRight(x, 52), bits(0x4330000000000000n)), double(2 ** 52 + 1023 + 32)))
+    const m = cut.map((x) => code.keep(addLong(and(x, bits(0x000fffffffffffffn)), bits(0x3fe6a09e00000000n))))
+    const f = m.map((x) => code.keep(div(sub(x, double(1)), add(x, double(1)))))
+    const odd = [21, 19, 17, 15, 13, 11, 9, 7, 5, 3].map((n) => 1 / n)
+    const series = polynomial(
+      code,
+      f.map((x) => code.keep(mul(x, x))),
+      [...odd, 1],
+    )
+    const radius = f.map((x, i) => {
+      const ln = add(mul(e[i], double(Math.LN2)), mul(mul(double(2), x), series[i]))
+      return code.keep(sqrt(mul(double(-2), ln)))
+    })
+
+    // The third bit of the angle mirrors the octant, the bits below say where in it.
+    const mirrored = shiftRightSigned(shiftLeft(angle, 2), 31)
+    const x = halves(code.keep(and(xor(angle, mirrored), lanes(0x1fffffff)))).map((fraction) =>
+      code.keep(mul(fraction, double(Math.PI / 4 / 0x20000000))),
+    )
+    const z = x.map((v) => code.keep(mul(v, v)))
+    const factorials = [355687428096000, -1307674368000, 6227020800, -39916800, 362880, -5040, 120, -6]
+    const p = polynomial(
+      code,
+      z,
+      factorials.map((n) => 1 / n),
+    )
+    const even = [20922789888000, -87178291200, 479001600, -3628800, 40320, -720, 24, -2, 1]
+    const q = polynomial(
+      code,
+      z,
+      even.map((n) => 1 / n),
+    )
+    const floats = (v: readonly Value[]) => code.keep(shuffle(toFloats(v[0]), toFloats(v[1]), [0, 1, 4, 5]))
+    const sine = floats(radius.map((r, i) => mul(r, add(x[i], mul(mul(x[i], z[i]), p[i])))))
+    const cosine = floats(radius.map((r, i) => mul(r, q[i])))
+
+    // The legs change places in the octants 1, 2, 5, 6; signs are the first bits of the quadrant.
+    const turned = code.keep(shiftLeft(angle, 1))
+    const swapped = code.keep(shiftRightSigned(xor(turned, shiftLeft(angle, 2)), 31))
+    const sign = (v: Value) => and(v, lanes(0x80000000))
+    return [
+      xor(select(sine, cosine, swapped), sign(xor(angle, turned))),
+      xor(select(cosine, sine, swapped), sign(angle)),
+    ]
+  })
+
+  /** The normals of four blocks (counters and keys by lane), each block's to its own address `out + stride lane`. */
+  const blocks = module.define(['v128', 'v128', 'v128', 'i32', 'i32', 'i32'], (code, c, k0, k1, out, stride, size) => {
+    const zero = lanes(0)
+    const words = code.call(philox, c, zero, zero, lanes(NORMAL), k0, k1)
+    const [c1, s1] = code.call(boxMuller, words[0], words[1])
+    const low = code.keep(shuffle(c1, s1, [0, 4, 1, 5]))
+    const high = code.keep(shuffle(c1, s1, [2, 6, 3, 7]))
+    const next = () => code.assign(out, i32Add(out, stride))
+    code.if(
+      i32LessUnsigned(size, i32(3)),
+      () => {
+        for (const pair of [low, high]) {
+          for (const half of [0, 1] as const) {
+            code.storeHalf(out, pair, half)
+            next()
+          }
+        }
+      },
+      () => {
+        const [c2, s2] = code.call(boxMuller, words[2], words[3])
+        const low2 = code.keep(shuffle(c2, s2, [0, 4, 1, 5]))
+        const high2 = code.keep(shuffle(c2, s2, [2, 6, 3, 7]))
+        for (const [first, second] of [
+          [low, low2],
+          [high, high2],
+        ]) {
+          code.store(out, shuffle(first, second, [0, 1, 4, 5]))
+          next()
+          code.store(out, shuffle(first, second, [2, 3, 6, 7]))
+          next()
+        }
+      },
+    )
+    return []
+  })
+
+  module.define(
+    ['i32', 'i32', 'i32', 'i32'],
+    (code, lo, hi, first, groups) => {
+      const lane = shuffle(bits(0x100000000n), bits(0x300000002n), [0, 1, 6, 7]) // 0, 1, 2, 3
+      const counter = code.keep(addInt(splat(first), lane))
+      const [k0, k1] = [code.keep(splat(lo)), code.keep(splat(hi))]
+      const out = code.keep(i32(DRAWS), 'i32')
+      code.while(groups, () => {
+        code.call(blocks, counter, k0, k1, out, i32(16), i32(4))
+        code.assign(counter, addInt(counter, lanes(4)))
+        code.assign(out, i32Add(out, i32(64)))
+        code.assign(groups, i32Sub(groups, i32(1)))
+      })
+      return []
+    },
+    'stream',
+  )
+
+  module.define(
+    ['i32', 'i32', 'i32', 'i32'],
+    (code, nLow, nHigh, rows, size) => {
+      const keys = code.keep(i32(KEYS), 'i32')
+      const out = code.keep(i32(DRAWS), 'i32')
+      const stride = code.keep(i32Mul(size, i32(4)), 'i32')
+      const block = code.keep(i32(0), 'i32')
+      const [low, high] = [code.keep(lanes(0)), code.keep(lanes(0))]
+      code.while(rows, () => {
+        code.assign(low, load(keys))
+        code.assign(high, load(keys, 16))
+        const [k0, k1] = [shuffle(low, high, [0, 2, 4, 6]), shuffle(low, high, [1, 3, 5, 7])]
+        const child = code.call(philox, splat(nLow), splat(nHigh), lanes(0), lanes(FOLD), k0, k1)
+        // From the last block to the first: what a row writes too much, the next row then writes over.
+        code.assign(block, i32ShiftRight(i32Add(size, i32(3)), i32(2)))
+        code.while(block, () => {
+          code.assign(block, i32Sub(block, i32(1)))
+          const address = i32Add(out, i32Mul(block, i32(16)))
+          const left = i32Sub(size, i32Mul(block, i32(4)))
+          code.call(blocks, splat(block), child[0], child[1], address, stride, left)
+        })
+        code.assign(keys, i32Add(keys, i32(32)))
+        code.assign(out, i32Add(out, i32Mul(stride, i32(4))))
+        code.assign(rows, i32Sub(rows, i32(4)))
+      })
+      return []
+    },
+    'rows',
+  )
+  return module.assemble()
+}
+
+/** The kernel, or undefined where this engine has no vector instructions or its page forbids to compile code. */
+export function loadNormalKernel(): NormalKernel | undefined {
+  try {
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(assembleNormalKernel()))
+    const { buffer } = exports.m as WebAssembly.Memory
+    return {
+      keys: new Uint32Array(buffer, KEYS, 2 * CAPACITY),
+      draws: new Float32Array(buffer, DRAWS, CAPACITY),
+      stream: exports.stream as NormalKernel['stream'],
+      rows: exports.rows as NormalKernel['rows'],
+    }
+  } catch {
+    return undefined // random.ts draws the same numbers without
+  }
+}
