@@ -1,5 +1,7 @@
 import { type Activity, type CoalesceStatistics, coalesce } from '../runtime/coalesce.ts'
+import { checkedReward } from './checked.ts'
 import type { Reward } from './reward.ts'
+import type { RewardError } from './reward-error.ts'
 
 export interface BatchedRewardOptions {
   /** Samples of one full batch. */
@@ -22,10 +24,12 @@ export function batchedReward<X>(
     result: (samples) => new Float64Array(samples.length),
     async run(batch, rows) {
       const samples = batch.flatMap(({ request, from, to }) => request.slice(from, to))
-      const values = await reward.evaluate(samples)
-      if (values.length !== rows) {
-        throw new Error(`Reward "${reward.name}" was given ${rows} samples and returned ${values.length} numbers.`)
-      }
+      // The rows of a shared batch are no caller's rows: an error keeps its sentence, and not its row numbers.
+      const values = await checkedReward(reward, (i) => `sample ${i} of a shared batch of ${rows}`)
+        .evaluate(samples)
+        .catch(({ message, cause }: RewardError) => {
+          throw new Error(message, { cause })
+        })
       let at = 0
       for (const { result, from, to } of batch) {
         for (let i = from; i < to; i++) result[i] = values[at++]

@@ -1,5 +1,25 @@
 export { type BatchedRewardOptions, batchedReward } from './batched.ts'
 export { checkedReward } from './checked.ts'
+export {
+  type Bounds,
+  clip,
+  constraint,
+  minimum,
+  negated,
+  scaled,
+  shifted,
+  type Term,
+  threshold,
+  weightedSum,
+} from './combinators.ts'
+export { type Composition, composedReward } from './composed.ts'
+export { type CosineSimilarityOptions, cosineSimilarity, featureSimilarity } from './cosine-similarity.ts'
+export { distanceTo, type Formula, formulaReward } from './formula.ts'
+export { type FunctionRewardOptions, functionReward, type RewardFunction } from './function.ts'
 export { classReward, type GraphRewardOptions, graphReward } from './graph.ts'
+export { type HttpRewardOptions, httpReward } from './http.ts'
+export { brightness, type ImageOptions, type InkOptions, ink, type Region, smoothness, symmetry } from './images.ts'
 export { compressibility, incompressibility, type JpegOptions, jpegBytes } from './jpeg.ts'
+export { rankEnsemble } from './rank-ensemble.ts'
 export { type DifferentiableReward, isDifferentiable, type Reward } from './reward.ts'
+export { type NameSample, RewardError } from './reward-error.ts'
