@@ -1,5 +1,12 @@
 import type { Progress, SearchOptions, SearchResult } from './search.ts'
 
+/** What a piece of work costs. */
+export interface Spent {
+  nfe: number
+  gradientEvaluations: number
+  rewardEvaluations: number
+}
+
 /** The numbers of a run that a checkpoint keeps. */
 export interface Account {
   readonly nfe: number
@@ -9,7 +16,7 @@ export interface Account {
 }
 
 /**
- * Counts what a search spends. Work under way is counted as it is done (for progress, and for honesty when a run is cut
+ * Counts what a search spends. Network work under way is counted as it is done (for progress, and for honesty when a run is cut
  * off) and booked in the order of the rollouts once their rewards exist (so that traces do not depend on timing).
  */
 export class Ledger {
@@ -45,11 +52,12 @@ export class Ledger {
     this.#onProgress?.(this.progress())
   }
 
-  /** Moves one rollout's work to the books, with the reward that it brought. */
-  book(nfe: number, reward: number): void {
+  /** Moves work to the books, with the final reward that it brought, if it did. */
+  book({ nfe = 0, gradientEvaluations = 0, rewardEvaluations = 0 }: Partial<Spent>, reward = -Infinity): void {
     this.#underWay -= nfe
     this.nfe += nfe
-    this.rewardEvaluations++
+    this.gradientEvaluations += gradientEvaluations
+    this.rewardEvaluations += rewardEvaluations
     if (!(reward > this.best)) return
     this.best = reward
     this.#trace.push({ nfe: this.nfe, best: reward })

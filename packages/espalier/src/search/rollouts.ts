@@ -76,7 +76,7 @@ export async function independentRollouts<S, X>(
       for (let i = 0; i < values.length; i++) {
         samples.push(decoded[i])
         rewards.push(values[i])
-        ledger.book(cost, values[i])
+        ledger.book({ nfe: cost, rewardEvaluations: 1 }, values[i])
       }
       ledger.report()
     }

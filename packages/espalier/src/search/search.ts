@@ -75,3 +75,19 @@ export function checkOptions<S, X>(options: SearchOptions<S, X>, rolloutCost: nu
   if (!(Number.isInteger(width) && width >= 1)) throw new Error(`the width is ${width}, expected an integer from 1 on`)
   return { lambda, width }
 }
+
+/** @throws Error where a saved run was made with other settings than the run that would go on from it */
+export function checkSettings(now: object, saved: object): void {
+  const before = saved as Readonly<Record<string, unknown>>
+  for (const [name, value] of Object.entries(now)) {
+    const [a, b] = [JSON.stringify(value), JSON.stringify(before[name])]
+    if (a !== b)
+      throw new Error(`the saved run was made with ${name} = ${b}, this run has ${name} = ${a}: they must agree`)
+  }
+}
+
+/** @throws Error where a value is none of those that are known */
+export function oneOf<const T extends string>(name: string, value: T, known: readonly T[]): T {
+  if (!known.includes(value)) throw new Error(`${name} is '${value}', expected one of ${known.join(', ')}`)
+  return value
+}

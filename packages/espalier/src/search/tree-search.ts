@@ -225,7 +225,7 @@ export async function treeSearch<S, X>(
       if (!childKey) return
       spread.add(value)
       samples.push(decoded[next++])
-      ledger.book(cost, value)
+      ledger.book({ nfe: cost, rewardEvaluations: 1 }, value)
     })
     iterations += wave.length
   }

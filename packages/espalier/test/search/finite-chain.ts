@@ -1,10 +1,10 @@
-import type { Chain } from 'espalier/chain'
+import type { StochasticChain } from 'espalier/chain'
 import type { Reward } from 'espalier/reward'
 import { categorical, fold, type Key, key, purpose, stream } from 'espalier/tensor'
 
 /** A Markov chain on `0 .. size - 1` with random tables: small enough that every soft value is a finite sum. */
 export interface FiniteWorld {
-  readonly chain: Chain<number, number>
+  readonly chain: StochasticChain<number, number>
   readonly reward: Reward<number>
   /** `values[level][state]`, by the soft Bellman recursion over all continuations. */
   softValues(lambda: number): number[][]
@@ -46,6 +46,7 @@ export function finiteWorld(seed: number, depth = 3, size = 3, rewards?: readonl
 
   return {
     chain: {
+      kernel: 'stochastic',
       depth,
       cost: () => 1,
       stochastic: () => true,
@@ -53,7 +54,7 @@ export function finiteWorld(seed: number, depth = 3, size = 3, rewards?: readonl
       step: async (states, level, keys) =>
         states.map((x, i) => draw(tables[level][x], fold(purpose(keys[i], 'step'), level))),
       lookahead: async (states) => [...states],
-      lookaheadCost: () => 0,
+      lookaheadCost: (level) => (level < depth ? 1 : 0),
       decode: async (states) => [...states],
       save: (state) => Float32Array.of(state),
       load: (data) => data[0],

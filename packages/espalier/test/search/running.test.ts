@@ -125,6 +125,7 @@ describe.each(names)('%s', (name) => {
       expect(seen.at(-1)).toEqual({
         nfe,
         budget,
+        gradientEvaluations: 0,
         rewardEvaluations: rewards,
         best: result.candidates[result.best].reward,
       })
