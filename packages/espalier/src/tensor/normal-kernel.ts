@@ -70,8 +70,7 @@ export function assembleNormalKernel(): Uint8Array<ArrayBuffer> {
       const [p, q] = [code.keep(multiplyLow(c, lanes(factor))), code.keep(multiplyHigh(c, lanes(factor)))]
       return { low: shuffle(p, q, [0, 2, 4, 6]), high: shuffle(p, q, [1, 3, 5, 7]) }
     }
-    const rounds = code.keep(i32(10), 'i32')
-    code.while(rounds, () => {
+    code.repeat(i32(10), () => {
       const first = product(c0, 0xd2511f53)
       const second = product(c2, 0xcd9e8d57)
       const [next0, next2] = [xor(xor(second.high, c1), k0), xor(xor(first.high, c3), k1)].map((c) => code.keep(c))
@@ -81,7 +80,6 @@ export function assembleNormalKernel(): Uint8Array<ArrayBuffer> {
       code.assign(c3, first.low)
       code.assign(k0, addInt(k0, lanes(0x9e3779b9)))
       code.assign(k1, addInt(k1, lanes(0xbb67ae85)))
-      code.assign(rounds, i32Sub(rounds, i32(1)))
     })
     return [c0, c1, c2, c3]
   })
@@ -154,7 +152,7 @@ export function assembleNormalKernel(): Uint8Array<ArrayBuffer> {
     const [c1, s1] = code.call(boxMuller, words[0], words[1])
     const low = code.keep(shuffle(c1, s1, [0, 4, 1, 5]))
     const high = code.keep(shuffle(c1, s1, [2, 6, 3, 7]))
-    const next = () => code.assign(out, i32Add(out, stride))
+    const next = () => code.advance(out, stride)
     code.if(
       i32LessUnsigned(size, i32(3)),
       () => {
@@ -190,11 +188,10 @@ export function assembleNormalKernel(): Uint8Array<ArrayBuffer> {
       const counter = code.keep(addInt(splat(first), lane))
       const [k0, k1] = [code.keep(splat(lo)), code.keep(splat(hi))]
       const out = code.keep(i32(DRAWS), 'i32')
-      code.while(groups, () => {
+      code.repeat(groups, () => {
         code.call(blocks, counter, k0, k1, out, i32(16), i32(4))
         code.assign(counter, addInt(counter, lanes(4)))
-        code.assign(out, i32Add(out, i32(64)))
-        code.assign(groups, i32Sub(groups, i32(1)))
+        code.advance(out, i32(64))
       })
       return []
     },
@@ -207,24 +204,18 @@ export function assembleNormalKernel(): Uint8Array<ArrayBuffer> {
       const keys = code.keep(i32(KEYS), 'i32')
       const out = code.keep(i32(DRAWS), 'i32')
       const stride = code.keep(i32Mul(size, i32(4)), 'i32')
-      const block = code.keep(i32(0), 'i32')
-      const [low, high] = [code.keep(lanes(0)), code.keep(lanes(0))]
-      code.while(rows, () => {
-        code.assign(low, load(keys))
-        code.assign(high, load(keys, 16))
+      code.repeat(i32ShiftRight(rows, i32(2)), () => {
+        const [low, high] = [code.keep(load(keys)), code.keep(load(keys, 16))]
         const [k0, k1] = [shuffle(low, high, [0, 2, 4, 6]), shuffle(low, high, [1, 3, 5, 7])]
         const child = code.call(philox, splat(nLow), splat(nHigh), lanes(0), lanes(FOLD), k0, k1)
         // From the last block to the first: what a row writes too much, the next row then writes over.
-        code.assign(block, i32ShiftRight(i32Add(size, i32(3)), i32(2)))
-        code.while(block, () => {
-          code.assign(block, i32Sub(block, i32(1)))
+        code.repeat(i32ShiftRight(i32Add(size, i32(3)), i32(2)), (block) => {
           const address = i32Add(out, i32Mul(block, i32(16)))
           const left = i32Sub(size, i32Mul(block, i32(4)))
           code.call(blocks, splat(block), child[0], child[1], address, stride, left)
         })
-        code.assign(keys, i32Add(keys, i32(32)))
-        code.assign(out, i32Add(out, i32Mul(stride, i32(4))))
-        code.assign(rows, i32Sub(rows, i32(4)))
+        code.advance(keys, i32(32))
+        code.advance(out, i32Mul(stride, i32(4)))
       })
       return []
     },

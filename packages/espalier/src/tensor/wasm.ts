@@ -40,6 +40,8 @@ export const i32Mul = scalar(0x6c)
 export const i32ShiftRight = scalar(0x76)
 export const i32LessUnsigned = scalar(0x49)
 
+/** Bits of `x` that are not in `y`. */
+export const andNot = simd(0x4f)
 export const and = simd(0x4e)
 export const or = simd(0x50)
 export const xor = simd(0x51)
@@ -51,6 +53,7 @@ export const addInt = simd(0xae)
 export const shiftLeft = shift(0xab)
 export const shiftRightSigned = shift(0xac)
 export const addLong = simd(0xce)
+export const shiftLongLeft = shift(0xcb)
 export const shiftLongRight = shift(0xcd)
 /** The 64-bit products of the unsigned lanes 0 and 1, or 2 and 3. */
 export const multiplyLow = simd(0xde)
@@ -61,8 +64,14 @@ export const sub = simd(0xf1)
 export const mul = simd(0xf2)
 export const div = simd(0xf3)
 export const sqrt = simd(0xef)
+/** The second where it is greater than the first, else the first. */
+export const greater = simd(0xf7)
+/** A mask of ones where x < y. */
+export const isLess = simd(0x49)
 /** Unsigned lanes 0 and 1 as doubles. */
 export const toDoubles = simd(0xff)
+/** The floats in lanes 0 and 1 as doubles. */
+export const fromFloats = simd(0x5f)
 /** Two doubles rounded to float32 lanes 0 and 1; zeros above. */
 export const toFloats = simd(0x5e)
 
@@ -76,6 +85,20 @@ export const shuffle = (x: Value, y: Value, lanes: readonly number[]): Value => 
 ]
 
 export const load = (address: Value, offset = 0): Value => [...address, 0xfd, 0x00, 0, ...leb(offset)]
+/** 32 bits from each of two addresses, in lanes 0 and 1. */
+export const loadTwo = (first: Value, second: Value): Value => [
+  ...second,
+  ...first,
+  0xfd,
+  0x5c,
+  0,
+  0,
+  0xfd,
+  0x54,
+  0,
+  0,
+  1,
+]
 /** The double (or 64 bits) at an address, twice. */
 export const loadSplat = (address: Value, offset: number): Value => [...address, 0xfd, 0x0a, 0, ...leb(offset)]
 
@@ -101,6 +124,11 @@ export class FunctionBody {
     this.bytes.push(...value, 0x21, ...local.slice(1))
   }
 
+  /** Adds to an i32 that a local holds. */
+  advance(local: Value, by: Value): void {
+    this.assign(local, i32Add(local, by))
+  }
+
   /** @returns the results, in locals */
   call(target: WasmFunction, ...args: readonly Value[]): Value[] {
     this.bytes.push(...args.flat(), 0x10, ...leb(target.index))
@@ -118,10 +146,17 @@ export class FunctionBody {
     this.bytes.push(...address, ...value, 0xfd, 0x5b, 0, 0, half)
   }
 
-  /** Runs `body` while `condition` (an i32) is not 0; it is asked before each turn. */
-  while(condition: Value, body: () => void): void {
-    this.bytes.push(0x02, 0x40, 0x03, 0x40, ...condition, 0x45, 0x0d, 1)
-    body()
+  /** Stores one lane of 32 bits. */
+  storeLane(address: Value, value: Value, lane: 0 | 1 | 2 | 3): void {
+    this.bytes.push(...address, ...value, 0xfd, 0x5a, 0, 0, lane)
+  }
+
+  /** Runs `body` `count` times (an i32), counting down. @param body gets the turns that are left after this one */
+  repeat(count: Value, body: (left: Value) => void): void {
+    const left = this.keep(count, 'i32')
+    this.bytes.push(0x02, 0x40, 0x03, 0x40, ...left, 0x45, 0x0d, 1)
+    this.assign(left, i32Sub(left, i32(1)))
+    body(left)
     this.bytes.push(0x0c, 0, 0x0b, 0x0b)
   }
 
