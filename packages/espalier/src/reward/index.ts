@@ -16,7 +16,14 @@ export { type Composition, composedReward } from './composed.ts'
 export { type CosineSimilarityOptions, cosineSimilarity, featureSimilarity } from './cosine-similarity.ts'
 export { distanceTo, type Formula, formulaReward } from './formula.ts'
 export { type FunctionRewardOptions, functionReward, type RewardFunction } from './function.ts'
-export { classReward, type GraphRewardOptions, graphReward } from './graph.ts'
+export {
+  classReward,
+  differentiableClassReward,
+  differentiableGraphReward,
+  type GraphRewardOptions,
+  graphReward,
+  type LoadedReward,
+} from './graph.ts'
 export { type HttpRewardOptions, httpReward } from './http.ts'
 export { brightness, type ImageOptions, type InkOptions, ink, type Region, smoothness, symmetry } from './images.ts'
 export { compressibility, incompressibility, type JpegOptions, jpegBytes } from './jpeg.ts'
