@@ -1,4 +1,4 @@
-import type { Condition, DifferentiableDenoiser } from '../process/denoiser.ts'
+import { asDifferentiable, type Condition, type Denoiser, type DifferentiableDenoiser } from '../process/denoiser.ts'
 import type { DifferentiableReward } from '../reward/reward.ts'
 import { row, stack, type Tensor } from '../tensor/tensor.ts'
 
@@ -36,15 +36,26 @@ export type CleanGradientFunction = (
  * (Chung et al. 2023), universal guidance (Bansal et al. 2023) and the twisted proposals of TDS (Wu et al. 2023) and DAS
  * (Kim, Kim, Park 2025) are made of. One NFE, one reward evaluation and one gradient evaluation a row.
  *
- * @throws Error where the reward or its gradient is not a finite number (naming row and time), or has another shape
+ * @throws Error where the denoiser has no gradient; at a call, where the reward or its gradient is not a finite number (naming row and time), or has another shape
  */
 export function cleanGradient(
   denoiser: DifferentiableDenoiser,
+  reward: DifferentiableReward<Tensor>,
+  options?: CleanGradientOptions,
+): CleanGradientFunction
+export function cleanGradient(
+  denoiser: Denoiser,
+  reward: DifferentiableReward<Tensor>,
+  options: CleanGradientOptions & { readonly jacobian: 'identity' },
+): CleanGradientFunction
+export function cleanGradient(
+  denoiser: Denoiser,
   reward: DifferentiableReward<Tensor>,
   options: CleanGradientOptions = {},
 ): CleanGradientFunction {
   const { range, jacobian = 'network' } = options
   const { process, event } = denoiser
+  const network = jacobian === 'network' ? asDifferentiable(denoiser) : undefined
   return async (x, t, condition, known) => {
     const clean = known ?? (await denoiser.predict(x, t, 'data', condition))
     const samples = Array.from(t, (_, i): Tensor => ({ shape: event, data: clamped(row(clean, i), range) }))
@@ -55,8 +66,8 @@ export function cleanGradient(
       event,
     )
     if (range) cut(cotangent, clean, range)
-    if (jacobian === 'network') {
-      const gradient = await denoiser.pullback(x, t, cotangent, condition)
+    if (network) {
+      const gradient = await network.pullback(x, t, cotangent, condition)
       return { clean, values: Float64Array.from(values), gradient }
     }
     for (let i = 0; i < t.length; i++) {

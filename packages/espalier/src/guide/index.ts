@@ -1,4 +1,5 @@
 export { type ClassifierFreeOptions, classifierFree, type GuidanceRescale } from './classifier-free.ts'
+export { type ClassifierGuidedOptions, classifierGuided } from './classifier-guided.ts'
 export {
   type CleanGradient,
   type CleanGradientFunction,
@@ -9,6 +10,13 @@ export { conditioned, conditionRows, drawConditions, rowsOf } from './conditione
 export { type EpsilonScaleOptions, epsilonScaled } from './epsilon-scaled.ts'
 export { type ExecuteTimeShiftOptions, executeTimeShift } from './execute-time-shift.ts'
 export type { GuidanceInterval } from './interval.ts'
+export {
+  type LoadedNoisyClassifier,
+  mixtureClassifier,
+  type NoisyClassifier,
+  noisyClassifier,
+} from './noisy-classifier.ts'
+export { type RewardGuidedOptions, rewardGuided } from './reward-guided.ts'
 export { type StitchPart, stitch, switchTimes } from './stitch.ts'
 export { type ThresholdOptions, thresholded } from './thresholded.ts'
 export {

@@ -1,8 +1,11 @@
+import { concat, type Expr, reduce } from '@espalier/graph'
 import type { ClassifierCard } from '../runtime/card.ts'
-import type { Session } from '../runtime/runtime.ts'
+import { lazySession } from '../runtime/lazy-session.ts'
+import type { Runtime, RuntimeTensor, Session, SessionOptions } from '../runtime/runtime.ts'
 import { logSumExp } from '../tensor/log-sum-exp.ts'
 import { sizeOf, stack, type Tensor } from '../tensor/tensor.ts'
-import type { Reward } from './reward.ts'
+import type { DifferentiableReward, Reward } from './reward.ts'
+import { valueGradient, valueGradientNames } from './value-gradient.ts'
 
 export interface GraphRewardOptions {
   readonly name: string
@@ -22,7 +25,7 @@ export interface GraphRewardOptions {
 
 /** A reward that is a number in the output of an ONNX graph. */
 export function graphReward(session: Session, options: GraphRewardOptions): Reward<Tensor> {
-  const { name, event, index = 0, transform = 'none', maxBatch = 256 } = options
+  const { name, event, maxBatch = 256 } = options
   const input = options.input ?? 'x'
   const output = options.output ?? session.outputs[0]?.name
   if (
@@ -31,25 +34,10 @@ export function graphReward(session: Session, options: GraphRewardOptions): Rewa
   ) {
     throw new Error(`Reward "${name}": the graph has no input "${input}" with output "${output}".`)
   }
-  const size = sizeOf(event)
 
   const evaluate = async (samples: readonly Tensor[]): Promise<Float64Array> => {
-    const n = samples.length
-    const odd = samples.findIndex((sample) => sample.data.length !== size)
-    if (odd >= 0) throw new Error(`Sample ${odd} is [${samples[odd].shape}]; the reward takes [${event}].`)
-    const batch = stack(
-      samples.map((sample) => sample.data),
-      event,
-    )
-    const result = (await session.run({ [input]: batch }, [output]))[output]
-    const width = result.data.length / n
-    if (!(result.data instanceof Float32Array) || !Number.isInteger(width) || index >= width) {
-      const given = `${result.type} [${result.shape.join(', ')}]`
-      throw new Error(`Output "${output}" is ${given}; the reward reads number ${index} of each of ${n} float32 rows.`)
-    }
-    return Float64Array.from({ length: n }, (_, i) =>
-      pick(result.data as Float32Array, i * width, width, index, transform),
-    )
+    const result = await session.run({ [input]: batchOf(samples, event) }, [output])
+    return numbers(result[output], samples.length, { ...options, output })
   }
 
   return {
@@ -62,6 +50,31 @@ export function graphReward(session: Session, options: GraphRewardOptions): Rewa
       return values
     },
   }
+}
+
+/** @throws Error that names the first sample of another size */
+function batchOf(samples: readonly Tensor[], event: readonly number[]): Tensor {
+  const size = sizeOf(event)
+  const odd = samples.findIndex((sample) => sample.data.length !== size)
+  if (odd >= 0) throw new Error(`Sample ${odd} is [${samples[odd].shape}]; the reward takes [${event}].`)
+  return stack(
+    samples.map((sample) => sample.data),
+    event,
+  )
+}
+
+/** The rewards of n rows of the graph's output. */
+function numbers(
+  { type, shape, data }: RuntimeTensor,
+  n: number,
+  { output, index = 0, transform = 'none' }: Pick<GraphRewardOptions, 'output' | 'index' | 'transform'>,
+): Float64Array {
+  const width = data.length / n
+  if (!(data instanceof Float32Array) || !Number.isInteger(width) || index >= width) {
+    const given = `${type} [${shape.join(', ')}]`
+    throw new Error(`Output "${output}" is ${given}; the reward reads number ${index} of each of ${n} float32 rows.`)
+  }
+  return Float64Array.from({ length: n }, (_, i) => pick(data, i * width, width, index, transform))
 }
 
 /** One number of a row, in float64. */
@@ -80,6 +93,83 @@ function pick(
   return transform === 'softmax' ? Math.exp(logProbability) : logProbability
 }
 
+/** {@link pick} as a formula of the graph. */
+function picked(
+  rows: Expr,
+  width: number,
+  { name, index = 0, transform = 'none' }: Pick<GraphRewardOptions, 'name' | 'index' | 'transform'>,
+): Expr {
+  if (index >= width) throw new Error(`Reward "${name}" reads number ${index} of a row, and rows have ${width}.`)
+  const at = (y: Expr) => y.slice(1, index, index + 1).squeeze([1])
+  if (transform === 'none') return at(rows)
+  if (transform === 'softmax') return at(rows.softmax())
+  if (transform === 'log-softmax') return at(rows.logSoftmax())
+  if (width === 1) throw new Error(`Reward "${name}": rows of one number have no odds; take the transform "none".`)
+  const others = [rows.slice(1, 0, index), rows.slice(1, index + 1, width)]
+  const kept = others.filter((part) => part.size(1) > 0)
+  return at(rows).sub(reduce(concat(kept, 1), 'ReduceLogSumExp', [1], false, 18))
+}
+
+/** A reward that owns its sessions. */
+export interface LoadedReward extends DifferentiableReward<Tensor> {
+  release(): Promise<void>
+}
+
+/**
+ * {@link graphReward} with its gradient in the sample, through the transform: `vjp` of the graph, made and loaded when it
+ * is first asked for. The rows of the graph must not depend on one another.
+ *
+ * @param model the ONNX file
+ * @throws Error as {@link graphReward}; at the first gradient, where an operator of the graph has none
+ */
+export async function differentiableGraphReward(
+  runtime: Runtime,
+  model: Uint8Array,
+  options: GraphRewardOptions & { readonly session?: SessionOptions },
+): Promise<LoadedReward> {
+  const { event, input = 'x', maxBatch = 256 } = options
+  const session = await runtime.load(model, options.session)
+  const output = options.output ?? session.outputs[0]?.name
+  const gradient = lazySession(async () =>
+    runtime.load(
+      valueGradient(model, { input, output }, (rows, width) => picked(rows, width, options)),
+      options.session,
+    ),
+  )
+
+  const differentiate = async (samples: readonly Tensor[]) => {
+    const slope = valueGradientNames.gradient(input)
+    const result = await (await gradient.open()).run({ [input]: batchOf(samples, event) }, [output, slope])
+    // The number itself as without the gradient: in float64, from the same output.
+    const values = numbers(result[output], samples.length, { ...options, output })
+    const size = sizeOf(event)
+    const data = result[slope].data as Float32Array
+    return { values, gradients: samples.map((_, i) => ({ shape: event, data: data.slice(i * size, (i + 1) * size) })) }
+  }
+
+  try {
+    return {
+      ...graphReward(session, options),
+      async differentiate(samples) {
+        const values = new Float64Array(samples.length)
+        const gradients: Tensor[] = []
+        for (let from = 0; from < samples.length; from += maxBatch) {
+          const part = await differentiate(samples.slice(from, from + maxBatch))
+          values.set(part.values, from)
+          gradients.push(...part.gradients)
+        }
+        return { values, gradients }
+      },
+      async release() {
+        await Promise.all([session.release(), gradient.release()])
+      },
+    }
+  } catch (error) {
+    await session.release()
+    throw error
+  }
+}
+
 const names = { softmax: 'p', 'log-softmax': 'log p', 'log-odds': 'log odds' } as const
 
 /**
@@ -94,15 +184,35 @@ export function classReward(
   label: string,
   transform: keyof typeof names = 'log-softmax',
 ): Reward<Tensor> {
+  return graphReward(session, classOptions(card, label, transform))
+}
+
+/** {@link classReward} with its gradient in the sample. @throws Error when the card has no such class */
+export function differentiableClassReward(
+  runtime: Runtime,
+  model: Uint8Array,
+  card: ClassifierCard,
+  label: string,
+  transform: keyof typeof names = 'log-softmax',
+): Promise<LoadedReward> {
+  return differentiableGraphReward(runtime, model, classOptions(card, label, transform))
+}
+
+function classOptions(card: ClassifierCard, label: string, transform: keyof typeof names): GraphRewardOptions {
+  if (card.noisy) {
+    throw new Error(
+      `"${card.name}" classifies noisy states at their times; it guides a run, and does not score samples.`,
+    )
+  }
   const index = card.classes.indexOf(label)
   if (index < 0)
     throw new Error(`"${card.name}" knows no class "${label}"; its classes are ${card.classes.join(', ')}.`)
-  return graphReward(session, {
+  return {
     name: `${names[transform]}(${label})`,
     event: card.event,
     input: card.input,
     output: card.outputs.logits,
     index,
     transform,
-  })
+  }
 }

@@ -61,14 +61,27 @@ const classifier = z.strictObject({
   input: z.string().default('x'),
   /** Names of the graph's outputs: `[n, classes]` logits and, where given, `[n, d]` features. */
   outputs: z.strictObject({ logits: z.string(), features: z.string().optional() }).default({ logits: 'logits' }),
+  /** A classifier of noisy states: the process that it was trained on, its time input, and what that is fed. */
+  noisy: z
+    .strictObject({
+      process: z.looseObject({ type: z.string() }),
+      time: z.string().default('t'),
+      /** Default: the time itself. */
+      label: label.optional(),
+    })
+    .optional(),
   classes: z.array(z.string()).min(2),
   training: z.record(z.string(), z.unknown()).optional(),
 })
 
 /** A diffusion network: everything that a sampler must know and that the ONNX file does not say. */
 export type NetworkCard = Omit<z.infer<typeof network>, 'process'> & { readonly process: ProcessSpecification }
-/** A classifier: a reward (class probability) and a feature network (FID). */
-export type ClassifierCard = z.infer<typeof classifier>
+/** A classifier: a reward (class probability) and a feature network (FID), or, of noisy states, a guide. */
+export type ClassifierCard = Omit<z.infer<typeof classifier>, 'noisy'> & {
+  readonly noisy?: Omit<NonNullable<z.infer<typeof classifier>['noisy']>, 'process'> & {
+    readonly process: ProcessSpecification
+  }
+}
 /** An analytic world, a model without a network; its other fields are those of the world itself. */
 export type WorldCard = { readonly type: 'gaussian-mixture' } & Readonly<Record<string, unknown>>
 
@@ -87,7 +100,11 @@ export type ConditionCard = z.input<typeof condition>
 export function parseModelCard(json: unknown, what = 'model card'): ModelCard {
   const { type } = parseWith(z.looseObject({ type: z.enum(['network', 'classifier', 'gaussian-mixture']) }), json, what)
   if (type === 'gaussian-mixture') return json as WorldCard
-  if (type === 'classifier') return parseWith(classifier, json, what)
+  if (type === 'classifier') {
+    const card = parseWith(classifier, json, what) as ClassifierCard
+    if (card.noisy) parseProcess(card.noisy.process)
+    return card
+  }
   const card = parseWith(network, json, what) as NetworkCard
   parseProcess(card.process)
   if (card.preconditioning && card.prediction !== 'data') {

@@ -12,7 +12,7 @@ import type { Session } from './runtime.ts'
  * the configuration; their values are cast to the type that the graph declares. A row's time label is computed apart
  * from the noise level in the conversion, both in float64.
  *
- * @param gradient opens the graph of {@link networkGradient}, once, when the first pullback is asked for; without it the
+ * @param gradient gives the session of the graph of {@link networkGradient} (see {@link lazySession}); without it the
  * denoiser cannot be differentiated
  * @throws Error where the graph's inputs and output do not fit the configuration; at a call, where a condition is
  * missing or unknown, or where the network's output is not finite: names row, time, label and noise level

@@ -5,8 +5,9 @@ import type { Process } from '../process/process.ts'
 import { vpLinear } from '../process/variance-preserving.ts'
 import type { ModelCard } from './card.ts'
 import { networkDenoiser } from './denoiser.ts'
+import { lazySession } from './lazy-session.ts'
 import { networkGradient } from './network-gradient.ts'
-import type { Runtime, Session, SessionOptions } from './runtime.ts'
+import type { Runtime, SessionOptions } from './runtime.ts'
 
 export interface LoadOptions {
   readonly session?: SessionOptions
@@ -60,17 +61,16 @@ export async function loadDenoiser(
     throw new Error(`"${card.name}" was trained on ${card.process.type}; its process cannot be chosen.`)
   if (!model) throw new Error(`"${card.name}" is a network; its ONNX file is needed beside the card.`)
   const session = await runtime.load(model, options.session)
-  let gradient: Promise<Session> | undefined
   // Cotangents stay the caller's.
-  const openGradient = () =>
-    (gradient ??= runtime.load(networkGradient(model, card), { ...options.session, transfer: false }))
+  const own = { ...options.session, transfer: false }
+  const gradient = lazySession(async () => runtime.load(networkGradient(model, card), own))
   const release = async () => {
-    await Promise.all([session.release(), gradient?.then((opened) => opened.release(), ignore)])
+    await Promise.all([session.release(), gradient.release()])
   }
   try {
     const config = { ...card, process: parseProcess(card.process) }
     const denoiser = options.gradient
-      ? networkDenoiser(session, config, openGradient)
+      ? networkDenoiser(session, config, gradient.open)
       : networkDenoiser(session, config)
     return { ...denoiser, release }
   } catch (error) {
@@ -78,6 +78,3 @@ export async function loadDenoiser(
     throw error
   }
 }
-
-/** Who asked for the gradient has been told already. */
-const ignore = () => {}

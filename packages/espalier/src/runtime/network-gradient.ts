@@ -23,7 +23,7 @@ export function networkGradient(
   return writeModel(vjp(readModel(model), options))
 }
 
-/** {@link DifferentiableDenoiser.pullback} of a network whose gradient graph `open` loads, at the first call. */
+/** {@link DifferentiableDenoiser.pullback} of a network whose gradient graph `open` gives, at every call. */
 export function networkPullback(
   network: BoundNetwork,
   open: () => Promise<Session>,
@@ -31,7 +31,6 @@ export function networkPullback(
   const { config, kind, names } = network
   const size = sizeOf(config.event)
   const [seed, result] = [`${prefix}${names.output}`, `${prefix}${names.state}`]
-  let opened: Promise<Session> | undefined
   return async (x, t, cotangent, condition) => {
     if (cotangent.data.length !== x.data.length || x.data.length !== t.length * size) {
       throw new Error(
@@ -39,7 +38,7 @@ export function networkPullback(
       )
     }
     const { feeds, checkFinite } = network.call(x, t, condition)
-    const session = await (opened ??= open())
+    const session = await open()
     const fed: Record<string, RuntimeTensor> = { [seed]: { type: 'float32', shape: x.shape, data: cotangent.data } }
     // Inputs that the gradient does not depend on are not inputs of its graph.
     for (const { name } of session.inputs) if (name !== seed) fed[name] = feeds[name]

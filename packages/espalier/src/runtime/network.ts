@@ -54,7 +54,7 @@ export function bindNetwork(session: Session, config: NetworkConfig): BoundNetwo
   const kind = config.preconditioning ?? config.prediction
   const { state, time } = config.inputs ?? { state: 'x', time: 't' }
   const output = config.output ?? 'y'
-  const label = labelOf(config)
+  const label = timeLabel(config)
   const size = sizeOf(event)
   const stateInput = find(session.inputs, state, 'input')
   const timeInput = find(session.inputs, time, 'input')
@@ -147,7 +147,12 @@ const TIME: TimeLabel = { type: 'linear', scale: 1, offset: 0 }
 /** `c_noise = log(rho) / 4` (Karras et al. 2022, table 1). */
 const EDM: TimeLabel = { type: 'log-snr', scale: -0.25, offset: 0 }
 
-function labelOf({ process, preconditioning, label }: NetworkConfig): (t: number) => number {
+/** What a network is told of a process time. @throws (at a time) where that is not finite */
+export function timeLabel({
+  process,
+  preconditioning,
+  label,
+}: Pick<NetworkConfig, 'process' | 'preconditioning' | 'label'>): (t: number) => number {
   const { type, scale, offset } = label ?? (preconditioning ? EDM : TIME)
   const coordinate = type === 'linear' ? (t: number) => t : process.logSnr
   return (t) => {
