@@ -1,13 +1,12 @@
 import { conditioned, conditionRows, drawConditions, repeated, rowsOf } from '../guide/conditioned.ts'
 import { type Condition, type Denoiser, rowCostAt } from '../process/denoiser.ts'
 import { execute, start } from '../solve/execute.ts'
-import { undenoised } from '../solve/levels.ts'
-import { memoryAt, nfeOf, type Plan, sameProcess, stepsOf } from '../solve/plan.ts'
+import { memoryAt, nfeOf, type Plan, stepsOf } from '../solve/plan.ts'
 import { type Key, purpose } from '../tensor/random.ts'
 import { row, sizeOf, stack, type Tensor } from '../tensor/tensor.ts'
 import type { Chain } from './chain.ts'
-import { type FinishPlan, finishPlans } from './finish.ts'
-import { Recollection, recalling } from './recall.ts'
+import { checkEnd, type FinishPlan, finishing } from './finish.ts'
+import { asksHere, Recollection, recalling } from './recall.ts'
 import type { Block } from './schedule.ts'
 
 /** What every chain of arrays takes. */
@@ -65,7 +64,7 @@ export function arrayChain(options: ArrayChainOptions, blocks: readonly Block[])
   const several = condition !== undefined && rowsOf(condition) > 1
   const denoiser = condition && !several ? conditioned(options.denoiser, condition) : options.denoiser
   const { event, process } = denoiser
-  checkEnd(plan, denoiser)
+  checkEnd(plan, process)
   for (const { from } of blocks.slice(1)) checkMemory(plan, from)
   const depth = blocks.length
   const size = sizeOf(event)
@@ -73,8 +72,6 @@ export function arrayChain(options: ArrayChainOptions, blocks: readonly Block[])
   const seen = new Recollection()
   const reusable = blocks.map(({ from }) => asksHere(plan, from))
   const lookCost = (level: number) => rowCostAt(denoiser, plan.grid[blocks[level].from])
-  const endings = options.finish && finishPlans(options.finish, process, plan.grid, blocks)
-  for (const ending of endings ?? []) checkEnd(ending, denoiser)
 
   const batch = (states: readonly Float32Array[]) =>
     stack(
@@ -147,44 +144,16 @@ export function arrayChain(options: ArrayChainOptions, blocks: readonly Block[])
       },
       lookaheadCost: (level) => (level === depth ? 0 : lookCost(level)),
       decode: async (states) => states.map(decoded),
-      ...(endings && {
-        async finish(states: readonly Float32Array[], level: number, keys: readonly Key[]) {
-          if (level === depth) return [...states]
-          const ending = endings[level]
-          const clean = asksHere(ending, 0) ? states.map((state) => seen.recall(state, level)) : []
-          const own = { keys: keys.map((key) => purpose(key, 'finish')), condition: conditionOf(states) }
-          return statesOf(await execute(ending, recalling(denoiser, clean), batch(states), own), states)
-        },
-        finishCost(level: number, looked = false) {
-          if (level === depth) return 0
-          const ending = endings[level]
-          const all = nfeOf(ending, 0, stepsOf(ending), denoiser)
-          return all - (looked && asksHere(ending, 0) ? lookCost(level) : 0)
-        },
-      }),
+      ...(options.finish &&
+        finishing(options.finish, {
+          ...{ denoiser, blocks, batch, statesOf, conditionOf },
+          grid: plan.grid,
+          recall: (state, level) => seen.recall(state, level),
+        })),
       save: (state) => state,
       load: (data) => data,
     },
   }
-}
-
-/** Whether the first network call from `step` on is at the very state and time that a look-ahead sees. */
-function asksHere({ stages, grid }: Plan, step: number): boolean {
-  const first = stages.find((stage) => stage.step >= step)
-  if (first?.time !== grid[step]) return false
-  const { states, predictions } = first.ask
-  return states[0] === 1 && [...states.slice(1), ...predictions].every((c) => c === 0)
-}
-
-/** A run must end in clean data, for that is what rewards and readers take its states for. */
-function checkEnd(plan: Plan, { process }: Denoiser): void {
-  sameProcess(plan, process)
-  const end = plan.grid[stepsOf(plan)]
-  if ((end === 0 && process.s(0) <= 1e-5) || undenoised(plan, process) !== plan) return
-  throw new Error(
-    `${plan.name} ends at time ${end}, expected a grid that ends in clean data, at 0 (noise left: s = ${process.s(end)}); ` +
-      'wrap the solver in denoised(), which adds the last data prediction',
-  )
 }
 
 function checkMemory(plan: Plan, from: number): void {

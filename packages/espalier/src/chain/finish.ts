@@ -1,5 +1,13 @@
+import { type Condition, type Denoiser, rowCostAt } from '../process/denoiser.ts'
 import type { Process } from '../process/process.ts'
-import { type Plan, sameProcess } from '../solve/plan.ts'
+import { execute } from '../solve/execute.ts'
+import { undenoised } from '../solve/levels.ts'
+import { nfeOf, type Plan, sameProcess, stepsOf } from '../solve/plan.ts'
+import { purpose } from '../tensor/random.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { Chain } from './chain.ts'
+import { asksHere, recalling } from './recall.ts'
+import type { Block } from './schedule.ts'
 
 /**
  * How to go from a level straight to a final state.
@@ -16,21 +24,60 @@ export function thinned(grid: readonly number[], steps: number): number[] {
   return Array.from({ length: count + 1 }, (_, i) => grid[Math.round((own * i) / count)])
 }
 
-/** The plan of each level. @throws where one does not begin at its level's time or is for another process */
-export function finishPlans(
+/** A chain of arrays, as far as running another plan from its levels goes. */
+interface Finishable {
+  readonly denoiser: Denoiser
+  readonly grid: readonly number[]
+  readonly blocks: readonly Block[]
+  batch(states: readonly Float32Array[]): Tensor
+  statesOf(batch: Tensor, like: readonly Float32Array[]): Float32Array[]
+  conditionOf(states: readonly Float32Array[]): Condition | undefined
+  /** The clean data that a look-ahead found. */
+  recall(state: Float32Array, level: number): Float32Array | undefined
+}
+
+/**
+ * `finish` of a chain, with a plan for each level.
+ * @throws where a plan does not go from its level's time to clean data
+ */
+export function finishing(
   finish: FinishPlan,
-  process: Process,
-  grid: readonly number[],
-  levels: readonly { readonly from: number }[],
-): Plan[] {
-  return levels.map(({ from }, level) => {
+  { denoiser, grid, blocks, batch, statesOf, conditionOf, recall }: Finishable,
+): Required<Pick<Chain<Float32Array, Tensor>, 'finish' | 'finishCost'>> {
+  const plans = blocks.map(({ from }, level) => {
     const plan = finish(grid.slice(from), level)
-    sameProcess(plan, process)
     if (plan.grid[0] !== grid[from]) {
       throw new Error(
         `the plan that finishes from level ${level} begins at time ${plan.grid[0]}, expected the level's own, ${grid[from]}`,
       )
     }
+    checkEnd(plan, denoiser.process)
     return plan
   })
+  const reusable = plans.map((plan) => asksHere(plan, 0))
+  return {
+    async finish(states, level, keys) {
+      if (level === blocks.length) return [...states]
+      const known = states.map((state) => (reusable[level] ? recall(state, level) : undefined))
+      const own = { keys: keys.map((key) => purpose(key, 'finish')), condition: conditionOf(states) }
+      return statesOf(await execute(plans[level], recalling(denoiser, known), batch(states), own), states)
+    },
+    finishCost(level, looked = false) {
+      if (level === blocks.length) return 0
+      const plan = plans[level]
+      const saved = looked && reusable[level] ? rowCostAt(denoiser, plan.grid[0]) : 0
+      return nfeOf(plan, 0, stepsOf(plan), denoiser) - saved
+    },
+  }
+}
+
+/** A run must end in clean data, for that is what rewards and readers take its states for. */
+export function checkEnd(plan: Plan, process: Process): void {
+  sameProcess(plan, process)
+  const end = plan.grid[stepsOf(plan)]
+  if ((end === 0 && process.s(0) <= 1e-5) || undenoised(plan, process) !== plan) return
+  throw new Error(
+    `${plan.name} ends at time ${end}, expected a grid that ends in clean data, at 0 (noise left: s = ${process.s(end)}); ` +
+      'wrap the solver in denoised(), which adds the last data prediction',
+  )
 }

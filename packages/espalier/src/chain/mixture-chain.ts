@@ -5,6 +5,7 @@ import { ancestralStep, decayOf } from '../solve/ancestral.ts'
 import { fold, type Key, normal, purpose } from '../tensor/random.ts'
 import { row, stack, type Tensor } from '../tensor/tensor.ts'
 import type { GuidedChain, StochasticChain } from './chain.ts'
+import { type FinishPlan, finishing } from './finish.ts'
 import { blocksOf } from './schedule.ts'
 
 export interface MixtureChainOptions {
@@ -21,6 +22,8 @@ export interface MixtureChainOptions {
   readonly start?: 'marginal' | 'noise'
   /** `cleanGradient(mixture.denoiser(process), reward)`: makes the chain a {@link GuidedChain}. */
   readonly gradient?: CleanGradientFunction
+  /** A plan for the world's denoiser from each level to the end: gives the chain `finish`. */
+  readonly finish?: FinishPlan
 }
 
 /**
@@ -75,6 +78,14 @@ export function mixtureChain(options: MixtureChainOptions): StochasticChain<Floa
     },
     lookaheadCost: (level) => (level === blocks.length ? 0 : 1),
     decode: async (states) => states.map((data) => ({ shape, data })),
+    ...(options.finish &&
+      finishing(options.finish, {
+        ...{ denoiser: mixture.denoiser(process), grid, blocks },
+        batch: (states) => stack(states, shape),
+        statesOf: (reached, like) => like.map((_, i) => row(reached, i).slice()),
+        conditionOf: () => undefined,
+        recall: () => undefined,
+      })),
     save: (state) => state,
     load: (data) => data,
   }

@@ -1,4 +1,5 @@
 import type { CleanGradientFunction } from '../guide/clean-gradient.ts'
+import { rowCostAt } from '../process/denoiser.ts'
 import { isStochastic, type Plan, stepsOf } from '../solve/plan.ts'
 import { purpose } from '../tensor/random.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -57,7 +58,7 @@ export function pixelChain(options: PixelChainOptions): PixelChain {
   for (const block of blocks.slice(1)) if (!drawsNoise(block)) throw new Error(equalBranches(plan, block))
   const arrays = arrayChain(options, blocks)
   const { chain, denoiser, size } = arrays
-  const noises = blocks.map(({ from, to }) => plan.stages.filter(({ step }) => step >= from && step < to))
+  const stagesOf = blocks.map(({ from, to }) => plan.stages.filter(({ step }) => step >= from && step < to))
   const silent = { ...plan, stages: plan.stages.map((stage) => ({ ...stage, noise: 0 })) }
 
   const result: PixelChain = {
@@ -65,7 +66,7 @@ export function pixelChain(options: PixelChainOptions): PixelChain {
     kernel: 'stochastic',
     stochastic: (level) => drawsNoise(blocks[level]),
     async moments(states, level) {
-      const [stage, ...more] = noises[level]
+      const [stage, ...more] = stagesOf[level]
       if (more.length > 0 || stage.noise === 0) {
         throw new Error(
           `level ${level} is not one solver step with noise, so its law is not a Gaussian that is known; cut it out with branchAt`,
@@ -102,7 +103,11 @@ export function pixelChain(options: PixelChainOptions): PixelChain {
       })
       return { states: arrays.statesOf(reached, states), logRatio }
     },
-    gradientCost: (level) => noises[level].filter(({ noise }) => noise !== 0).length,
+    gradientCost: (level) =>
+      stagesOf[level].reduce(
+        (sum, { noise, time }) => sum + (noise === 0 ? 0 : rowCostAt(denoiser, time as number)),
+        0,
+      ),
   }
   return guided
 }

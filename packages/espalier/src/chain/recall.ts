@@ -1,6 +1,7 @@
 import { conditionRows } from '../guide/conditioned.ts'
 import type { Denoiser } from '../process/denoiser.ts'
 import { convert } from '../process/prediction.ts'
+import type { Plan } from '../solve/plan.ts'
 import { gather, type Tensor } from '../tensor/tensor.ts'
 
 /**
@@ -18,6 +19,14 @@ export class Recollection {
   remember(state: Float32Array, level: number, clean: Float32Array): void {
     this.#seen.set(state, { level, clean })
   }
+}
+
+/** Whether the first network call from `step` on is at the very state and time that a look-ahead sees. */
+export function asksHere({ stages, grid }: Plan, step: number): boolean {
+  const first = stages.find((stage) => stage.step >= step)
+  if (first?.time !== grid[step]) return false
+  const { states, predictions } = first.ask
+  return states[0] === 1 && [...states.slice(1), ...predictions].every((c) => c === 0)
 }
 
 /**
