@@ -6,7 +6,16 @@ export { importanceResampling } from './importance-resampling.ts'
 export type { IslandPlan, IslandRule, Leaf, Place, Population, SavedIsland, Selection } from './island.ts'
 export { type IslandOptions, type IslandResult, runIslands, type SavedIslands, type Voyage } from './islands.ts'
 export { effectiveSampleSize, softMean, softmax } from './log-weights.ts'
+export {
+  type RandomSearchOptions,
+  randomSearch,
+  type SavedNoiseSearch,
+  type ZeroOrderOptions,
+  type ZeroOrderResult,
+  zeroOrderSearch,
+} from './noise-search.ts'
 export { type SelectStartOptions, type StartSelection, selectStart } from './noise-selection.ts'
+export { type PathsOptions, type PathsResult, type PathsSettings, pathsSearch, type SavedPaths } from './paths.ts'
 export { type ResamplingScheme, resample, resamplingSchemes } from './resampling.ts'
 export type { RolloutOptions } from './rollouts.ts'
 export type { Candidate, Progress, SearchOptions, SearchResult } from './search.ts'
@@ -14,6 +23,17 @@ export { SearchError } from './search-error.ts'
 export { type Preference, type SmcOptions, smc } from './smc.ts'
 export { type SvddOptions, svdd } from './svdd.ts'
 export { type DasOptions, das, type TdsOptions, tds } from './tds.ts'
-export { type Backup, Tree, type TreeArrays } from './tree.ts'
-export type { SavedSearch, Settings, TreeSearchOptions, TreeSearchResult } from './tree-search.ts'
+export { type Backup, ROOT, Tree, type TreeArrays, type TreeShape } from './tree.ts'
+export { loadTree, readTree, type SavedSearch, treeFileParts, writeTree } from './tree-file.ts'
+export { drawLeaves, leafLogWeights, logZOf, type ReadableTree } from './tree-gains.ts'
+export {
+  type ReadOut,
+  readOuts,
+  type Settings,
+  selections,
+  type TreeSearchOptions,
+  type TreeSearchResult,
+  type TreeSelection,
+} from './tree-settings.ts'
+export { type StateArrays, type StateKeeping, stateKeepings } from './tree-states.ts'
 export { posteriorMean, type ValueFunction } from './values.ts'
