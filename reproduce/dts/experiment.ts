@@ -21,7 +21,7 @@ import { type ReproductionOptions, type ReproductionResult, type ReproductionRow
 import { estimates, valueErrors, valueMetric } from './values.ts'
 import { gmmWorld, lineWorld, modeDistance, rareWorld, type World } from './worlds.ts'
 
-type Options = SearchOptions<Float32Array, Tensor>
+type Options = SearchOptions<Float32Array, Tensor> & Pick<World, 'chain'>
 type Rules = Partial<TreeSearchOptions<Float32Array, Tensor>>
 
 /** A method of the comparison: how it is called, and with which setting. */

@@ -40,7 +40,7 @@ export async function valueErrors(world: World, seeds: readonly number[], budget
       if (tree.isLeaf(node)) continue
       const level = tree.depth(node)
       const left = levels[level - 1]
-      const state = tree.states[node] as Float32Array
+      const state = tree.state(node)
       const truth = world.tilted.value(process, state, left / 100)
       const [lookahead] = await world.chain.lookahead([state], level)
       let rolled = state

@@ -1,5 +1,6 @@
 /** `--method`: the search algorithms by name. */
 
+import { type Chain, stochasticChain } from 'espalier/chain'
 import {
   bestOfN,
   dts,
@@ -11,7 +12,10 @@ import {
 } from 'espalier/search'
 import type { Tensor } from 'espalier/tensor'
 
-type Options = TreeSearchOptions<Float32Array, Tensor>
+/** Chains come from files and options, where the compiler cannot know their kind. */
+type Options = Omit<TreeSearchOptions<Float32Array, Tensor>, 'chain'> & {
+  readonly chain: Chain<Float32Array, Tensor>
+}
 
 export interface SearchMethod {
   /** As papers write it. */
@@ -27,13 +31,15 @@ export const methods = {
     label: 'DTS*',
     about: 'Diffusion Tree Search: one tree of denoising paths, grown where rewards are high',
     tree: true,
-    run: (options: Options): Promise<TreeSearchResult<Float32Array, Tensor>> => dtsStar(options),
+    run: (options: Options): Promise<TreeSearchResult<Float32Array, Tensor>> =>
+      dtsStar({ ...options, chain: stochasticChain(options.chain) }),
   },
   dts: {
     label: 'DTS',
     about: 'Diffusion Tree Sampling: the same tree, for samples of p(x) exp(lambda r(x)) / Z',
     tree: true,
-    run: (options: Options): Promise<TreeSearchResult<Float32Array, Tensor>> => dts(options),
+    run: (options: Options): Promise<TreeSearchResult<Float32Array, Tensor>> =>
+      dts({ ...options, chain: stochasticChain(options.chain) }),
   },
   'best-of-n': {
     label: 'best-of-N',

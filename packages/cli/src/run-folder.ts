@@ -82,7 +82,7 @@ export class RunFolder {
   }
 
   /** Writes a file of the run. @param name relative to the folder */
-  write(name: string, data: Uint8Array | string): string {
+  write(name: string, data: Uint8Array | readonly Uint8Array[] | string): string {
     const path = join(this.path, name)
     makeFolder(dirname(path))
     writeFileAtomic(path, data)

@@ -108,12 +108,13 @@ async function search(context: Context, name: TrialName): Promise<Trial> {
     // A search that ended by its own budget would only repeat itself.
     if (done && done.result.stopped === 'budget' && done.budget === settings.budget) return done
   }
-  const before = earlier?.seconds ?? 0
+  const before = earlier?.notes.seconds ?? 0
   const started = performance.now()
   const elapsed = () => before + (performance.now() - started) / 1000
   let best = Number.NEGATIVE_INFINITY
   let saved = performance.now()
-  folder.event('search', { ...name, resumed: earlier !== undefined })
+  const { name: model, event, range } = steering.model
+  folder.event('search', { ...name, resumed: earlier !== undefined, nfe: earlier?.saved.account.nfe })
   const trial = await runTrial(steering, {
     ...settings,
     ...name,
@@ -127,12 +128,14 @@ async function search(context: Context, name: TrialName): Promise<Trial> {
     },
     onCheckpoint(save) {
       if (performance.now() - saved < 1000 * checkpointEvery) return
-      saveTree(folder, stem, save(), elapsed())
+      const snapshot = save()
+      saveTree(folder, stem, snapshot, { model, event, range, reward: name.reward, seconds: elapsed() })
+      folder.event('checkpoint', { ...name, nfe: snapshot.account.nfe })
       saved = performance.now()
     },
   })
   const whole = { ...trial, seconds: elapsed() }
-  saveTrial(folder, whole)
+  saveTrial(folder, whole, { model, event, range })
   const { nfe, stopped } = trial.result
   folder.event('search done', { ...name, nfe, best: bestReward(trial.result), stopped })
   return whole

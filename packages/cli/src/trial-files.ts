@@ -1,13 +1,13 @@
 /** A finished (or stopped) seed on the disk: its numbers as JSON, its samples as safetensors, its tree. */
 
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { SavedSearch, SearchResult } from 'espalier/search'
+import { readTree, type SavedSearch, type SearchResult, type TreeNotes, treeFileParts } from 'espalier/search'
 import { readSafetensors, stack, type Tensor, writeSafetensors } from 'espalier/tensor'
 import { asUserError } from './errors.ts'
 import type { MethodName } from './methods.ts'
 import type { RunFolder } from './run-folder.ts'
-import { readSavedSearch, writeSavedSearch } from './saved-search.ts'
 import { isTree, type Trial } from './steering.ts'
 
 /** The content of `<stem>.json`: everything of a trial but its samples. Rewards of -Infinity are null. */
@@ -29,21 +29,22 @@ export function stemOf({ reward, method, seed }: TrialName): string {
   return `searches/${slug(reward)}-${method}-seed-${seed}`
 }
 
-/** A reward's name as a part of file names. */
+/** A reward's name as a part of file names; of what is more than a name a part, and a number of its own. */
 export function slug(reward: string): string {
-  return (
+  const plain =
     reward
       .replace(/^-/, 'minus-')
       .replace(/[^A-Za-z0-9]+/g, '-')
       .replace(/^-|-$/g, '') || 'reward'
-  )
+  if (!/[(*?]/.test(reward) && plain.length <= 60) return plain
+  return `${plain.slice(0, 48).replace(/-$/, '')}-${createHash('sha256').update(reward).digest('hex').slice(0, 8)}`
 }
 
 /** Writes a trial; the tree, where there is one, so that it can be continued. */
-export function saveTrial(folder: RunFolder, trial: Trial): void {
-  const { result } = trial
+export function saveTrial(folder: RunFolder, trial: Trial, notes: TreeNotes): void {
+  const { result, reward, seconds } = trial
   const stem = stemOf(trial)
-  if (isTree(result)) saveTree(folder, stem, result.save(), trial.seconds)
+  if (isTree(result)) saveTree(folder, stem, result.save(), { ...notes, reward, seconds })
   if (result.candidates.length > 0) folder.write(`${stem}.safetensors`, packCandidates(result))
   const { method, selected, best, logZ, nfe, gradientEvaluations, rewardEvaluations, stopped } = result
   const trace = result.trace.map(({ nfe, best }) => ({ nfe, best: Number.isFinite(best) ? best : null }))
@@ -66,18 +67,18 @@ export function loadTrial(path: string, name: TrialName): Promise<Trial | undefi
   })
 }
 
-/** A tree search that can be continued, and the seconds that it had taken. */
-export function saveTree(folder: RunFolder, stem: string, saved: SavedSearch, seconds: number): void {
-  folder.write(`${stem}.tree.safetensors`, writeSavedSearch(saved, seconds))
+/** Writes a tree search that can be continued. */
+export function saveTree(folder: RunFolder, stem: string, saved: SavedSearch, notes: TreeNotes): void {
+  folder.write(`${stem}.tree.safetensors`, treeFileParts(saved, notes))
 }
 
 /** @returns undefined if there is none @throws UserError if it is damaged */
 export function loadTree(
   path: string,
   name: TrialName,
-): Promise<{ readonly saved: SavedSearch; readonly seconds: number } | undefined> {
+): Promise<{ readonly saved: SavedSearch; readonly notes: TreeNotes } | undefined> {
   const file = join(path, `${stemOf(name)}.tree.safetensors`)
-  return asUserError(file, () => (existsSync(file) ? readSavedSearch(readFileSync(file)) : undefined))
+  return asUserError(file, () => (existsSync(file) ? readTree(readFileSync(file)) : undefined))
 }
 
 /** Samples `[n, ...event]` with their rewards and weights. */

@@ -1,4 +1,5 @@
-import { type TreeSearchOptions, type TreeSearchResult, treeSearch } from './tree-search.ts'
+import { treeSearch } from './tree-search.ts'
+import type { TreeSearchOptions, TreeSearchResult } from './tree-settings.ts'
 
 /**
  * Diffusion Tree Sampling (Jain, Sareen, Pedramfar, Ravanbakhsh 2025, arXiv 2506.20701): one persistent tree of
@@ -8,10 +9,10 @@ import { type TreeSearchOptions, type TreeSearchResult, treeSearch } from './tre
  * Each candidate's weight is its exact read-out probability, `selected` is one draw; `draw` gives more.
  *
  * At a finite budget the values are biased down and the samples over-dispersed, because children that were lucky first
- * are revisited and the unlucky are not; `selection: 'boltzmann-mixed'` removes most of that.
+ * are revisited and the unlucky are not; `selection: 'boltzmann-mixed'` removes most of that, `readOut: 'weighted'` all.
  */
 export function dts<S, X>(options: TreeSearchOptions<S, X>): Promise<TreeSearchResult<S, X>> {
-  return treeSearch({ method: 'dts', selection: 'boltzmann', readOut: 'draw' }, options)
+  return treeSearch({ method: 'dts', selection: 'boltzmann', readOut: 'values' }, options)
 }
 
 /**

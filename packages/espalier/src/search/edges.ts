@@ -76,18 +76,29 @@ export async function walk<S, X>(
   let rowKeys = keys
   for (let e = first; e < edges.length; e++) {
     if (e > first) rowKeys = rowKeys.map((rowKey) => fold(rowKey, 0))
-    if (e === 0) current = await chain.start(rowKeys)
-    for (let level = edges[e].from; level < edges[e].to; level++) {
-      const next = await chain.step(current, level, rowKeys)
-      if (next.length !== rowKeys.length) {
-        throw new Error(
-          `the chain's step at level ${level} was given ${rowKeys.length} states and returned ${next.length}`,
-        )
-      }
-      current = next
-    }
-    ends.push(current as S[])
+    const reached = await walkEdge(chain, edges, e, current, rowKeys)
+    ends.push(reached)
+    current = reached
     if (!onEdge(edges[e].cost * rowKeys.length) && e + 1 < edges.length) return null
   }
   return ends
+}
+
+/** Walks rows along one edge. @param states at its head; ignored for edge 0, which draws from the prior */
+export async function walkEdge<S, X>(
+  chain: Chain<S, X>,
+  edges: readonly Edge[],
+  e: number,
+  states: readonly S[],
+  keys: readonly Key[],
+): Promise<S[]> {
+  let current: readonly S[] = e === 0 ? await chain.start(keys) : states
+  for (let level = edges[e].from; level < edges[e].to; level++) {
+    const next = await chain.step(current, level, keys)
+    if (next.length !== keys.length) {
+      throw new Error(`the chain's step at level ${level} was given ${keys.length} states and returned ${next.length}`)
+    }
+    current = next
+  }
+  return current as S[]
 }

@@ -1,90 +1,32 @@
+import { type Chain, stochasticChain } from '../chain/chain.ts'
 import { checkedReward } from '../reward/checked.ts'
 import { fold, type Key, purpose, type Stream, key as seedKey, stream } from '../tensor/random.ts'
-import { costFrom, type Edge, edgesOf, rootKey, walk } from './edges.ts'
-import { type Account, Ledger } from './ledger.ts'
-import { logTilt } from './log-weights.ts'
+import { costFrom, edgesOf, rootKey } from './edges.ts'
+import { Ledger } from './ledger.ts'
+import { softmax } from './log-weights.ts'
 import { argmax } from './rollouts.ts'
-import { checkOptions, type SearchOptions, type SearchResult } from './search.ts'
+import { checkOptions, checkSettings, type SearchResult } from './search.ts'
 import { SearchError } from './search-error.ts'
-import { type Backup, ROOT, Tree, type TreeArrays } from './tree.ts'
+import { ROOT, Tree } from './tree.ts'
+import { type Expansion, expander, type Grown } from './tree-expansion.ts'
+import { loadTree, type SavedSearch, shapeOf } from './tree-file.ts'
+import { drawLeaves, LeafGains, leafLogWeights, logZOf } from './tree-gains.ts'
+import { resolveSettings, type TreeSearchOptions, type TreeSearchResult, type Variant } from './tree-settings.ts'
 
-export interface TreeSearchOptions<S, X> extends SearchOptions<S, X> {
-  /**
-   * Progressive widening: a node with N visits takes a new child while it has fewer than `c N^alpha`. Defaults 2 and 0.8
-   * (the paper's for images; 0.7 for text). With these a node lets selection pass only after 36 visits, so small budgets
-   * want a smaller alpha.
-   */
-  readonly c?: number
-  readonly alpha?: number
-  /**
-   * How an iteration descends: `boltzmann` draws a child from softmax(lambda v); `boltzmann-mixed` draws a uniform child
-   * with probability `epsilon` (ours, not the paper's: it evens out the visits and so most of the bias of adaptive
-   * trees); `uct` takes the largest `v + cUct sd sqrt(ln N / N_child)`.
-   */
-  readonly selection?: 'boltzmann' | 'boltzmann-mixed' | 'uct'
-  /** Share of uniform choices of `boltzmann-mixed`, in [0, 1]. Default 0.5. */
-  readonly epsilon?: number
-  /** Exploration of `uct` (the paper gives no value). Default 1. */
-  readonly cUct?: number
-  /** Unit of `cUct`: the running standard deviation of the leaf rewards (default), or 1. */
-  readonly uctScale?: 'std' | 'none'
-  /** Default `soft`. `max` is lambda -> infinity in the backup alone. */
-  readonly backup?: Backup
-  /** Iterations at most, those that fall on a known leaf and cost nothing included. Default: ten times the affordable. */
-  readonly maxIterations?: number
-  /**
-   * Continues a saved run: the result is that of a run that was never interrupted (and, at width 1, a larger budget
-   * continues a finished run as if it had been given at once).
-   */
-  readonly resume?: SavedSearch
-  /** Called after every wave of `width` iterations; `save` takes a snapshot, which costs a copy of all states. */
-  readonly onCheckpoint?: (save: () => SavedSearch) => void | Promise<void>
-}
-
-/** A tree search that can be continued: plain numbers and arrays. */
-export interface SavedSearch {
-  readonly settings: Settings
-  readonly iterations: number
-  readonly account: Account
-  readonly tree: TreeArrays
-}
-
-/** What must not change between a run and its continuation. Budget and width may. */
-export interface Settings {
-  readonly method: string
-  readonly seed: number
-  readonly lambda: number
-  readonly c: number
-  readonly alpha: number
-  readonly selection: string
-  readonly epsilon: number
-  readonly cUct: number
-  readonly uctScale: string
-  readonly backup: Backup
-  /** NFE of each edge of the chain. */
-  readonly edges: readonly number[]
-}
-
-export interface TreeSearchResult<S, X> extends SearchResult<X> {
-  readonly tree: Tree<S>
-  readonly iterations: number
-  /** Draws candidates from the tree's read-out law, with replacement; no model is called. @returns indices */
-  draw(count: number, seed?: number): number[]
-  save(): SavedSearch
-}
-
-/** The two sides in which DTS and DTS* differ. */
-export interface Variant {
-  readonly method: string
-  readonly selection: NonNullable<TreeSearchOptions<unknown, unknown>['selection']>
-  readonly readOut: 'draw' | 'argmax'
-}
+/** States that are decoded in one call. */
+const DECODED_TOGETHER = 64
 
 /** One iteration on its way: the selected path, and the child that will be added below it (none if it ends in a leaf). */
 interface Traversal {
   readonly path: readonly number[]
-  /** Key of the new child; null where selection fell through to a known leaf. */
+  /** `log prod 1 / (m q)` over the choices: what makes up for how likely the path was. */
+  readonly logGain: number
+  /** Where the new child begins; null where selection fell through to a known leaf. */
   readonly childKey: Key | null
+  /** Keys of the path's nodes. */
+  readonly keys: readonly Key[]
+  /** Depth of the path's last node whose state is kept. */
+  readonly from: number
   readonly cost: number
 }
 
@@ -95,32 +37,35 @@ interface Traversal {
  * as a child, in the widening test only; values and choices see finished children alone. All rollouts of a wave are
  * asked for at once (those that start at the same depth in one call), and backed up in the order of selection, so that
  * the result depends on the seed and the width, never on timing. At width 1 this is the sequential algorithm.
+ *
+ * @throws Error where the options are wrong, or the chain is deterministic; {@link SearchError} where chain or reward fail
  */
 export async function treeSearch<S, X>(
   variant: Variant,
   options: TreeSearchOptions<S, X>,
 ): Promise<TreeSearchResult<S, X>> {
-  const { chain, reward, budget, seed, signal } = options
+  const { reward, budget, seed, signal, resume } = options
+  const chain: Chain<S, X> = stochasticChain(options.chain)
   const edges = edgesOf(chain)
   const { lambda, width } = checkOptions(options, costFrom(edges, 0), 1)
   const settings = resolveSettings(variant, options, edges, lambda)
   const { method } = settings
-  const cheapest = costFrom(edges, edges.length - 1)
+  const weighted = settings.readOut === 'weighted'
+  if (resume) checkSettings(settings, resume.settings)
+  const tree = resume ? loadTree(resume, chain) : new Tree<S>(shapeOf(settings), chain)
+  const growth = expander(chain, edges, (state) => tree.states.settled(state), settings.rollout === 'finish')
+  const { cheapest } = growth
   const maxIterations = options.maxIterations ?? 10 * Math.ceil(budget / cheapest)
   if (!(maxIterations >= 1 && (maxIterations < Infinity || cheapest > 0))) {
     throw new Error(
-      `maxIterations is ${maxIterations}, expected a number from 1 on (the last edge costs ${cheapest} NFE)`,
+      `maxIterations is ${maxIterations}, expected a number from 1 on (the cheapest child costs ${cheapest} NFE)`,
     )
   }
 
-  const { resume } = options
-  if (resume) checkResume(settings, resume.settings)
-  const leafDepth = edges.length
-  const tree = resume
-    ? Tree.load(resume.tree, leafDepth, lambda, settings.backup, (data) => chain.load(data))
-    : new Tree<S>(leafDepth, lambda, settings.backup)
+  /** Samples of the leaves, where they may be kept beside the states. */
+  const samples: X[] | undefined = settings.states === 'float32' ? await decodeLeaves(chain, tree) : undefined
+  const gains = new LeafGains(resume?.gains)
   const ledger = new Ledger(options, resume?.account)
-  const samples: X[] = resume ? await chain.decode(tree.leaves.map((leaf) => tree.states[leaf] as S)) : []
   const spread = new RunningStd()
   for (const leaf of tree.leaves) spread.add(tree.value(leaf))
   const root = rootKey(seed)
@@ -131,27 +76,35 @@ export async function treeSearch<S, X>(
   const select = (iteration: number, pending: Map<number, number>, virtual: Map<number, number>): Traversal | null => {
     const draws = stream(fold(selectKey, iteration))
     const path = [ROOT]
-    let node = ROOT
-    let nodeKey = root
-    while (!tree.isLeaf(node)) {
+    const keys = [root]
+    let logGain = 0
+    for (let node = ROOT; !tree.isLeaf(node); ) {
+      const depth = path.length - 1
       const born = tree.childCount(node) + (pending.get(node) ?? 0)
       const visits = tree.visits(node) + (virtual.get(node) ?? 0)
       if (born < settings.c * visits ** settings.alpha) {
-        return { path, childKey: fold(nodeKey, born), cost: costFrom(edges, path.length - 1) }
+        let from = depth
+        while (from > 0 && !tree.states.has(path[from])) from--
+        return { path, logGain, childKey: fold(keys[depth], born), keys, from, cost: growth.cost(depth, from) }
       }
       if (tree.childCount(node) === 0) return null
-      node = choose(node, draws)
-      nodeKey = fold(nodeKey, tree.indexOf(node))
-      path.push(node)
+      const child = choose(node, draws)
+      if (weighted) {
+        const m = tree.childCount(node)
+        logGain -= Math.log(settings.epsilon + (1 - settings.epsilon) * m * tree.share(child))
+      }
+      keys.push(fold(keys[depth], tree.indexOf(child)))
+      path.push(child)
+      node = child
     }
-    return { path, childKey: null, cost: 0 }
+    return { path, logGain, childKey: null, keys, from: 0, cost: 0 }
   }
 
   const choose = (node: number, draws: Stream): number => {
     if (settings.selection === 'uct') {
       const scale = settings.cUct * (settings.uctScale === 'std' ? spread.value() : 1)
       const logVisits = Math.log(tree.visits(node))
-      return tree.argmaxChild(node, (child) => scale * Math.sqrt(logVisits / tree.visits(child)))
+      return tree.argmaxChild(node, (visits) => scale * Math.sqrt(logVisits / visits))
     }
     if (settings.selection === 'boltzmann-mixed' && draws.uniform() < settings.epsilon) {
       return tree.uniformChild(node, draws)
@@ -176,57 +129,45 @@ export async function treeSearch<S, X>(
     return wave
   }
 
-  /** EXPANSION and ROLLOUT of a wave: the new states of each traversal, from the new child to the leaf, or null. */
-  const expand = async (wave: readonly Traversal[]): Promise<S[][] | null> => {
-    const groups = new Map<number, number[]>()
-    wave.forEach(({ path, childKey }, i) => {
-      const depth = path.length - 1
-      if (childKey) groups.set(depth, [...(groups.get(depth) ?? []), i])
+  /** EXPANSION and ROLLOUT of a wave's new children; null where the signal says so. */
+  const expand = (fresh: readonly Traversal[]): Promise<Grown<S>[] | null> => {
+    const expansions = fresh.map(({ path, keys, from, childKey }): Expansion<S> => {
+      const below = [...keys.slice(from + 1), childKey as Key]
+      return { from, state: from > 0 ? tree.state(path[from]) : undefined, keys: below }
     })
-    const grown: S[][] = wave.map(() => [])
-    let abandoned = false
-    const walks = [...groups].map(async ([first, members]) => {
-      const states = members.map((i) => tree.states[wave[i].path[first]] as S)
-      const keys = members.map((i) => wave[i].childKey as Key)
-      const ends = await walk(chain, edges, { first, states, keys }, (nfe) => {
-        ledger.spend(nfe)
-        abandoned ||= signal?.aborted ?? false
-        return !abandoned
-      }).catch((cause) => {
-        abandoned = true
-        throw cause
-      })
-      ends?.forEach((row) => {
-        row.forEach((state, j) => {
-          grown[members[j]].push(state)
-        })
-      })
-      return ends !== null
+    return growth.expand(expansions, (nfe) => {
+      ledger.spend(nfe)
+      return !signal?.aborted
     })
-    // All walks have come to rest before anything is reported: nothing runs on behind a failed search.
-    const outcomes = await Promise.allSettled(walks)
-    const failure = outcomes.find((outcome) => outcome.status === 'rejected')
-    if (failure) throw failure.reason
-    return outcomes.every((outcome) => outcome.status === 'fulfilled' && outcome.value) ? grown : null
   }
 
   /** BACKUP of a wave, in the order of selection. */
-  const absorb = async (wave: readonly Traversal[], grown: readonly S[][]): Promise<void> => {
+  const absorb = async (wave: readonly Traversal[], grown: readonly Grown<S>[]): Promise<void> => {
     const fresh = wave.flatMap((traversal, i) => (traversal.childKey ? [i] : []))
-    const decoded = fresh.length > 0 ? await chain.decode(fresh.map((i) => grown[i][grown[i].length - 1])) : []
+    const ends = grown.map((row) => row.fresh[row.fresh.length - 1])
     const name = (j: number) => `iteration ${iterations + fresh[j]}`
-    const rewards = fresh.length > 0 ? await checkedReward(reward, name).evaluate(decoded) : []
+    const decoded = ends.length > 0 ? await chain.decode(ends) : []
+    const rewards = ends.length > 0 ? await checkedReward(reward, name).evaluate(decoded) : []
     let next = 0
-    wave.forEach(({ path, childKey, cost }, i) => {
+    for (const { path, childKey, from, cost, logGain } of wave) {
       let node = path[path.length - 1]
-      for (const state of grown[i]) node = tree.add(node, state)
-      const value = childKey ? rewards[next] : tree.value(node)
-      tree.backup(node, value)
-      if (!childKey) return
-      spread.add(value)
-      samples.push(decoded[next++])
-      ledger.book({ nfe: cost, rewardEvaluations: 1 }, value)
-    })
+      if (childKey) {
+        const { regained, fresh: states } = grown[next]
+        regained.forEach((state, i) => {
+          tree.states.remember(path[from + 1 + i], state, (kept) => tree.visits(kept))
+        })
+        states.forEach((state, i) => {
+          node = tree.add(node, state, i === states.length - 1)
+        })
+        const value = rewards[next]
+        samples?.push(decoded[next])
+        next++
+        spread.add(value)
+        ledger.book({ nfe: cost, rewardEvaluations: 1 }, value)
+        tree.backup(node, value)
+      } else tree.backup(node, tree.value(node))
+      if (weighted) gains.add(tree.leafIndex(node), logGain)
+    }
     iterations += wave.length
   }
 
@@ -234,25 +175,26 @@ export async function treeSearch<S, X>(
     settings,
     iterations,
     account: ledger.account(),
-    tree: tree.save((state) => chain.save(state)),
+    gains: gains.save(),
+    tree: tree.save(),
   })
 
-  const result = (stopped: SearchResult<X>['stopped']): TreeSearchResult<S, X> => {
-    const position = new Map(tree.leaves.map((leaf, i) => [leaf, i]))
-    const any = tree.leaves.length > 0
-    const weights = any ? tree.leafProbabilities() : new Float64Array(0)
-    const rewards = tree.leaves.map((leaf) => tree.value(leaf))
-    const draw = (count: number, drawSeed = seed): number[] => {
-      if (!any) throw new Error('the tree has no leaf yet, so nothing can be drawn from it')
-      const draws = stream(purpose(seedKey(drawSeed), 'read-out'))
-      return Array.from({ length: count }, () => position.get(tree.drawLeaf(draws)) as number)
-    }
+  const result = async (stopped: SearchResult<X>['stopped']): Promise<TreeSearchResult<S, X>> => {
+    // Behind a failure the chain may fail again; the tree is there all the same.
+    const ends = samples ?? (await decodeLeaves(chain, tree).catch(() => [] as X[]))
+    const rewards = tree.leaves.map((leaf) => tree.value(leaf)).slice(0, ends.length)
+    const any = ends.length > 0
+    const kept = { tree, settings, gains: gains.save(), iterations }
+    const logWeights = any && weighted ? leafLogWeights(kept) : undefined
+    const weights = !any ? [] : logWeights ? softmax(logWeights) : tree.leafProbabilities()
+    const draw = (count: number, drawSeed = seed): number[] => drawLeaves(tree, count, drawSeed, logWeights)
+    const byValue = settings.readOut === 'argmax'
     return {
       method,
-      candidates: samples.map((sample, i) => ({ sample, reward: rewards[i], weight: weights[i] })),
-      selected: !any ? -1 : variant.readOut === 'draw' ? draw(1)[0] : (position.get(tree.argmaxLeaf()) as number),
+      candidates: ends.map((sample, i) => ({ sample, reward: rewards[i], weight: weights[i] })),
+      selected: !any ? -1 : byValue ? tree.leafIndex(tree.argmaxLeaf()) : draw(1)[0],
       best: argmax(rewards),
-      logZ: any && settings.backup === 'soft' ? logTilt(lambda, tree.value(ROOT)) : undefined,
+      logZ: any ? logZOf(kept) : undefined,
       nfe: ledger.spent,
       gradientEvaluations: ledger.gradientEvaluations,
       rewardEvaluations: ledger.rewardEvaluations,
@@ -267,58 +209,28 @@ export async function treeSearch<S, X>(
 
   try {
     for (;;) {
-      if (signal?.aborted) return result('signal')
+      if (signal?.aborted) return await result('signal')
       const wave = selectWave()
-      if (wave.length === 0) return result(iterations >= maxIterations ? 'iterations' : 'budget')
-      const grown = await expand(wave)
-      if (!grown) return result('signal')
+      if (wave.length === 0) return await result(iterations >= maxIterations ? 'iterations' : 'budget')
+      const grown = await expand(wave.filter(({ childKey }) => childKey))
+      if (!grown) return await result('signal')
       await absorb(wave, grown)
       ledger.report()
       await options.onCheckpoint?.(save)
     }
   } catch (cause) {
-    throw new SearchError<X, TreeSearchResult<S, X>>(method, cause, result('error'))
+    throw new SearchError<X, TreeSearchResult<S, X>>(method, cause, await result('error'))
   }
 }
 
-function resolveSettings<S, X>(
-  variant: Variant,
-  options: TreeSearchOptions<S, X>,
-  edges: readonly Edge[],
-  lambda: number,
-): Settings {
-  const { c = 2, alpha = 0.8, epsilon = 0.5, cUct = 1 } = options
-  if (!(c > 0 && c < Infinity)) throw new Error(`widening c is ${c}, expected a positive number`)
-  if (!(alpha >= 0 && alpha <= 1)) throw new Error(`widening alpha is ${alpha}, expected a number in [0, 1]`)
-  if (!(epsilon >= 0 && epsilon <= 1)) throw new Error(`epsilon is ${epsilon}, expected a probability`)
-  if (!(cUct >= 0 && cUct < Infinity)) throw new Error(`cUct is ${cUct}, expected a number from 0 on`)
-  return {
-    method: variant.method,
-    seed: options.seed,
-    lambda,
-    c,
-    alpha,
-    selection: oneOf('selection', options.selection ?? variant.selection, ['boltzmann', 'boltzmann-mixed', 'uct']),
-    epsilon,
-    cUct,
-    uctScale: oneOf('uctScale', options.uctScale ?? 'std', ['std', 'none']),
-    backup: oneOf('backup', options.backup ?? 'soft', ['soft', 'max']),
-    edges: edges.map((edge) => edge.cost),
+/** The samples of a tree's leaves. */
+async function decodeLeaves<S, X>(chain: Chain<S, X>, tree: Tree<S>): Promise<X[]> {
+  const samples: X[] = []
+  for (let i = 0; i < tree.leaves.length; i += DECODED_TOGETHER) {
+    const leaves = tree.leaves.slice(i, i + DECODED_TOGETHER)
+    samples.push(...(await chain.decode(leaves.map((leaf) => tree.state(leaf)))))
   }
-}
-
-function oneOf<const T extends string>(name: string, value: T, known: readonly T[]): T {
-  if (!known.includes(value)) throw new Error(`${name} is '${value}', expected one of ${known.join(', ')}`)
-  return value
-}
-
-function checkResume(now: Settings, saved: Settings): void {
-  for (const name of Object.keys(now) as (keyof Settings)[]) {
-    const a = JSON.stringify(now[name])
-    const b = JSON.stringify(saved[name])
-    if (a !== b)
-      throw new Error(`the saved tree was built with ${name} = ${b}, this run has ${name} = ${a}: they must agree`)
-  }
+  return samples
 }
 
 /** Standard deviation of the finite values so far (Welford); 1 until it is positive. */

@@ -1,6 +1,8 @@
-import type { Stream } from '../tensor/random.ts'
-import { categoricalFromLog } from '../tensor/random.ts'
+import { categoricalFromLog, type Stream } from '../tensor/random.ts'
 import { logTilt, softMean, softmax } from './log-weights.ts'
+import { VisitClasses } from './tree-classes.ts'
+import { type StateArrays, type StateCodec, type StateKeeping, TreeStates } from './tree-states.ts'
+import { ChildSums } from './tree-sums.ts'
 
 /** How values are backed up: the soft mean `(1/lambda) log mean exp(lambda v)`, or the maximum (lambda -> infinity). */
 export type Backup = 'soft' | 'max'
@@ -8,37 +10,48 @@ export type Backup = 'soft' | 'max'
 /** The root: above the prior, without a state. */
 export const ROOT = 0
 
+/** From this many children on a node keeps sums over them; a scan over fewer is faster and needs no memory. */
+const MANY = 32
+
+/** What a tree is made for. */
+export interface TreeShape {
+  /** Edges from the root to a final state, at most. */
+  readonly leafDepth: number
+  readonly lambda: number
+  readonly backup: Backup
+  readonly states: StateKeeping
+  /** Whether leaves may hang higher than `leafDepth`. */
+  readonly shortLeaves: boolean
+}
+
 /** A tree as plain arrays, one entry per node in the order of birth; node 0 is the root. */
-export interface TreeArrays {
+export interface TreeArrays extends StateArrays {
   /** Parent of each node; -1 for the root. */
   readonly parent: Int32Array
   readonly value: Float64Array
   readonly visits: Int32Array
-  /** All states, one after the other. */
-  readonly states: Float32Array
-  /** Node i's state is `states[offsets[i] .. offsets[i + 1])`; the root's is empty. */
-  readonly offsets: Int32Array
 }
 
 /**
  * The persistent tree of denoising trajectories of Diffusion Tree Sampling (Jain et al. 2025, arXiv 2506.20701,
- * Algorithm 1), as a struct of arrays. A node has a state, a soft value, a visit count and children in order of birth.
- * Nodes at depth `leafDepth` are final; their value is their reward.
+ * Algorithm 1), as a struct of arrays. A node has a state, a soft value, a visit count and children in order of birth. A
+ * final node is a leaf; its value is its reward.
+ *
+ * One pass of selection and backup costs O(depth log n) for n children a node: see {@link ChildSums}, {@link VisitClasses}.
  */
 export class Tree<S> {
-  readonly leafDepth: number
-  readonly lambda: number
-  readonly backupRule: Backup
+  readonly shape: TreeShape
   /** Nodes so far, the root included. */
   size = 1
   /** The final nodes, in the order found. */
   readonly leaves: number[] = []
-  /** State of each node; the root has none. */
-  readonly states: (S | undefined)[] = [undefined]
+  readonly states: TreeStates<S>
 
   // One slot per node; the arrays are larger than `size` and are replaced when they grow.
   #parent = new Int32Array(64).fill(-1)
-  #depth = new Int32Array(64)
+  #depth = new Uint16Array(64)
+  /** Whether the node is final. */
+  #final = new Uint8Array(64)
   #value = new Float64Array(64)
   #visits = new Int32Array(64).fill(1)
   #children = new Int32Array(64)
@@ -47,15 +60,17 @@ export class Tree<S> {
   #firstChild = new Int32Array(64).fill(-1)
   #lastChild = new Int32Array(64).fill(-1)
   #nextSibling = new Int32Array(64).fill(-1)
+  /** Sums of the nodes with many children, and their classes where anybody asks for a bonus. */
+  readonly #sums = new Map<number, ChildSums>()
+  readonly #classes = new Map<number, VisitClasses>()
 
   /** Ids and values of the children gathered last; scratch. */
-  #ids = new Int32Array(64)
-  #values = new Float64Array(64)
+  #ids = new Int32Array(2 * MANY)
+  #values = new Float64Array(2 * MANY)
 
-  constructor(leafDepth: number, lambda: number, backupRule: Backup) {
-    this.leafDepth = leafDepth
-    this.lambda = lambda
-    this.backupRule = backupRule
+  constructor(shape: TreeShape, codec: StateCodec<S>) {
+    this.shape = shape
+    this.states = new TreeStates(shape.states, codec)
   }
 
   parent(node: number): number {
@@ -87,11 +102,36 @@ export class Tree<S> {
   }
 
   isLeaf(node: number): boolean {
-    return this.#depth[node] === this.leafDepth
+    return this.#final[node] === 1
+  }
+
+  /** The number of a leaf in {@link leaves}. */
+  leafIndex(leaf: number): number {
+    let low = 0
+    let high = this.leaves.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.leaves[middle] < leaf) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** The node's state. @throws for the root, and where states are not kept */
+  state(node: number): S {
+    return this.states.get(node)
+  }
+
+  /** Bytes of the nodes (their sums included), and of their states. */
+  get bytes(): { readonly nodes: number; readonly states: number } {
+    let nodes = this.#parent.length * (7 * 4 + 8 + 2 + 1) + 8 * this.leaves.length
+    for (const sums of this.#sums.values()) nodes += sums.bytes
+    for (const classes of this.#classes.values()) nodes += classes.bytes
+    return { nodes, states: this.states.bytes }
   }
 
   children(node: number): number[] {
-    return Array.from(this.#ids.subarray(0, this.gather(node)))
+    return Array.from(this.#ids.subarray(0, this.#gather(node)))
   }
 
   /** Node ids from the root (included) to the node. */
@@ -102,17 +142,9 @@ export class Tree<S> {
   }
 
   /** Adds a child with N = 1 and the placeholder value 0, to be overwritten by the backup of the same iteration. */
-  add(parent: number, state: S): number {
-    const node = this.size++
-    if (node === this.#parent.length) this.#grow()
-    this.#parent[node] = parent
-    this.#depth[node] = this.#depth[parent] + 1
-    this.#index[node] = this.#children[parent]++
-    if (this.#lastChild[parent] < 0) this.#firstChild[parent] = node
-    else this.#nextSibling[this.#lastChild[parent]] = node
-    this.#lastChild[parent] = node
-    this.states.push(state)
-    if (this.isLeaf(node)) this.leaves.push(node)
+  add(parent: number, state: S, final: boolean): number {
+    const node = this.#addNode(parent, final)
+    this.states.add(node, state, final)
     return node
   }
 
@@ -122,24 +154,34 @@ export class Tree<S> {
    */
   backup(leaf: number, reward: number): void {
     this.#value[leaf] = reward
-    for (let node = this.#parent[leaf]; node >= 0; node = this.#parent[node]) {
-      const n = this.gather(node)
-      this.#value[node] = softMean(this.#values, this.backupRule === 'max' ? Infinity : this.lambda, n)
+    for (let child = leaf, node = this.#parent[leaf]; node >= 0; child = node, node = this.#parent[node]) {
+      const sums = this.#sumsWith(node, child)
+      const max = this.shape.backup === 'max'
+      if (sums) this.#value[node] = max ? sums.max : sums.softMean()
+      else this.#value[node] = softMean(this.#values, max ? Infinity : this.shape.lambda, this.#gather(node))
       this.#visits[node]++
     }
   }
 
-  /** The child of `node` with the largest value plus bonus; the first of equals. */
-  argmaxChild(node: number, bonus: (child: number) => number = () => 0): number {
-    const n = this.gather(node)
+  /**
+   * The child of `node` with the largest value plus bonus; of equals that of the larger value, then the first born.
+   * @param bonus by the child's visits. Where every value is `-Infinity` it decides alone
+   */
+  argmaxChild(node: number, bonus?: (visits: number) => number): number {
+    const sums = this.#sums.get(node)
+    if (sums) {
+      if (!bonus) return sums.id(sums.argmax())
+      const dead = sums.max === -Infinity
+      return sums.id(this.#classesOf(node, sums).best((value, visits) => (dead ? 0 : value) + bonus(visits)))
+    }
+    const n = this.#gather(node)
     let dead = true
     for (let i = 0; i < n; i++) dead &&= this.#values[i] === -Infinity
     let best = 0
     let bestScore = -Infinity
     for (let i = 0; i < n; i++) {
-      // Where every value is -Infinity the bonus alone decides.
-      const score = (dead ? 0 : this.#values[i]) + bonus(this.#ids[i])
-      if (!(score > bestScore)) continue
+      const score = (dead ? 0 : this.#values[i]) + (bonus ? bonus(this.#visits[this.#ids[i]]) : 0)
+      if (!(score > bestScore || (score === bestScore && this.#values[i] > this.#values[best]))) continue
       best = i
       bestScore = score
     }
@@ -148,14 +190,28 @@ export class Tree<S> {
 
   /** A child drawn from `softmax(lambda v)` over the children of `node`. */
   drawChild(node: number, draws: Stream): number {
-    const n = this.gather(node)
-    for (let i = 0; i < n; i++) this.#values[i] = logTilt(this.lambda, this.#values[i])
+    const sums = this.#sums.get(node)
+    if (sums) return sums.id(sums.draw(draws.uniform()))
+    const n = this.#gatherTilts(node)
     return this.#ids[categoricalFromLog(draws.uniform(), this.#values.subarray(0, n))]
+  }
+
+  /** Probability of `child` under `softmax(lambda v)` over the children of its parent. */
+  share(child: number): number {
+    const node = this.#parent[child]
+    const sums = this.#sums.get(node)
+    if (sums) return sums.share(this.#index[child])
+    const n = this.#gatherTilts(node)
+    return softmax(this.#values.subarray(0, n))[this.#index[child]]
   }
 
   /** A uniform child of `node`. */
   uniformChild(node: number, draws: Stream): number {
-    return this.#ids[draws.integer(this.gather(node))]
+    const i = draws.integer(this.#children[node])
+    const sums = this.#sums.get(node)
+    if (sums) return sums.id(i)
+    this.#gather(node)
+    return this.#ids[i]
   }
 
   /** READ-OUT of Diffusion Tree Sampling: from the root, child ~ softmax(lambda v), down to a leaf. */
@@ -178,65 +234,110 @@ export class Tree<S> {
     probability[ROOT] = 1
     // Parents are born before their children, so one pass in order of birth goes from the top down.
     for (let node = 0; node < this.size; node++) {
-      const n = this.gather(node)
+      const n = this.#gatherTilts(node)
       if (n === 0) continue
-      for (let i = 0; i < n; i++) this.#values[i] = logTilt(this.lambda, this.#values[i])
       const share = softmax(this.#values.subarray(0, n))
       for (let i = 0; i < n; i++) probability[this.#ids[i]] = probability[node] * share[i]
     }
     return Float64Array.from(this.leaves, (leaf) => probability[leaf])
   }
 
-  save(saveState: (state: S) => Float32Array): TreeArrays {
-    const chunks = this.states.slice(0, this.size).map((state) => (state === undefined ? undefined : saveState(state)))
-    const offsets = new Int32Array(this.size + 1)
-    for (let i = 0; i < this.size; i++) offsets[i + 1] = offsets[i] + (chunks[i]?.length ?? 0)
-    const states = new Float32Array(offsets[this.size])
-    for (let i = 0; i < this.size; i++) if (chunks[i]) states.set(chunks[i] as Float32Array, offsets[i])
+  save(): TreeArrays {
     return {
       parent: this.#parent.slice(0, this.size),
       value: this.#value.slice(0, this.size),
       visits: this.#visits.slice(0, this.size),
-      states,
-      offsets,
+      ...this.states.save(this.size),
     }
   }
 
-  /** The tree that was saved. @throws if the arrays do not describe a tree of this depth */
-  static load<S>(
-    arrays: TreeArrays,
-    leafDepth: number,
-    lambda: number,
-    backupRule: Backup,
-    loadState: (data: Float32Array) => S,
-  ): Tree<S> {
-    const { parent, value, visits, states, offsets } = arrays
+  /** The tree that was saved. Its states are not copied. @throws if the arrays do not describe a tree of this shape */
+  static load<S>(arrays: TreeArrays, shape: TreeShape, codec: StateCodec<S>): Tree<S> {
+    const { parent, value, visits, spans } = arrays
     const n = parent.length
-    if (n < 1 || value.length !== n || visits.length !== n || offsets.length !== n + 1 || parent[0] !== -1) {
+    if (n < 1 || value.length !== n || visits.length !== n || spans.length !== 2 * n || parent[0] !== -1) {
       throw new Error(
         `a saved tree needs a root and one entry per node in each array; got ${n} parents, ${value.length} values, ` +
-          `${visits.length} visits, ${offsets.length} offsets`,
+          `${visits.length} visits, ${spans.length / 2} states`,
       )
     }
-    if (offsets[n] !== states.length) {
-      throw new Error(`the saved tree's states have ${states.length} numbers, its offsets expect ${offsets[n]}`)
-    }
-    const tree = new Tree<S>(leafDepth, lambda, backupRule)
+    const inner = new Uint8Array(n)
+    for (let i = 1; i < n; i++) if (parent[i] >= 0 && parent[i] < i) inner[parent[i]] = 1
+    const tree = new Tree<S>(shape, codec)
     for (let i = 1; i < n; i++) {
-      if (!(parent[i] >= 0 && parent[i] < i) || tree.isLeaf(parent[i])) {
+      const depth = parent[i] >= 0 && parent[i] < i ? tree.#depth[parent[i]] + 1 : Infinity
+      if (!(depth <= shape.leafDepth)) {
         throw new Error(
-          `node ${i} of the saved tree has parent ${parent[i]}, expected an earlier node above depth ${leafDepth}`,
+          `node ${i} of the saved tree has parent ${parent[i]}, expected an earlier node above depth ${shape.leafDepth}`,
         )
       }
-      tree.add(parent[i], loadState(states.slice(offsets[i], offsets[i + 1])))
+      if (!inner[i] && depth < shape.leafDepth && !shape.shortLeaves) {
+        throw new Error(`node ${i} of the saved tree ends at depth ${depth} of ${shape.leafDepth}`)
+      }
+      if (!(value[i] < Infinity)) throw new Error(`node ${i} of the saved tree has the value ${value[i]}`)
+      if (!(visits[i] >= 1)) throw new Error(`node ${i} of the saved tree has ${visits[i]} visits`)
+      tree.#addNode(parent[i], inner[i] === 0)
+    }
+    tree.states.adopt(arrays, (node) => node === ROOT || inner[node] === 1)
+    for (const leaf of tree.leaves) {
+      if (!tree.states.has(leaf)) throw new Error(`leaf ${leaf} of the saved tree has no state`)
     }
     tree.#value.set(value)
     tree.#visits.set(visits)
+    for (let node = 0; node < n; node++) if (tree.#children[node] > MANY) tree.#makeSums(node)
     return tree
   }
 
+  #addNode(parent: number, final: boolean): number {
+    const node = this.size++
+    if (node === this.#parent.length) this.#grow()
+    this.#parent[node] = parent
+    this.#depth[node] = this.#depth[parent] + 1
+    this.#index[node] = this.#children[parent]++
+    if (this.#lastChild[parent] < 0) this.#firstChild[parent] = node
+    else this.#nextSibling[this.#lastChild[parent]] = node
+    this.#lastChild[parent] = node
+    if (final) {
+      this.#final[node] = 1
+      this.leaves.push(node)
+    }
+    return node
+  }
+
+  /** The sums of a node with many children, with the newest value and visits of one of them; undefined for few. */
+  #sumsWith(node: number, child: number): ChildSums | undefined {
+    if (this.#children[node] <= MANY) return undefined
+    const sums = this.#sums.get(node)
+    if (!sums) return this.#makeSums(node)
+    const i = this.#index[child]
+    const classes = this.#classes.get(node)
+    classes?.remove(i)
+    sums.set(i, child, this.#value[child])
+    classes?.insert(i, this.#visits[child])
+    return sums
+  }
+
+  #makeSums(node: number): ChildSums {
+    const sums = new ChildSums(this.shape.lambda, this.#children[node])
+    for (let child = this.#firstChild[node], i = 0; child >= 0; child = this.#nextSibling[child], i++) {
+      sums.set(i, child, this.#value[child])
+    }
+    this.#sums.set(node, sums)
+    return sums
+  }
+
+  #classesOf(node: number, sums: ChildSums): VisitClasses {
+    let classes = this.#classes.get(node)
+    if (!classes) {
+      classes = new VisitClasses((i) => sums.value(i))
+      for (let i = 0; i < sums.count; i++) classes.insert(i, this.#visits[sums.id(i)])
+      this.#classes.set(node, classes)
+    }
+    return classes
+  }
+
   /** Copies ids and values of a node's children to scratch, in order of birth. @returns how many there are */
-  private gather(node: number): number {
+  #gather(node: number): number {
     const n = this.#children[node]
     if (n > this.#ids.length) {
       this.#ids = new Int32Array(2 * n)
@@ -251,9 +352,16 @@ export class Tree<S> {
     return n
   }
 
+  /** The same with `lambda v` for values. */
+  #gatherTilts(node: number): number {
+    const n = this.#gather(node)
+    for (let i = 0; i < n; i++) this.#values[i] = logTilt(this.shape.lambda, this.#values[i])
+    return n
+  }
+
   #grow(): void {
     const capacity = 2 * this.size
-    const grown = <A extends Int32Array | Float64Array>(old: A, fill: number): A => {
+    const grown = <A extends Int32Array | Float64Array | Uint16Array | Uint8Array>(old: A, fill: number): A => {
       const next = new (old.constructor as new (n: number) => A)(capacity)
       next.fill(fill)
       next.set(old)
@@ -261,6 +369,7 @@ export class Tree<S> {
     }
     this.#parent = grown(this.#parent, -1)
     this.#depth = grown(this.#depth, 0)
+    this.#final = grown(this.#final, 0)
     this.#value = grown(this.#value, 0)
     this.#visits = grown(this.#visits, 1)
     this.#children = grown(this.#children, 0)

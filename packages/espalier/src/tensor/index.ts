@@ -22,5 +22,13 @@ export {
   stream,
   uniform,
 } from './random.ts'
-export { readSafetensors, type Safetensors, type StoredTensor, writeSafetensors } from './safetensors.ts'
+export {
+  readSafetensors,
+  type Safetensors,
+  type StoredPieces,
+  type StoredTensor,
+  safetensorsParts,
+  writeSafetensors,
+} from './safetensors.ts'
+export { readSnapshot, writeSnapshot } from './snapshot.ts'
 export { concatenate, gather, row, rowSize, sizeOf, stack, type Tensor, tensor } from './tensor.ts'

@@ -7,16 +7,25 @@ const types = {
   F64: Float64Array,
   I64: BigInt64Array,
   F32: Float32Array,
+  I32: Int32Array,
   F16: Uint16Array,
   U8: Uint8Array,
 } as const
 
 type Dtype = keyof typeof types
 
-/** A tensor of a safetensors file; the array's class tells its type (F64, I64, F32, F16 as bits, U8). */
+type Numbers = Float64Array | BigInt64Array | Float32Array | Int32Array | Uint16Array | Uint8Array
+
+/** A tensor of a safetensors file; the array's class tells its type (F64, I64, F32, I32, F16 as bits, U8). */
 export interface StoredTensor {
   readonly shape: readonly number[]
-  readonly data: Float64Array | BigInt64Array | Float32Array | Uint16Array | Uint8Array
+  readonly data: Numbers
+}
+
+/** A tensor to be written whose numbers lie in several arrays of one class, at least one. */
+export interface StoredPieces {
+  readonly shape: readonly number[]
+  readonly data: readonly Numbers[]
 }
 
 /** The contents of a safetensors file: tensors by name, and its free metadata. */
@@ -35,7 +44,7 @@ const entry = z.strictObject({
   data_offsets: z.tuple([count, count]),
 })
 
-function dtypeOf({ data }: StoredTensor): Dtype {
+function dtypeOf(data: Numbers): Dtype {
   const found = (Object.keys(types) as Dtype[]).find((dtype) => data instanceof types[dtype])
   if (!found) throw new Error(`safetensors files hold ${Object.keys(types).join(', ')}, got a ${data.constructor.name}`)
   return found
@@ -50,45 +59,71 @@ export function writeSafetensors(
   tensors: Readonly<Record<string, StoredTensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const width = ([, { data }]: [string, StoredTensor]) => data.BYTES_PER_ELEMENT
-  const ordered = Object.entries(tensors).sort((a, b) => width(b) - width(a))
-  const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : []
-  let end = 0
-  for (const [name, tensor] of ordered) {
-    const { shape, data } = tensor
-    if (name === '__metadata__') throw new Error('a safetensors file cannot hold a tensor named __metadata__')
-    if (data.length !== sizeOf(shape)) {
-      throw new Error(`"${name}" of shape [${shape}] has ${sizeOf(shape)} elements, got ${data.length}`)
-    }
-    header.push([name, { dtype: dtypeOf(tensor), shape, data_offsets: [end, (end += data.byteLength)] }])
-  }
-  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)))
-  const start = 8 + Math.ceil(json.length / 8) * 8
-  const bytes = new Uint8Array(start + end).fill(0x20, 8, start)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(start - 8), true)
-  bytes.set(json, 8)
-  let at = start
-  for (const [, { data }] of ordered) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at)
-    at += data.byteLength
+  return joined(safetensorsParts(tensors, metadata))
+}
+
+/** Bytes one after the other, as one array. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
   }
   return bytes
 }
 
+/** The bytes of {@link writeSafetensors} in parts, in order: the header, then views of the tensors' own memory. */
+export function safetensorsParts(
+  tensors: Readonly<Record<string, StoredTensor | StoredPieces>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array[] {
+  const pieces = ({ data }: StoredTensor | StoredPieces) => (ArrayBuffer.isView(data) ? [data] : data)
+  const width = ([, tensor]: [string, StoredTensor | StoredPieces]) => pieces(tensor)[0].BYTES_PER_ELEMENT
+  const ordered = Object.entries(tensors).sort((a, b) => width(b) - width(a))
+  const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : []
+  const numbers: Uint8Array[] = []
+  let end = 0
+  for (const [name, tensor] of ordered) {
+    const { shape } = tensor
+    if (name === '__metadata__') throw new Error('a safetensors file cannot hold a tensor named __metadata__')
+    const from = end
+    const dtype = dtypeOf(pieces(tensor)[0])
+    let length = 0
+    for (const data of pieces(tensor)) {
+      if (dtypeOf(data) !== dtype) throw new Error(`"${name}" is ${dtype} with a piece of ${dtypeOf(data)}`)
+      numbers.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+      length += data.length
+      end += data.byteLength
+    }
+    if (length !== sizeOf(shape)) {
+      throw new Error(`"${name}" of shape [${shape}] has ${sizeOf(shape)} elements, got ${length}`)
+    }
+    header.push([name, { dtype, shape, data_offsets: [from, end] }])
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)))
+  const start = 8 + Math.ceil(json.length / 8) * 8
+  const head = new Uint8Array(start).fill(0x20, 8)
+  new DataView(head.buffer).setBigUint64(0, BigInt(start - 8), true)
+  head.set(json, 8)
+  return [head, ...numbers]
+}
+
 /**
  * Reads a safetensors file; tensors are copied out of `bytes`.
+ * @param options.views makes them views of `bytes` instead, where they lie aligned
  * @throws one line where the file is truncated or has bytes left over, its header is not as the format says, or a
  *   tensor is of another type or does not fit its bytes
  */
-export function readSafetensors(bytes: Uint8Array): Safetensors {
+export function readSafetensors(bytes: Uint8Array, options: { readonly views?: boolean } = {}): Safetensors {
   try {
-    return read(bytes)
+    return read(bytes, options.views ?? false)
   } catch (error) {
     throw new Error(`not a readable safetensors file (${bytes.length} bytes): ${(error as Error).message}`)
   }
 }
 
-function read(bytes: Uint8Array): Safetensors {
+function read(bytes: Uint8Array, views: boolean): Safetensors {
   if (bytes.length < 8) throw new Error('it is shorter than its header')
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true)
   if (length > BigInt(LONGEST_HEADER)) throw new Error(`it claims a header of ${length} bytes`)
@@ -109,6 +144,10 @@ function read(bytes: Uint8Array): Safetensors {
     }
     if (start + to > bytes.length) throw new Error(`it ends within the data of "${name}"`)
     at = to
+    const place = bytes.byteOffset + start + from
+    if (views && place % types[dtype].BYTES_PER_ELEMENT === 0) {
+      return [name, { shape, data: new types[dtype](bytes.buffer as ArrayBuffer, place, sizeOf(shape)) }]
+    }
     // A copy of its own; Uint8Array's slice, since a Buffer's would be a view.
     const copy = Uint8Array.prototype.slice.call(bytes, start + from, start + to)
     return [name, { shape, data: new types[dtype](copy.buffer) }]

@@ -23,7 +23,7 @@ const ring = (seed: number) => {
 
 /** Every node as `depth state value visits` in pre-order, children in order of birth. */
 function outline<S>(tree: Tree<S>, node = 0): string[] {
-  const line = `${tree.depth(node)} ${tree.states[node]} ${tree.value(node).toFixed(9)} ${tree.visits(node)}`
+  const line = `${tree.depth(node)} ${node === 0 ? undefined : tree.state(node)} ${tree.value(node).toFixed(9)} ${tree.visits(node)}`
   return [line, ...tree.children(node).flatMap((child) => outline(tree, child))]
 }
 
@@ -100,7 +100,7 @@ describe('the tree', () => {
         for (let node = tree.size - 1; node >= 0; node--) {
           const children = tree.children(node)
           if (tree.isLeaf(node)) {
-            expect(tree.value(node)).toBe(options.reward && (await options.reward.evaluate([tree.states[node]!]))[0])
+            expect(tree.value(node)).toBe(options.reward && (await options.reward.evaluate([tree.state(node)]))[0])
             expect(tree.visits(node)).toBe(1)
             continue
           }
@@ -237,7 +237,7 @@ describe('in a world where every value is a finite sum', () => {
       for (const state of [0, 1, 2]) {
         const own: number[] = []
         for (let i = 1; i < tree.size; i++) {
-          if (tree.depth(i) === depth && tree.states[i] === state) own.push(Math.exp(tree.value(i)))
+          if (tree.depth(i) === depth && tree.state(i) === state) own.push(Math.exp(tree.value(i)))
         }
         const mean = own.reduce((a, b) => a + b) / own.length
         expect(Math.abs(mean / Math.exp(world.values[depth][state]) - 1)).toBeLessThan(0.1)
