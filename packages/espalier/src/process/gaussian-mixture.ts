@@ -4,6 +4,7 @@ import { parseWith } from '../tensor/parse.ts'
 import { categorical, type Key, stream } from '../tensor/random.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { DifferentiableDenoiser, Target } from './denoiser.ts'
+import { MixtureRows } from './mixture-rows.ts'
 import { integrate } from './ode.ts'
 import type { Process } from './process.ts'
 
@@ -57,11 +58,6 @@ export class GaussianMixture {
     this.means = spec.means.map((mean) => Float64Array.from(mean))
     this.stds = [...spec.stds]
     this.weights = weights.map((w) => w / total)
-    this.#means = Float64Array.from(this.means.flatMap((mean) => [...mean]))
-    this.#precisions = new Float64Array(n)
-    this.#offsets = new Float64Array(n)
-    this.#responsibilities = new Float64Array(n)
-    this.#slopes = new Float64Array(n)
   }
 
   /** `log(w_k N(x; a mu_k, (a^2 S_k^2 + s^2) I))` of every component, without the `(2 pi)^(-d/2)`. */
@@ -113,17 +109,13 @@ export class GaussianMixture {
     target: Target,
     out: Out,
   ): Out {
-    this.#at(a, s)
-    this.#predictRow(x, 0, a, s, target, out)
+    const rows = this.#rowsAt(a, s, target)
+    rows.predict(x, 0, out)
     return out
   }
 
   /**
    * `J^T v` for `J = d E[x_0 | x] / dx = (a / s^2) Cov[x_0 | x]` (symmetric) at `x = a x_0 + s eps`, written to `out`.
-   *
-   * With the variances `V_k = a^2 S_k^2 + s^2`, the posterior means `m_k = (s^2 mu_k + a S_k^2 x) / V_k` and the slopes
-   * `u_k = (a mu_k - x) / V_k` of the components' log densities, it is
-   * `sum_k r_k (a S_k^2 / V_k) v + sum_k r_k (u_k . v - mean_r(u . v)) m_k`: no division by a or s.
    */
   pullback<Out extends Float32Array | Float64Array>(
     x: ArrayLike<number>,
@@ -132,144 +124,37 @@ export class GaussianMixture {
     v: ArrayLike<number>,
     out: Out,
   ): Out {
-    this.#at(a, s)
-    this.#pullbackRow(x, 0, a, s, v, out)
+    const rows = this.#rowsAt(a, s, 'data')
+    rows.pullback(x, 0, v, out)
     return out
   }
 
-  /** All means in one array, for the loops. */
-  readonly #means: Float64Array
-  /** Constants of the components at one (a, s): `1 / variance` and `log(w) - d/2 log variance`. */
-  readonly #precisions: Float64Array
-  readonly #offsets: Float64Array
-  readonly #responsibilities: Float64Array
-  /** `u_k . v` of {@link pullback}. */
-  readonly #slopes: Float64Array
+  /** The loops, once they are needed: many mixtures are made for one draw. */
+  #rows: MixtureRows | undefined
 
-  #at(a: number, s: number): void {
-    for (let k = 0; k < this.means.length; k++) {
-      const variance = a * a * this.stds[k] ** 2 + s * s
-      this.#precisions[k] = 1 / variance
-      this.#offsets[k] = Math.log(this.weights[k]) - 0.5 * this.dimension * Math.log(variance)
-    }
-  }
-
-  /** The responsibilities for the state at `x[offset]`, once {@link #at} has been called. */
-  #weigh(x: ArrayLike<number>, offset: number, a: number): void {
-    const d = this.dimension
-    const means = this.#means
-    const n = this.means.length
-    const weights = this.#responsibilities
-    let highest = -Infinity
-    for (let k = 0; k < n; k++) {
-      let square = 0
-      for (let i = 0; i < d; i++) {
-        const difference = x[offset + i] - a * means[k * d + i]
-        square += difference * difference
-      }
-      weights[k] = this.#offsets[k] - 0.5 * square * this.#precisions[k]
-      if (weights[k] > highest) highest = weights[k]
-    }
-    let total = 0
-    for (let k = 0; k < n; k++) total += weights[k] = Math.exp(weights[k] - highest)
-    for (let k = 0; k < n; k++) weights[k] /= total
-  }
-
-  /** {@link pullback} for the state at `x[offset]`, once {@link #at} has been called; allocates nothing. */
-  #pullbackRow(
-    x: ArrayLike<number>,
-    offset: number,
-    a: number,
-    s: number,
-    v: ArrayLike<number>,
-    out: Float32Array | Float64Array,
-  ): void {
-    const d = this.dimension
-    const means = this.#means
-    const n = this.means.length
-    const precisions = this.#precisions
-    const weights = this.#responsibilities
-    const slopes = this.#slopes
-    if (s === 0) {
-      for (let i = offset; i < offset + d; i++) out[i] = v[i] / a
-      return
-    }
-    this.#weigh(x, offset, a)
-    let mean = 0
-    for (let k = 0; k < n; k++) {
-      let dot = 0
-      for (let i = 0; i < d; i++) dot += (a * means[k * d + i] - x[offset + i]) * v[offset + i]
-      slopes[k] = dot * precisions[k]
-      mean += weights[k] * slopes[k]
-    }
-    let ofCotangent = 0
-    let ofState = 0
-    for (let k = 0; k < n; k++) {
-      const gain = a * this.stds[k] * this.stds[k] * precisions[k]
-      ofCotangent += weights[k] * gain
-      const share = weights[k] * (slopes[k] - mean)
-      ofState += share * gain
-      weights[k] = share * s * s * precisions[k]
-    }
-    for (let i = offset, j = 0; j < d; i++, j++) {
-      let sum = ofCotangent * v[i] + ofState * x[i]
-      for (let k = 0; k < n; k++) sum += weights[k] * means[k * d + j]
-      out[i] = sum
-    }
-  }
-
-  /** The prediction for the state at `x[offset]`, once {@link #at} has been called; allocates nothing. */
-  #predictRow(
-    x: ArrayLike<number>,
-    offset: number,
-    a: number,
-    s: number,
-    target: Target,
-    out: Float32Array | Float64Array,
-  ): void {
-    const d = this.dimension
-    const means = this.#means
-    const n = this.means.length
-    const precisions = this.#precisions
-    const weights = this.#responsibilities
-    if (s === 0) {
-      for (let i = offset; i < offset + d; i++) out[i] = target === 'data' ? x[i] / a : 0
-      return
-    }
-    this.#weigh(x, offset, a)
-    const data = target === 'data'
-    let slope = 0
-    for (let k = 0; k < n; k++) {
-      const scale = weights[k] * precisions[k]
-      if (data) slope += scale * a * this.stds[k] * this.stds[k]
-      weights[k] = scale * (data ? s * s : s)
-    }
-    for (let i = 0; i < d; i++) {
-      const value = x[offset + i]
-      let sum = slope * value
-      for (let k = 0; k < n; k++) sum += weights[k] * (data ? means[k * d + i] : value - a * means[k * d + i])
-      out[offset + i] = sum
-    }
+  #rowsAt(a: number, s: number, target: Target): MixtureRows {
+    this.#rows ??= new MixtureRows(this.means, this.stds, this.weights)
+    this.#rows.at(a, s, target)
+    return this.#rows
   }
 
   /** The world as a model: any rows, each at its own time. */
   denoiser(process: Process): DifferentiableDenoiser {
     const d = this.dimension
-    /** Calls back for each row with the coefficients at its time. */
-    const each = (x: Tensor, t: Float64Array, row: (offset: number, a: number, s: number) => void) => {
+    /** Calls back for each stretch of rows at one time. */
+    const each = (
+      x: Tensor,
+      t: Float64Array,
+      target: Target,
+      stretch: (rows: MixtureRows, from: number, to: number) => void,
+    ) => {
       const n = t.length
       if (x.data.length !== n * d) {
         throw new Error(`the gaussian-mixture takes [${n}, ${this.event}] at ${n} times, got [${x.shape}]`)
       }
-      let a = 0
-      let s = 0
-      for (let i = 0; i < n; i++) {
-        if (i === 0 || t[i] !== t[i - 1]) {
-          a = process.a(t[i])
-          s = process.s(t[i])
-          this.#at(a, s)
-        }
-        row(i * d, a, s)
+      for (let from = 0, to = 1; from < n; from = to++) {
+        while (to < n && t[to] === t[from]) to++
+        stretch(this.#rowsAt(process.a(t[from]), process.s(t[from]), target), from, to)
       }
     }
     const zeros = ({ shape, data }: Tensor): Tensor => ({ shape, data: new Float32Array(data.length) })
@@ -278,12 +163,14 @@ export class GaussianMixture {
       event: this.event,
       predict: async (x, t, target, _condition, into) => {
         const out = into ?? zeros(x)
-        each(x, t, (offset, a, s) => this.#predictRow(x.data, offset, a, s, target, out.data))
+        each(x, t, target, (rows, from, to) => rows.predictAll(x.data, from, to, out.data))
         return out
       },
       pullback: async (x, t, cotangent) => {
         const out = zeros(x)
-        each(x, t, (offset, a, s) => this.#pullbackRow(x.data, offset, a, s, cotangent.data, out.data))
+        each(x, t, 'data', (rows, from, to) => {
+          for (let row = from; row < to; row++) rows.pullback(x.data, row * d, cotangent.data, out.data)
+        })
         return out
       },
     }

@@ -16,6 +16,7 @@ import {
   i32Mul,
   i32ShiftRight,
   i32Sub,
+  instantiate,
   load,
   mul,
   multiplyHigh,
@@ -52,9 +53,9 @@ export interface NormalKernel {
   /** {@link CAPACITY} draws. */
   readonly draws: Float32Array
   /** Elements `4 first .. 4 first + 16 groups - 1` of one key's normal stream to `draws`. */
-  stream(lo: number, hi: number, first: number, groups: number): void
+  readonly stream: (lo: number, hi: number, first: number, groups: number) => void
   /** For each of `rows` keys, a multiple of 4: `size` elements of the normal stream of its `(nHigh, nLow)`-th child. */
-  rows(nLow: number, nHigh: number, rows: number, size: number): void
+  readonly rows: (nLow: number, nHigh: number, rows: number, size: number) => void
 }
 
 /** The kernel's bytes, for the machine's WebAssembly compiler. */
@@ -224,18 +225,15 @@ export function assembleNormalKernel(): Uint8Array<ArrayBuffer> {
   return module.assemble()
 }
 
-/** The kernel, or undefined where this engine has no vector instructions or its page forbids to compile code. */
+/** The kernel, or undefined where {@link instantiate} can make none. */
 export function loadNormalKernel(): NormalKernel | undefined {
-  try {
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(assembleNormalKernel()))
-    const { buffer } = exports.m as WebAssembly.Memory
-    return {
-      keys: new Uint32Array(buffer, KEYS, 2 * CAPACITY),
-      draws: new Float32Array(buffer, DRAWS, CAPACITY),
-      stream: exports.stream as NormalKernel['stream'],
-      rows: exports.rows as NormalKernel['rows'],
-    }
-  } catch {
-    return undefined // random.ts draws the same numbers without
+  const instance = instantiate<Pick<NormalKernel, 'stream' | 'rows'>>(assembleNormalKernel())
+  if (!instance) return undefined
+  const { buffer, stream, rows } = instance
+  return {
+    keys: new Uint32Array(buffer, KEYS, 2 * CAPACITY),
+    draws: new Float32Array(buffer, DRAWS, CAPACITY),
+    stream,
+    rows,
   }
 }

@@ -94,7 +94,7 @@ export const loadTwo = (first: Value, second: Value): Value => [
   0,
   0,
   0xfd,
-  0x54,
+  0x56,
   0,
   0,
   1,
@@ -228,5 +228,20 @@ export class WasmModule {
       ...section(10, this.#bodies),
       ...section(11, [[0, ...i32(0), 0x0b, ...sized(data)]]),
     )
+  }
+}
+
+/**
+ * The functions of an assembled module and its memory; undefined where the engine has no vector instructions or the page
+ * forbids to compile code, to be replaced by code in JavaScript.
+ */
+export function instantiate<Functions>(
+  bytes: Uint8Array<ArrayBuffer>,
+): (Functions & { readonly buffer: ArrayBuffer }) | undefined {
+  try {
+    const { m, ...functions } = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports
+    return { ...(functions as Functions), buffer: (m as WebAssembly.Memory).buffer }
+  } catch {
+    return undefined
   }
 }
