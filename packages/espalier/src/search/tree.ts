@@ -262,17 +262,21 @@ export class Tree<S> {
       )
     }
     const inner = new Uint8Array(n)
-    for (let i = 1; i < n; i++) if (parent[i] >= 0 && parent[i] < i) inner[parent[i]] = 1
-    const tree = new Tree<S>(shape, codec)
+    const depth = new Int32Array(n)
     for (let i = 1; i < n; i++) {
-      const depth = parent[i] >= 0 && parent[i] < i ? tree.#depth[parent[i]] + 1 : Infinity
-      if (!(depth <= shape.leafDepth)) {
+      const above = parent[i] >= 0 && parent[i] < i ? depth[parent[i]] : shape.leafDepth
+      if (above >= shape.leafDepth) {
         throw new Error(
           `node ${i} of the saved tree has parent ${parent[i]}, expected an earlier node above depth ${shape.leafDepth}`,
         )
       }
-      if (!inner[i] && depth < shape.leafDepth && !shape.shortLeaves) {
-        throw new Error(`node ${i} of the saved tree ends at depth ${depth} of ${shape.leafDepth}`)
+      depth[i] = above + 1
+      inner[parent[i]] = 1
+    }
+    const tree = new Tree<S>(shape, codec)
+    for (let i = 1; i < n; i++) {
+      if (!inner[i] && depth[i] < shape.leafDepth && !shape.shortLeaves) {
+        throw new Error(`node ${i} of the saved tree ends at depth ${depth[i]} of ${shape.leafDepth}`)
       }
       if (!(value[i] < Infinity)) throw new Error(`node ${i} of the saved tree has the value ${value[i]}`)
       if (!(visits[i] >= 1)) throw new Error(`node ${i} of the saved tree has ${visits[i]} visits`)
