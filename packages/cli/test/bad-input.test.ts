@@ -149,7 +149,20 @@ const calls: [string, string[], RegExp][] = [
   ['a folder that cannot be written', [...sample, '--out', '/proc/run'], /--out \/proc\/run: .*cannot be written/],
 
   ['no reward', ['steer', '--model', 'world.json'], /--reward is missing/],
-  ['an unknown reward', [...steer.slice(0, 3), '--reward', 'beauty'], /no such reward; there are class:<label>/],
+  [
+    'an unknown reward',
+    [...steer.slice(0, 3), '--reward', 'beauty'],
+    /there is no reward "beauty"; there are class:<label>/,
+  ],
+  [
+    'an unknown reward within another',
+    [...steer.slice(0, 3), '--reward', 'min(near(0,0),beauty)'],
+    /--reward min\(near\(0,0\),beauty\): there is no reward "beauty"/,
+  ],
+  ['open parentheses', [...steer.slice(0, 3), '--reward', 'sum(near(0,0)'], /the parentheses of .* do not match/],
+  ['a bound that is no number', [...steer.slice(0, 3), '--reward', 'clip(near(0,0),a,1)'], /number where "a" stands/],
+  ['an address that is none', [...steer.slice(0, 3), '--reward', 'http://'], /written http:\/\/\.\.\. or https/],
+  ['ink of points', [...steer.slice(0, 3), '--reward', 'ink(target=0.2)'], /ink needs images; .*makes \[2\]/],
   ['a point of another dimension', [...steer.slice(0, 3), '--reward', 'near:1'], /2 numbers/],
   ['JPEG of points', [...steer.slice(0, 3), '--reward', 'jpeg'], /needs images; .*makes \[2\]/],
   ['a class reward of points', [...steer.slice(0, 3), '--reward', 'class:7'], /no classifier of \[2\]/],

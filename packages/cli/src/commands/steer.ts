@@ -3,7 +3,7 @@ import { gridFrom } from 'espalier/process'
 import { UserError } from '../errors.ts'
 import { type MethodName, methodNames, methods } from '../methods.ts'
 import { call, collect, integer, number, oneOf, seeds } from '../options.ts'
-import { rewardKinds } from '../rewards.ts'
+import { rewardHelp } from '../rewards.ts'
 import { readRunRecord } from '../run-folder.ts'
 import { defaultSettings, type SteerSettings } from '../steering.ts'
 
@@ -58,9 +58,8 @@ export function steerCommand(): Command {
 Methods:
 ${methodNames.map((name) => `  ${name.padEnd(12)} ${methods[name].about}`).join('\n')}
 
-Rewards (a minus in front negates):
-${rewardKinds.map(({ form, about }) => `  ${form.padEnd(16)} ${about}`).join('\n')}
-  ./my-reward.mjs  a module that exports reward(samples): one number per sample { shape, data }
+Rewards:
+${rewardHelp()}
 
 Ctrl-C stops a search at any time and keeps the best so far; --resume goes on. A tree that was killed goes on from its
 last checkpoint to the same result; methods without a tree repeat the seed that was under way, with the same result.
@@ -68,6 +67,7 @@ last checkpoint to the same result; methods without a tree repeat the seed that 
 Examples:
   espalier steer --model mnist --reward class:7 --budget 20000
   espalier steer --model mnist --reward=-jpeg --method dts-star,best-of-n --seeds 0-4
+  espalier steer --model mnist --reward "sum(class:7,0.01*-jpeg)" --reward "constraint(class:7>=-0.1,symmetry)"
   espalier steer --model world.json --reward near:3,1 --method dts --lambda 2 --steps 100
   espalier steer --resume runs/steer-2026-01-31-12-00-00 --budget 40000`,
     )

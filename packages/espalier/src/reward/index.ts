@@ -1,4 +1,5 @@
 export { type BatchedRewardOptions, batchedReward } from './batched.ts'
+export { imageRewards } from './catalogue.ts'
 export { checkedReward } from './checked.ts'
 export {
   type Bounds,
