@@ -1,13 +1,26 @@
 import { checkedReward } from '../reward/checked.ts'
 import { fold, type Key, purpose, type Stream, key as seedKey, stream } from '../tensor/random.ts'
 import { costFrom, edgesOf, rootKey, walk } from './edges.ts'
-import { Ledger } from './ledger.ts'
-import { checkOptions, type SearchOptions, type SearchResult } from './search.ts'
+import { type Account, Ledger } from './ledger.ts'
+import { checkOptions, checkSettings, type SearchOptions, type SearchResult } from './search.ts'
 import { SearchError } from './search-error.ts'
 
 export interface RolloutOptions<S, X> extends SearchOptions<S, X> {
   /** Rollouts at most. Default: as many as the budget pays. */
   readonly count?: number
+  /** Continues a saved run, with a larger budget if wanted. */
+  readonly resume?: SavedRollouts
+  /** Called after every wave of `width` rollouts; `save` takes a snapshot, which costs a copy of all final states. */
+  readonly onCheckpoint?: (save: () => SavedRollouts) => void | Promise<void>
+}
+
+/** Rollouts that can be continued: plain numbers and arrays. */
+export interface SavedRollouts {
+  readonly settings: { readonly method: string; readonly seed: number; readonly cost: number }
+  readonly account: Account
+  /** Final states and their rewards. */
+  readonly states: readonly Float32Array[]
+  readonly rewards: Float64Array
 }
 
 /** What a method makes of the rewards of its rollouts. */
@@ -30,7 +43,7 @@ export async function independentRollouts<S, X>(
   options: RolloutOptions<S, X>,
   weigh: (rewards: Float64Array, lambda: number, draws: Stream) => Verdict,
 ): Promise<SearchResult<X>> {
-  const { chain, reward, seed, signal } = options
+  const { chain, reward, seed, signal, resume } = options
   const edges = edgesOf(chain)
   const cost = costFrom(edges, 0)
   const { lambda, width } = checkOptions(options, cost, 16)
@@ -38,10 +51,13 @@ export async function independentRollouts<S, X>(
   if (!(total >= 1 && total < Infinity)) {
     throw new Error(`${method} would make ${total} rollouts; give a count from 1 on (a rollout costs ${cost} NFE)`)
   }
-  const ledger = new Ledger(options)
+  const settings = { method, seed, cost }
+  if (resume) checkSettings(settings, resume.settings)
+  const ledger = new Ledger(options, resume?.account)
   const root = rootKey(seed)
-  const samples: X[] = []
-  const rewards: number[] = []
+  const states: S[] = resume?.states.map((data) => chain.load(data)) ?? []
+  const samples: X[] = states.length > 0 ? await chain.decode(states) : []
+  const rewards: number[] = Array.from(resume?.rewards ?? [])
 
   const result = (stopped: SearchResult<X>['stopped']): SearchResult<X> => {
     const values = Float64Array.from(rewards)
@@ -71,14 +87,20 @@ export async function independentRollouts<S, X>(
         return !signal?.aborted
       })
       if (!walked) return result('signal')
-      const decoded = await chain.decode(walked[edges.length - 1])
+      const ends = walked[edges.length - 1]
+      const decoded = await chain.decode(ends)
       const values = await checkedReward(reward, (i) => `rollout ${done + i}`).evaluate(decoded)
       for (let i = 0; i < values.length; i++) {
+        states.push(ends[i])
         samples.push(decoded[i])
         rewards.push(values[i])
         ledger.book({ nfe: cost, rewardEvaluations: 1 }, values[i])
       }
       ledger.report()
+      await options.onCheckpoint?.(() => ({
+        ...{ settings, account: ledger.account(), rewards: Float64Array.from(rewards) },
+        states: states.map((state) => chain.save(state)),
+      }))
     }
   } catch (cause) {
     throw new SearchError(method, cause, result('error'))

@@ -1,0 +1,152 @@
+import { z } from 'zod'
+import type { Chain, GuidedChain, NoiseChain } from '../chain/chain.ts'
+import { stochasticChain } from '../chain/chain.ts'
+import { type CatalogueEntry, catalogueEntry, fromCatalogue } from '../tensor/catalogue.ts'
+import { bestOfN } from './best-of-n.ts'
+import { dps } from './dps.ts'
+import { dts, dtsStar } from './dts.ts'
+import { fkSteering } from './fk-steering.ts'
+import { importanceResampling } from './importance-resampling.ts'
+import { randomSearch, zeroOrderSearch } from './noise-search.ts'
+import { pathsSearch } from './paths.ts'
+import { resamplingSchemes } from './resampling.ts'
+import type { SearchOptions, SearchResult } from './search.ts'
+import { smc } from './smc.ts'
+import { svdd } from './svdd.ts'
+import { das, tds } from './tds.ts'
+import { readOuts, selections } from './tree-settings.ts'
+import { stateKeepings } from './tree-states.ts'
+
+/** What kind of chain a method walks. */
+export type ChainKind = 'any' | 'stochastic' | 'guided' | 'deterministic'
+
+/** A search with its settings, ready to be run. */
+export interface SearchMethod {
+  readonly chain: ChainKind
+  /** Whether its result is a tree that is read out without the model: a {@link TreeSearchResult}. */
+  readonly tree: boolean
+  run<S, X>(options: MethodOptions<S, X>): Promise<SearchResult<X>>
+}
+
+/** What every method is given. A `resume` is what `save` of the same method gave. */
+export interface MethodOptions<S, X> extends SearchOptions<S, X> {
+  readonly resume?: unknown
+  readonly onCheckpoint?: (save: () => unknown) => void | Promise<void>
+}
+
+const count = z.number().int().min(1)
+const share = z.number().min(0).max(1)
+const positive = z.number().positive()
+const level = z.number().min(0)
+
+const population = { particles: count, trigger: share, resampling: z.enum(resamplingSchemes as [string]) }
+const tree = {
+  c: positive,
+  alpha: share,
+  selection: z.enum(selections),
+  epsilon: share,
+  cUct: level,
+  uctScale: z.enum(['std', 'none']),
+  backup: z.enum(['soft', 'max']),
+  readOut: z.enum(readOuts),
+  states: z.enum(stateKeepings),
+  rollout: z.enum(['full', 'finish']),
+}
+
+type Run = <S, X>(options: never, chain: Chain<S, X>) => Promise<SearchResult<X>>
+
+/** An entry whose method takes its own options beside those of every search. */
+function entry<Shape extends z.ZodRawShape>(
+  name: string,
+  about: string,
+  chain: ChainKind,
+  shape: Shape,
+  search: Run,
+  isTree = false,
+): CatalogueEntry<SearchMethod> {
+  return catalogueEntry(name, about, shape, (own) => ({
+    ...{ chain, tree: isTree },
+    run: (options) => {
+      const walked = kinds[chain](options.chain, name)
+      return search({ ...options, ...own, chain: walked } as never, walked)
+    },
+  }))
+}
+
+const kinds: Record<ChainKind, <S, X>(chain: Chain<S, X>, method: string) => Chain<S, X>> = {
+  any: (chain) => chain,
+  stochastic: (chain) => stochasticChain(chain),
+  guided<S, X>(chain: Chain<S, X>, method: string): GuidedChain<S, X> {
+    if ('propose' in chain) return chain as GuidedChain<S, X>
+    throw new Error(`${method} moves the steps along the gradient of the reward: make the chain with a gradient`)
+  },
+  deterministic<S, X>(chain: Chain<S, X>, method: string): NoiseChain<S, X> {
+    if ('neighbours' in chain) return chain as NoiseChain<S, X>
+    throw new Error(`${method} searches over start noises: make a deterministic chain, with a solver such as ddim`)
+  },
+}
+
+/** Every search, by the name that the field uses, for {@link searchFrom}. */
+export const searchCatalogue: readonly CatalogueEntry<SearchMethod>[] = [
+  entry('best-of-n', 'independent samples, and the best of them', 'any', {}, bestOfN as Run),
+  entry('importance', 'independent samples, drawn again by exp(lambda r)', 'any', {}, importanceResampling as Run),
+  entry('smc', 'particles, resampled by their expected rewards', 'stochastic', population, smc as Run),
+  entry(
+    'fk',
+    'FK steering (Singhal 2025): SMC with other potentials',
+    'stochastic',
+    { ...population, potential: z.enum(['difference', 'max', 'sum', 'reward']) },
+    fkSteering as Run,
+  ),
+  entry('tds', 'twisted SMC (Wu 2023): steps along the gradient', 'guided', population, tds as Run),
+  entry('das', 'tempered TDS (Kim 2025)', 'guided', { ...population, growth: positive }, das as Run),
+  entry(
+    'dps',
+    'each sample along the gradient alone (Chung 2023)',
+    'guided',
+    { particles: count, scale: level },
+    dps as Run,
+  ),
+  entry(
+    'svdd',
+    'the best of M candidates at every step (Li 2024)',
+    'stochastic',
+    {
+      ...{ candidates: count, samples: count, selection: z.enum(['argmax', 'softmax']) },
+      ...{ selectStart: z.boolean(), replace: share, weighted: z.boolean() },
+    },
+    svdd as Run,
+  ),
+  entry('dts', 'Diffusion Tree Sampling: samples of the tilted law (Jain 2025)', 'stochastic', tree, dts as Run, true),
+  entry(
+    'dts-star',
+    'Diffusion Tree Search: a tree grown where rewards are high',
+    'stochastic',
+    tree,
+    dtsStar as Run,
+    true,
+  ),
+  entry('random', 'best-of-N of a deterministic sampler (Ma 2025)', 'deterministic', { count }, randomSearch as Run),
+  entry(
+    'zero-order',
+    'the best neighbours of a start noise, again and again (Ma 2025)',
+    'deterministic',
+    { neighbours: count, cosine: z.number().min(-1).max(1), keepPivot: z.boolean(), rounds: count },
+    zeroOrderSearch as Run,
+  ),
+  entry(
+    'paths',
+    'paths noised back and denoised again (Ma 2025)',
+    'deterministic',
+    { paths: count, branches: count, level: count, back: count, forward: count },
+    pathsSearch as Run,
+  ),
+]
+
+/**
+ * The search that a text asks for: `name`, or `name(option=value, ...)`, such as `svdd(candidates=20)`.
+ * @throws one line: what was not understood, and what there is
+ */
+export function searchFrom(text: string): SearchMethod {
+  return fromCatalogue(searchCatalogue, 'search', text)
+}

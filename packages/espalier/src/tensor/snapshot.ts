@@ -1,0 +1,87 @@
+import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts'
+
+type Numbers = StoredTensor['data']
+
+/**
+ * Plain values as one safetensors file: numbers (not finite ones too), text, booleans, arrays, records and typed arrays.
+ * Typed arrays become tensors, a list of float32 arrays of one length one tensor; the rest is JSON in the metadata.
+ *
+ * @param format names what it is, and its version
+ * @param metadata more that a reader may want to see without reading the rest
+ */
+export function writeSnapshot(
+  format: string,
+  value: unknown,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const tensors: Record<string, StoredTensor> = {}
+  const store = (data: Numbers, shape: readonly number[]) => {
+    const name = `t${Object.keys(tensors).length}`
+    tensors[name] = { shape, data }
+    return name
+  }
+  const plain = (part: unknown): unknown => {
+    if (isNumbers(part)) return { $array: store(part, [part.length]) }
+    if (Array.isArray(part) && !isRows(part)) return part.map(plain)
+    if (Array.isArray(part)) {
+      const width = part[0].length
+      const all = new Float32Array(part.length * width)
+      part.forEach((row, i) => {
+        all.set(row, i * width)
+      })
+      return { $rows: store(all, [part.length, width]) }
+    }
+    if (typeof part === 'number') return Number.isFinite(part) ? part : { $number: String(part) }
+    if (typeof part !== 'object' || part === null) return part
+    return Object.fromEntries(Object.entries(part).map(([name, inner]) => [name, plain(inner)]))
+  }
+  const json = JSON.stringify(plain(value))
+  return writeSafetensors(tensors, { ...metadata, format, value: json })
+}
+
+/**
+ * Reads what {@link writeSnapshot} wrote. `undefined` members are absent.
+ * @throws one line if the file is damaged, or of another format
+ */
+export function readSnapshot(
+  format: string,
+  bytes: Uint8Array,
+): { readonly value: unknown; readonly metadata: Readonly<Record<string, string>> } {
+  const { tensors, metadata } = readSafetensors(bytes)
+  if (metadata.format !== format) {
+    throw new Error(`expected a file of the format ${format}, this one is ${metadata.format ?? 'of another kind'}`)
+  }
+  const find = (name: unknown): StoredTensor => {
+    const tensor = tensors[String(name)]
+    if (!tensor) throw new Error(`the file is damaged: its tensor "${name}" is missing`)
+    return tensor
+  }
+  const whole = (part: unknown): unknown => {
+    if (Array.isArray(part)) return part.map(whole)
+    if (typeof part !== 'object' || part === null) return part
+    if ('$array' in part) return find(part.$array).data
+    if ('$number' in part) return Number(part.$number)
+    if ('$rows' in part) {
+      const { shape, data } = find(part.$rows)
+      const [n, width] = shape
+      return Array.from({ length: n }, (_, i) => data.slice(i * width, (i + 1) * width))
+    }
+    return Object.fromEntries(Object.entries(part).map(([name, inner]) => [name, whole(inner)]))
+  }
+  try {
+    return { value: whole(JSON.parse(metadata.value)), metadata }
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new Error('the file is damaged: its metadata are not JSON')
+    throw error
+  }
+}
+
+function isNumbers(part: unknown): part is Numbers {
+  return ArrayBuffer.isView(part) && !(part instanceof DataView)
+}
+
+function isRows(part: readonly unknown[]): boolean {
+  const [first] = part
+  if (!(first instanceof Float32Array) || first.length === 0) return false
+  return part.every((row) => row instanceof Float32Array && row.length === first.length)
+}

@@ -1,0 +1,77 @@
+import { odeChain, pixelChain } from 'espalier/chain'
+import { cleanGradient } from 'espalier/guide'
+import { GaussianMixture, uniformGrid, vpLinear } from 'espalier/process'
+import type { DifferentiableReward } from 'espalier/reward'
+import { searchCatalogue, searchFrom } from 'espalier/search'
+import { ddim } from 'espalier/solve'
+import { readSnapshot, type Tensor, writeSnapshot } from 'espalier/tensor'
+import { describe, expect, it } from 'vitest'
+
+const denoiser = new GaussianMixture({
+  means: [
+    [-1, 0],
+    [1, 1],
+  ],
+  stds: [0.3, 0.4],
+}).denoiser(vpLinear())
+const grid = uniformGrid(denoiser.process, 10)
+const reward: DifferentiableReward<Tensor> = {
+  name: 'sum',
+  evaluate: async (samples) => samples.map(({ data }) => data[0] + data[1]),
+  differentiate: async (samples) => ({
+    values: samples.map(({ data }) => data[0] + data[1]),
+    gradients: samples.map(({ shape }) => ({ shape, data: Float32Array.of(1, 1) })),
+  }),
+}
+const gradient = cleanGradient({ ...denoiser, pullback: async (_x, _t, v) => v }, reward)
+const stochastic = pixelChain({ denoiser, plan: ddim({ eta: 1 })(denoiser.process, grid), gradient })
+const branchAt = Array.from({ length: 10 }, (_, i) => 10 - i)
+const deterministic = odeChain({ denoiser, plan: ddim()(denoiser.process, grid), branchAt })
+const chainOf = (kind: string) => (kind === 'deterministic' ? deterministic : stochastic)
+
+describe('the catalogue of searches', () => {
+  it.each(searchCatalogue.map(({ name }) => name))(
+    '%s runs within its budget, and resumes from any checkpoint',
+    async (name) => {
+      const method = searchFrom(name)
+      const saved: unknown[] = []
+      const options = { chain: chainOf(method.chain), reward, seed: 3, budget: 300 }
+      const whole = await method.run({
+        ...options,
+        onCheckpoint: (save) => {
+          saved.push(readSnapshot('test-1', writeSnapshot('test-1', save())).value)
+        },
+      })
+      expect(whole.nfe).toBeLessThanOrEqual(300)
+      expect(whole.nfe).toBeGreaterThan(100)
+      expect(whole.candidates.length).toBeGreaterThan(0)
+      expect(whole.candidates[whole.best].reward).toBe(Math.max(...whole.candidates.map((c) => c.reward)))
+      expect(whole.candidates.reduce((sum, c) => sum + c.weight, 0)).toBeCloseTo(1, 10)
+      expect(saved.length).toBeGreaterThan(0)
+      for (const resume of saved) {
+        const again = await method.run({ ...options, resume })
+        expect(again.candidates).toEqual(whole.candidates)
+        expect([again.nfe, again.rewardEvaluations]).toEqual([whole.nfe, whole.rewardEvaluations])
+      }
+    },
+  )
+
+  it('takes options by name, and says in one line what it did not understand', async () => {
+    const { candidates } = await searchFrom('svdd(candidates=3,samples=2)').run({
+      ...{ chain: stochastic, reward, seed: 1, budget: 80 },
+    })
+    expect(candidates.length).toBe(2)
+    expect(() => searchFrom('svd')).toThrow('there is no search "svd"; there are best-of-n')
+    expect(() => searchFrom('svdd(candidates=0)')).toThrow('svdd.candidates: ')
+    expect(() => searchFrom('svdd(m=3)')).toThrow('svdd')
+  })
+
+  it('says which chain a method needs', async () => {
+    const run = (name: string, chain: typeof stochastic | typeof deterministic) =>
+      searchFrom(name).run({ chain, reward, seed: 1, budget: 100 })
+    const plain = pixelChain({ denoiser, plan: ddim({ eta: 1 })(denoiser.process, grid) })
+    expect(() => run('smc', deterministic)).toThrow('draws no noise on its way')
+    expect(() => run('tds', plain)).toThrow('make the chain with a gradient')
+    expect(() => run('paths', stochastic)).toThrow('make a deterministic chain')
+  })
+})
