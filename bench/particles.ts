@@ -5,7 +5,7 @@
  */
 import { GaussianMixture, uniformGrid, vpLinear } from 'espalier/process'
 import { ddpm, execute, start } from 'espalier/solve'
-import { combine, fold, key, normalRows, type Tensor } from 'espalier/tensor'
+import { combine, fold, key, keyTable, normalRows, type Tensor } from 'espalier/tensor'
 import { report } from './support/pairwise.ts'
 
 const particles = 100_000
@@ -47,11 +47,12 @@ const part = (perStep: number, run: () => unknown, repeats = 20) =>
   }).then((s) => ({ nsPerParticle: (1e9 * s) / repeats / particles, GBps: (perStep * particles * repeats) / s / 1e9 }))
 const like = (): Tensor => ({ shape: x.shape, data: new Float32Array(x.data.length) })
 const [prediction, noise, out] = [like(), like(), like()]
+const streams = keyTable(keys)
 const times = new Float64Array(particles).fill(0.5)
 const parts = {
   copy: await part(16, () => out.data.set(x.data), 200),
   combine: await part(32, () => combine(out, [0.9, 0.1, 0.2], [x, prediction, noise]), 200),
-  noise: await part(8, () => normalRows(keys, 7, noise.data)),
+  noise: await part(8, () => normalRows(streams, 7, noise.data)),
   predict: await part(16, () => denoiser.predict(x, times, 'data', undefined, prediction)),
 }
 const settled = buffers.slice(10)

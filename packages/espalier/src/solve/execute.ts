@@ -1,7 +1,7 @@
 import type { Condition, Denoiser } from '../process/denoiser.ts'
 import { combine } from '../tensor/combine.ts'
 import { firstNotFinite } from '../tensor/finite.ts'
-import { type Key, normal, normalRows, purpose } from '../tensor/random.ts'
+import { type Key, keyTable, normal, normalRows, purpose } from '../tensor/random.ts'
 import { sizeOf, type Tensor } from '../tensor/tensor.ts'
 import { compile, gatherTerms } from './compile.ts'
 import { memoryAt, type Plan, type Stage, sameProcess, stepsOf } from './plan.ts'
@@ -98,6 +98,7 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
   if (noise && keys?.length !== n) {
     throw new Error(`a stochastic plan needs one key per row: got ${keys?.length ?? 0} keys for ${n} rows`)
   }
+  const streams = noise && keyTable(keys!)
   const times = new Float64Array(n)
   const terms: Tensor[] = []
   // Predictions of this run that no later stage reads: given back to the denoiser to write the next one to.
@@ -118,7 +119,7 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
       const at = ask ? point! : states[0]
       const asked = denoiser.predict(at, times.fill(stage.time), plan.target, condition, free.pop())
       // The noise is drawn while the network computes.
-      if (stage.noise !== 0) normalRows(keys!, index, noise!.data)
+      if (stage.noise !== 0) normalRows(streams!, index, noise!.data)
       predictions.unshift(await asked.catch(failed))
       if (predictions.length > memory) {
         const oldest = predictions.pop()!
@@ -126,7 +127,7 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
         else free.push(oldest)
       }
     }
-    if (stage.noise !== 0 && stage.time === null) normalRows(keys!, index, noise!.data)
+    if (stage.noise !== 0 && stage.time === null) normalRows(streams!, index, noise!.data)
     gatherTerms(terms, update, states, predictions, noise)
     // The oldest state makes room for the new one, even where it is a term itself: sums are elementwise.
     const out = states.length < depth ? spare.pop()! : states.pop()!
