@@ -107,3 +107,12 @@ export async function walkStretch<S, X>(
   }
   return ends
 }
+
+/** All results, once all work has come to rest: nothing runs on behind a failed search. @throws the first failure */
+export async function allAtRest<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  const outcomes = await Promise.allSettled(work)
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
+  })
+}
