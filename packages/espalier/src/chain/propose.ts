@@ -129,7 +129,7 @@ async function gradientWith(
 function shortened(gradient: Tensor, most: number, where: string): Tensor {
   for (let i = 0; i < gradient.shape[0]; i++) {
     const g = row(gradient, i)
-    const norm = Math.hypot(...g)
+    const norm = Math.sqrt(g.reduce((sum, v) => sum + v * v, 0))
     if (!Number.isFinite(norm)) throw new Error(`${where}: the gradient of row ${i} is not finite`)
     if (norm > most) for (let j = 0; j < g.length; j++) g[j] *= most / norm
   }

@@ -4,7 +4,7 @@ import { type Denoiser, GaussianMixture, linearBetas, uniformGrid, vpLinear, vpT
 import type { Reward } from 'espalier/reward'
 import { batched } from 'espalier/runtime'
 import { bestOfN, dts, SearchError } from 'espalier/search'
-import { ddim, ddpm, execute, HERE, parsePlan, start } from 'espalier/solve'
+import { ddim, ddpm, eulerAncestral, execute, HERE, parsePlan, start } from 'espalier/solve'
 import { fold, key, purpose, row, type Tensor } from 'espalier/tensor'
 import { describe, expect, it } from 'vitest'
 
@@ -194,6 +194,56 @@ describe('pixelChain', () => {
     expect(pixelChain({ denoiser, plan: multistep, branchAt: [3] }).depth).toBe(1)
     const open = ddpm()(process, [1, 0.5, 0.1])
     expect(() => pixelChain({ denoiser, plan: open })).toThrow('ends at time 0.1, expected a grid that ends in clean')
+  })
+})
+
+describe('the law of a step', () => {
+  const label = { shape: [3, 1], data: Float32Array.of(4, 5, 6) }
+
+  it('is the Gaussian that steps are drawn from, at levels of one solver step', async () => {
+    for (const solver of [ddpm(), ddim({ eta: 0.5 }), eulerAncestral()]) {
+      const network = counted(denoiser)
+      const table = solver(process, grid)
+      const chain = pixelChain({ denoiser: network, plan: table, branchAt: [50, 30, 29], condition: { label } })
+      const n = 4000
+      let [state] = await chain.start(keys(1))
+      state = (await chain.step([state], 0, keys(1)))[0]
+      network.rows = 0
+      const { means, std } = await chain.moments([state], 1)
+      expect(network.rows).toBe(chain.cost(1))
+      expect(means[0][4]).toBe(state[4])
+      const next = await chain.step(new Array(n).fill(state), 1, keys(n))
+      const residuals = next.flatMap((x) => [...x.subarray(0, 4)].map((v, j) => (v - means[0][j]) / std))
+      expect(Math.abs(residuals.reduce((sum, z) => sum + z, 0) / residuals.length)).toBeLessThan(4 / Math.sqrt(4 * n))
+      const square = residuals.reduce((sum, z) => sum + z * z, 0) / residuals.length
+      expect(Math.abs(square - 1)).toBeLessThan(4 * Math.sqrt(2 / (4 * n)))
+      // Minus the mean log-probability is the entropy of four such numbers.
+      const logs = chain.logProbability(next, new Array(n).fill(means[0]), std)
+      const entropy = 2 * Math.log(2 * Math.PI * Math.E * std * std)
+      expect(Math.abs(logs.reduce((sum, v) => sum - v, 0) / n - entropy)).toBeLessThan(4 * Math.sqrt(2 / n))
+    }
+  })
+
+  it('is read off the table for a known prediction, from a look too', async () => {
+    const network = counted(denoiser)
+    const chain = pixelChain({ denoiser: network, plan, branchAt: [50, 20, 19] })
+    const state = (await chain.step(await chain.start(keys(1)), 0, keys(1)))[0]
+    const [{ data: clean }] = await chain.lookahead([state], 1)
+    network.rows = 0
+    const { means, std } = await chain.moments([state], 1)
+    expect(network.rows).toBe(0)
+    const stage = plan.stages[30]
+    expect(std).toBe(stage.noise)
+    means[0].forEach((m, j) => {
+      expect(m).toBeCloseTo(stage.states[0] * state[j] + stage.predictions[0] * clean[j], 6)
+    })
+  })
+
+  it('is not known of a block, and the chain says so', async () => {
+    const chain = pixelChain({ denoiser, plan, branchAt: [50, 20, 19] })
+    const states = await chain.start(keys(1))
+    for (const level of [0, 2])
+      await expect(chain.moments(states, level)).rejects.toThrow('not one solver step with noise')
   })
 })
 
