@@ -1,5 +1,7 @@
 import { asDifferentiable, type Condition, type Denoiser, type DifferentiableDenoiser } from '../process/denoiser.ts'
+import { checkedReward } from '../reward/checked.ts'
 import type { DifferentiableReward } from '../reward/reward.ts'
+import { firstNotFinite } from '../tensor/finite.ts'
 import { row, stack, type Tensor } from '../tensor/tensor.ts'
 
 export interface CleanGradientOptions {
@@ -36,7 +38,7 @@ export type CleanGradientFunction = (
  * (Chung et al. 2023), universal guidance (Bansal et al. 2023) and the twisted proposals of TDS (Wu et al. 2023) and DAS
  * (Kim, Kim, Park 2025) are made of. One NFE, one reward evaluation and one gradient evaluation a row.
  *
- * @throws Error where the denoiser has no gradient; at a call, where the reward or its gradient is not a finite number (naming row and time), or has another shape
+ * @throws Error where the denoiser has no gradient; at a call, where the reward fails, or its gradient is not finite
  */
 export function cleanGradient(
   denoiser: DifferentiableDenoiser,
@@ -55,12 +57,13 @@ export function cleanGradient(
 ): CleanGradientFunction {
   const { range, jacobian = 'network' } = options
   const { process, event } = denoiser
+  const checked = checkedReward(reward, (i) => `the clean sample of row ${i}`)
   const network = jacobian === 'network' ? asDifferentiable(denoiser) : undefined
   return async (x, t, condition, known) => {
     const clean = known ?? (await denoiser.predict(x, t, 'data', condition))
     const samples = Array.from(t, (_, i): Tensor => ({ shape: event, data: clamped(row(clean, i), range) }))
-    const { values, gradients } = await reward.differentiate(samples)
-    check(reward.name, values, gradients, t)
+    const { values, gradients } = await checked.differentiate(samples)
+    check(reward.name, gradients, t)
     const cotangent = stack(
       gradients.map(({ data }) => data),
       event,
@@ -75,8 +78,8 @@ export function cleanGradient(
       if (a === 0) {
         throw new Error(`The identity Jacobian 1 / a does not exist at t = ${t[i]} of ${process.name}, where a = 0.`)
       }
-      const values = row(cotangent, i)
-      for (let j = 0; j < values.length; j++) values[j] /= a
+      const slopes = row(cotangent, i)
+      for (let j = 0; j < slopes.length; j++) slopes[j] /= a
     }
     return { clean, values: Float64Array.from(values), gradient: cotangent }
   }
@@ -91,16 +94,10 @@ function cut({ data }: Tensor, clean: Tensor, [low, high]: readonly [number, num
   for (let i = 0; i < data.length; i++) if (clean.data[i] < low || clean.data[i] > high) data[i] = 0
 }
 
-function check(name: string, values: ArrayLike<number>, gradients: readonly Tensor[], t: Float64Array): void {
-  if (values.length !== t.length || gradients.length !== t.length) {
-    const given = `${values.length} values and ${gradients.length} gradients`
-    throw new Error(`Reward "${name}" was given ${t.length} samples and returned ${given}; one each is needed.`)
-  }
-  for (let i = 0; i < t.length; i++) {
-    const wrong = Number.isFinite(values[i]) ? gradients[i].data.find((v) => !Number.isFinite(v)) : values[i]
-    if (wrong !== undefined) {
-      const what = Number.isFinite(values[i]) ? 'a gradient of' : 'the value'
-      throw new Error(`Reward "${name}" has ${what} ${wrong} at the clean sample of row ${i}, t = ${t[i]}.`)
-    }
-  }
+function check(name: string, gradients: readonly Tensor[], t: Float64Array): void {
+  gradients.forEach(({ data }, i) => {
+    const j = firstNotFinite(data)
+    if (j < 0) return
+    throw new Error(`Reward "${name}" has the gradient ${data[j]} at the clean sample of row ${i}, t = ${t[i]}.`)
+  })
 }
