@@ -13,7 +13,6 @@ import {
   type NetworkCard,
   parseModelCard,
   type Runtime,
-  type Session,
 } from 'espalier/runtime'
 import { readNpy, type Tensor, tensor } from 'espalier/tensor'
 import { asUserError, messageOf, UserError } from './errors.ts'
@@ -170,17 +169,6 @@ export function readConditions({ card, name: model }: DiffusionModel, given: rea
   if (counts.size > 1)
     throw new UserError(`--condition files have ${[...counts].join(' and ')} rows; give the same number`)
   return counts.size === 0 ? undefined : condition
-}
-
-/** Loads a classifier. @throws UserError */
-export async function openClassifier(
-  runtime: Runtime,
-  name: string,
-  option: string,
-): Promise<{ card: ClassifierCard; session: Session }> {
-  const { card, graph } = readModelFiles(name, option)
-  if (card.type !== 'classifier') throw new UserError(`${option} ${name} is a diffusion model; a classifier is needed`)
-  return asUserError(`${option} ${name}`, async () => ({ card, session: await runtime.load(graph as Uint8Array) }))
 }
 
 /** How a model is asked: with guidance in it, and the condition rows that samples draw theirs from, if any. */

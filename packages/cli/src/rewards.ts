@@ -5,9 +5,9 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { jpegCodec } from 'espalier/node'
 import {
-  classReward,
   clip,
   constraint,
+  differentiableClassReward,
   distanceTo,
   featureSimilarity,
   functionReward,
@@ -21,10 +21,10 @@ import {
   threshold,
   weightedSum,
 } from 'espalier/reward'
-import { type ClassifierCard, networkGradient, type Runtime } from 'espalier/runtime'
+import type { ClassifierCard, Runtime } from 'espalier/runtime'
 import { fromCatalogue, readNpy, sizeOf, type Tensor } from 'espalier/tensor'
 import { asUserError, messageOf, UserError } from './errors.ts'
-import { type DiffusionModel, openClassifier, readModelFiles } from './model.ts'
+import { type DiffusionModel, readModelFiles } from './model.ts'
 import { combinations, type RewardText, readReward } from './reward-grammar.ts'
 import { type ZooEntry, zooModels } from './zoo.ts'
 
@@ -223,11 +223,13 @@ async function openClassReward(
   context: RewardContext,
   transform: 'softmax' | 'log-softmax' | 'log-odds',
 ): Promise<Reward<Tensor>> {
-  const { chosen, card, session } = await fittingClassifier(context, label)
+  const { chosen, card, graph } = fittingClassifier(context, label)
   if (!card.classes.includes(label)) {
     throw new Error(`the classifier ${chosen} knows no class "${label}"; it knows ${card.classes.join(', ')}`)
   }
-  return classReward(session, card, label, transform)
+  return asUserError(`--classifier ${chosen}`, () =>
+    differentiableClassReward(context.runtime, graph, card, label, transform),
+  )
 }
 
 /** Likeness to an image `[...event]` or `[1, ...event]` of a `.npy` file, in the model's range of values. */
@@ -242,21 +244,14 @@ async function openLikeness(file: string, context: RewardContext): Promise<Rewar
   if (image.data.length !== sizeOf(event) || image.shape.slice(-event.length).join() !== event.join()) {
     throw new Error(`like:${file} holds [${image.shape}]; the model ${name} makes [${event}]`)
   }
-  const { chosen, card, session } = await fittingClassifier(context)
-  const { input, outputs } = card
-  const gradient = () => {
-    const { graph } = readModelFiles(chosen, '--classifier')
-    const backward = networkGradient(graph as Uint8Array, {
-      inputs: { state: input, time: '' },
-      output: outputs.features,
-    })
-    return context.runtime.load(backward)
-  }
-  return featureSimilarity(session, card, { shape: event, data: image.data }, gradient)
+  const { chosen, card, graph } = fittingClassifier(context)
+  return asUserError(`--classifier ${chosen}`, () =>
+    featureSimilarity(context.runtime, graph, card, { shape: event, data: image.data }),
+  )
 }
 
 /** The classifier that was asked for, or the zoo's that fits the model, and the label, best. */
-async function fittingClassifier({ runtime, model, classifier }: RewardContext, label?: string) {
+function fittingClassifier({ model, classifier }: RewardContext, label?: string) {
   const fits = (event: readonly number[]) => event.join() === model.event.join()
   const fitting = zooModels().filter(({ card }) => card.type === 'classifier' && fits((card as ClassifierCard).event))
   const known = 'classes' in model.card ? String(model.card.classes) : label
@@ -269,11 +264,14 @@ async function fittingClassifier({ runtime, model, classifier }: RewardContext, 
   const inOrder = fitting.sort((p, q) => rank(p) - rank(q))
   const chosen = classifier ?? (inOrder.find(({ name }) => name === `${model.name}-classifier`) ?? inOrder[0])?.name
   if (!chosen) throw new Error(`no classifier of [${model.event}] is in the zoo; name one with --classifier`)
-  const { card, session } = await openClassifier(runtime, chosen, '--classifier')
+  const { card, graph } = readModelFiles(chosen, '--classifier')
+  if (card.type !== 'classifier' || !graph) {
+    throw new UserError(`--classifier ${chosen} is a diffusion model; a classifier is needed`)
+  }
   if (!fits(card.event)) {
     throw new UserError(`--classifier ${chosen} takes [${card.event}]; the model ${model.name} makes [${model.event}]`)
   }
-  return { chosen, card, session }
+  return { chosen, card, graph }
 }
 
 /** A module with `export function reward(samples)`: one number per sample, at once or as a promise. */

@@ -1,5 +1,6 @@
 import type { ClassifierCard } from '../runtime/card.ts'
-import type { Session } from '../runtime/runtime.ts'
+import { networkGradient } from '../runtime/network-gradient.ts'
+import type { Runtime, Session } from '../runtime/runtime.ts'
 import { stack, type Tensor } from '../tensor/tensor.ts'
 import { checkCount, inChunks, limitOf } from './chunks.ts'
 import type { DifferentiableReward, Reward } from './reward.ts'
@@ -113,16 +114,23 @@ export async function cosineSimilarity(
   return { ...reward, differentiate } as DifferentiableReward<Tensor>
 }
 
-/** {@link cosineSimilarity} in the features of a classifier. @throws Error where its card names none */
-export function featureSimilarity(
-  session: Session,
+/**
+ * {@link cosineSimilarity} in the features of a classifier, with its gradient in the sample.
+ *
+ * @param model the ONNX file
+ * @throws Error where the card names no features, or the target does not fit; at the first gradient, where an operator has none
+ */
+export async function featureSimilarity(
+  runtime: Runtime,
+  model: Uint8Array,
   card: ClassifierCard,
   target: Tensor,
-  gradient?: () => Promise<Session>,
-): Promise<Reward<Tensor>> {
-  const { features } = card.outputs
-  if (features === undefined) throw new Error(`"${card.name}" gives no features (its card's outputs.features is empty)`)
-  return cosineSimilarity(session, target, { event: card.event, input: card.input, output: features, gradient })
+): Promise<DifferentiableReward<Tensor>> {
+  const { input, event } = card
+  const output = card.outputs.features
+  if (output === undefined) throw new Error(`"${card.name}" gives no features (its card names none under outputs)`)
+  const gradient = async () => runtime.load(networkGradient(model, { inputs: { state: input, time: '' }, output }))
+  return cosineSimilarity(await runtime.load(model), target, { event, input, output, gradient })
 }
 
 function norm(values: Float32Array): number {

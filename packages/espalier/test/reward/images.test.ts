@@ -144,10 +144,13 @@ describe('likeness of embeddings', () => {
   it('takes the features that a classifier names', async () => {
     const card = (outputs: object) =>
       parseModelCard({ type: 'classifier', name: 'c', event: [2], classes: ['p', 'q'], outputs }) as ClassifierCard
-    const session = await runtime.load(model())
-    const reward = await featureSimilarity(session, card({ logits: 'logits', features: 'features' }), target)
+    const bytes = model()
+    const reward = await featureSimilarity(runtime, bytes, card({ logits: 'logits', features: 'features' }), target)
     expect((await reward.evaluate([target]))[0]).toBeCloseTo(1, 12)
-    expect(() => featureSimilarity(session, card({ logits: 'logits' }), target)).toThrow('"c" gives no features')
+    await expectGradients(reward, samples.slice(0, 2))
+    expect(await failure(featureSimilarity(runtime, bytes, card({ logits: 'logits' }), target))).toContain(
+      '"c" gives no features',
+    )
   })
 
   it('says what does not fit', async () => {
