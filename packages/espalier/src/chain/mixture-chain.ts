@@ -68,12 +68,12 @@ export function mixtureChain(options: MixtureChainOptions): StochasticChain<Floa
         return x
       })
     },
-    step: async (states, level, keys) => states.map((x, i) => Float32Array.from(draw(x, level, keys[i]))),
+    step: async (states, level, keys) => states.map((x, i) => new Float32Array(draw(x, level, keys[i]))),
     async lookahead(states, level) {
       const [a, s] = [process.a(time(level)), process.s(time(level))]
       return states.map((x) => ({
         shape,
-        data: Float32Array.from(mixture.predict(x, a, s, 'data', new Float64Array(mixture.dimension))),
+        data: mixture.predict(x, a, s, 'data', new Float32Array(mixture.dimension)),
       }))
     },
     lookaheadCost: (level) => (level === blocks.length ? 0 : 1),

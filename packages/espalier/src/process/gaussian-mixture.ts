@@ -189,17 +189,38 @@ export class GaussianMixture {
    * `(s_to / s_from) exp(-h) x + a_to (1 - exp(-2 h)) x_0` and variance `s_to^2 (1 - exp(-2 h))`.
    */
   step(process: Process, x: ArrayLike<number>, from: number, to: number, key: Key): Float64Array {
+    const { a, s, keep, gain, noise } = this.#kernelOf(process, from, to)
     const random = stream(key)
-    const posterior = this.posterior(x, process.a(from), process.s(from))
-    const k = categorical(random.uniform(), posterior.weights)
+    const k = categorical(random.uniform(), this.#rowsAt(a, s, 'data').responsibilities(x, 0))
+    // x_0 given x and its component k is a Gaussian about mu_k + (a S_k^2 / V_k) (x - a mu_k).
+    const square = this.stds[k] ** 2
+    const variance = a * a * square + s * s
+    const slope = (a * square) / variance
+    const std = (this.stds[k] * s) / Math.sqrt(variance)
+    const mean = this.means[k]
+    const out = new Float64Array(this.dimension)
+    for (let i = 0; i < out.length; i++) {
+      const clean = mean[i] + slope * (x[i] - a * mean[i]) + std * random.normal()
+      out[i] = keep * x[i] + gain * clean + noise * random.normal()
+    }
+    return out
+  }
+
+  /** The coefficients of the last {@link step}: chains walk many rows along the same one. */
+  #kernel:
+    | { process: Process; from: number; to: number; a: number; s: number; keep: number; gain: number; noise: number }
+    | undefined
+
+  #kernelOf(process: Process, from: number, to: number) {
+    const last = this.#kernel
+    if (last?.process === process && last.from === from && last.to === to) return last
+    const [a, s] = [process.a(from), process.s(from)]
     const decay = Math.exp(process.logSnr(from) - process.logSnr(to))
-    const keep = (process.s(to) / process.s(from)) * decay
+    const keep = (process.s(to) / s) * decay
     const gain = process.a(to) * (1 - decay * decay)
     const noise = process.s(to) * Math.sqrt(1 - decay * decay)
-    return posterior.means[k].map((m, i) => {
-      const clean = m + posterior.stds[k] * random.normal()
-      return keep * x[i] + gain * clean + noise * random.normal()
-    })
+    this.#kernel = { process, from, to, a, s, keep, gain, noise }
+    return this.#kernel
   }
 
   /**

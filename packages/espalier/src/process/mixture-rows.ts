@@ -98,9 +98,8 @@ export class MixtureRows {
     const scale = this.#weigh(x, offset)
     let slope = 0
     for (let k = 0, t = 0; k < n; k++, t += 4 + 2 * d) {
-      const share = weights[k] * scale
-      if (data) slope += share * table[t + 2]
-      weights[k] = share * table[t + 3]
+      if (data) slope += weights[k] * table[t + 2]
+      weights[k] *= table[t + 3]
     }
     for (let i = 0; i < d; i++) {
       const value = x[offset + i]
@@ -108,7 +107,7 @@ export class MixtureRows {
       for (let k = 0, t = 4 + i; k < n; k++, t += 4 + 2 * d) {
         sum += weights[k] * (data ? table[t + d] : value - table[t])
       }
-      out[offset + i] = sum
+      out[offset + i] = sum * scale
     }
   }
 
@@ -152,6 +151,12 @@ export class MixtureRows {
       for (let k = 0, t = 4 + d + i; k < n; k++, t += 4 + 2 * d) sum += weights[k] * table[t]
       out[offset + i] = sum
     }
+  }
+
+  /** Responsibilities of the state at `x[offset]`, up to a common factor; the next call writes over them. */
+  responsibilities(x: ArrayLike<number>, offset: number): ArrayLike<number> {
+    this.#weigh(x, offset)
+    return this.#weights
   }
 
   /** Responsibilities, up to a factor: the one that is returned. */
