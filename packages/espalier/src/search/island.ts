@@ -57,7 +57,12 @@ export interface IslandRule<S> {
 /** An island to come: its rule, and where all its rows begin if not at the prior. */
 export interface IslandPlan<S> {
   readonly rule: IslandRule<S>
-  readonly from?: { readonly stop: number; readonly state: S }
+  readonly from?: {
+    readonly stop: number
+    readonly state: S
+    /** Whether the state has been looked at, so that its prediction is not paid again. Default false. */
+    readonly looked?: boolean
+  }
 }
 
 /** What the islands of a run share. */
@@ -145,7 +150,8 @@ export class IslandRun<S, X> {
     const { stop, states: before, logWeights: weights, memory } = this.#last
     const edge = edges[stop]
     const keys = this.#keys(stop, before.length)
-    const looked = (rule.looks(stop) && values.looks) || (stop === 0 && !from && sharesLook(chain, rule))
+    const known = stop === from?.stop ? from.looked === true : stop === 0 && sharesLook(chain, rule)
+    const looked = known || (rule.looks(stop) && values.looks)
     const logWeights = weights.slice()
     let states = before
     for (let level = edge.from; level < edge.to; level++) {
@@ -279,7 +285,8 @@ export function islandCost<S, X>(
     const { from: first, to } = edges[stop]
     const looks = rule.looks(stop)
     if (looks) cost += rows * values.cost(first)
-    const looked = (looks && values.looks) || (stop === 0 && shared)
+    const known = stop === from?.stop ? from.looked === true : stop === 0 && shared
+    const looked = known || (looks && values.looks)
     for (let level = first; level < to; level++) cost += rows * chain.cost(level, looked && level === first)
   }
   return cost
