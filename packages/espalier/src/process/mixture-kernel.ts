@@ -26,7 +26,7 @@ import {
   type Value,
   WasmModule,
 } from '../tensor/wasm.ts'
-import { LN2_HIGH, LN2_LOW, ROUND, reciprocalFactorials, UNDERFLOW } from './exponential.ts'
+import { evenTerms, LN2_HIGH, LN2_LOW, oddTerms, ROUND, UNDERFLOW } from './exponential.ts'
 
 /** Where the page holds the table of components, their weights (32 bytes each), the states, the predictions. */
 const TABLE = 0x400
@@ -54,14 +54,21 @@ export function assembleMixtureKernel(): Uint8Array<ArrayBuffer> {
   const module = new WasmModule()
   const double = (x: number) => module.double(x)
 
-  /** {@link expNegative} */
-  const exponential = module.define(['v128'], (code, x) => {
-    const shifted = code.keep(add(mul(x, double(Math.LOG2E)), double(ROUND))) // its last bits are n
-    const n = code.keep(sub(shifted, double(ROUND)))
-    const r = code.keep(sub(sub(x, mul(n, double(LN2_HIGH))), mul(n, double(LN2_LOW))))
-    const p = reciprocalFactorials.map(double).reduce((sum, c) => code.keep(add(mul(sum, r), c)))
-    const power = shiftLongLeft(addLong(shifted, module.bits(1023n)), 52)
-    return [andNot(mul(p, power), isLess(x, double(UNDERFLOW)))]
+  /** {@link expNegative} of two vectors. */
+  const exponential = module.define(['v128', 'v128'], (code, ...x) => {
+    const keep = (make: (half: number) => Value) => [0, 1].map((half) => code.keep(make(half)))
+    const shifted = keep((i) => add(mul(x[i], double(Math.LOG2E)), double(ROUND))) // its last bits are n
+    const n = keep((i) => sub(shifted[i], double(ROUND)))
+    const r = keep((i) => sub(sub(x[i], mul(n[i], double(LN2_HIGH))), mul(n[i], double(LN2_LOW))))
+    const z = keep((i) => mul(r[i], r[i]))
+    const series = (terms: readonly number[]) => {
+      let p = [0, 1].map(() => double(terms[0]))
+      for (const term of terms.slice(1)) p = keep((i) => add(mul(p[i], z[i]), double(term)))
+      return p
+    }
+    const [even, odd] = [series(evenTerms), series(oddTerms)]
+    const power = (i: number) => shiftLongLeft(addLong(shifted[i], module.bits(1023n)), 52)
+    return [0, 1].map((i) => andNot(mul(add(even[i], mul(r[i], odd[i])), power(i)), isLess(x[i], double(UNDERFLOW))))
   })
 
   for (const target of ['data', 'noise'] as const) {
@@ -102,27 +109,19 @@ export function assembleMixtureKernel(): Uint8Array<ArrayBuffer> {
           })
 
           const total = both(() => double(0))
-          code.assign(w, i32(WEIGHTS))
-          code.repeat(n, () => {
-            for (const half of [0, 1]) {
-              const [e] = code.call(exponential, sub(load(w, 16 * half), highest[half]))
-              code.store(i32Add(w, i32(16 * half)), e)
-              code.assign(total[half], add(total[half], e))
-            }
-            code.advance(w, i32(32))
-          })
-
-          const scale = both((half) => div(double(1), total[half]))
           const slope = both(() => double(0))
           code.assign(w, i32(WEIGHTS))
           code.assign(t, i32(TABLE))
           code.repeat(n, () => {
-            const share = both((half) => mul(load(w, 16 * half), scale[half]))
-            if (target === 'data') change(slope, (half) => add(slope[half], mul(share[half], loadSplat(t, 16))))
-            for (const half of [0, 1]) code.store(i32Add(w, i32(16 * half)), mul(share[half], loadSplat(t, 24)))
+            const below = (half: number) => sub(load(w, 16 * half), highest[half])
+            const e = code.call(exponential, below(0), below(1))
+            change(total, (half) => add(total[half], e[half]))
+            if (target === 'data') change(slope, (half) => add(slope[half], mul(e[half], loadSplat(t, 16))))
+            for (const half of [0, 1]) code.store(i32Add(w, i32(16 * half)), mul(e[half], loadSplat(t, 24)))
             code.advance(t, i32Add(i32(32), bytes(d, 16)))
             code.advance(w, i32(32))
           })
+          const scale = both((half) => div(double(1), total[half]))
 
           const mean = code.keep(i32Add(i32(TABLE + 32), target === 'data' ? bytes(d, 8) : i32(0)), 'i32')
           const result = code.keep(out, 'i32')
@@ -140,7 +139,7 @@ export function assembleMixtureKernel(): Uint8Array<ArrayBuffer> {
             })
             const address = code.keep(result, 'i32')
             for (const half of [0, 1]) {
-              const floats = code.keep(toFloats(sum[half]))
+              const floats = code.keep(toFloats(mul(sum[half], scale[half])))
               for (const lane of [0, 1] as const) {
                 code.storeLane(address, floats, lane)
                 code.advance(address, stride)

@@ -6,12 +6,12 @@ import { MixtureRows } from '../../src/process/mixture-rows.ts'
 import { key, normal, stream } from '../../src/tensor/index.ts'
 
 describe('exp(x) for x <= 0', () => {
-  it('is within 1 ulp of Math.exp, and 0 at the end', () => {
+  it('is within 2 ulp of Math.exp, and 0 at the end', () => {
     const draws = stream(key(1))
     for (let i = 0; i < 20_000; i++) {
       const x = -(10 ** (6 * draws.uniform() - 3.2))
       const wanted = Math.exp(x)
-      if (x >= -708) expect(Math.abs(expNegative(x) - wanted)).toBeLessThanOrEqual(3e-16 * wanted)
+      if (x >= -708) expect(Math.abs(expNegative(x) - wanted)).toBeLessThanOrEqual(4.5e-16 * wanted)
       else expect(expNegative(x)).toBe(0)
     }
     expect([0, -0, -708.1, -1e300, -Infinity].map(expNegative)).toEqual([1, 1, 0, 0, 0])
