@@ -96,6 +96,8 @@ export interface GuidedChain<S, X> extends StochasticChain<S, X> {
    * are those of `step`: `cost(level, looked)`.
    */
   gradientCost(level: number): number
+  /** Reward evaluations of one row of `propose` at this level: one for each gradient that it takes. */
+  rewardCost(level: number): number
 }
 
 /** A chain that knows the law of its step in closed form, at levels that are one solver step. */

@@ -116,6 +116,7 @@ export function mixtureChain(options: MixtureChainOptions): StochasticChain<Floa
       return { states: moved, logRatio }
     },
     gradientCost: (level) => (moves(level) ? 1 : 0),
+    rewardCost: (level) => (moves(level) ? 1 : 0),
   }
   return guided
 }

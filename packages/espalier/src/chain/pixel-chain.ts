@@ -90,6 +90,7 @@ export function pixelChain(options: PixelChainOptions): PixelChain {
     )
   }
   if (clip !== undefined && !(clip > 0)) throw new Error(`clip is ${clip}, expected a norm above 0`)
+  const moved = (level: number) => stagesOf[level].filter(({ noise }) => noise !== 0)
   const guided: PixelChain & GuidedChain<Float32Array, Tensor> = {
     ...result,
     async propose(states, level, keys, strength) {
@@ -103,11 +104,8 @@ export function pixelChain(options: PixelChainOptions): PixelChain {
       })
       return { states: arrays.statesOf(reached, states), logRatio }
     },
-    gradientCost: (level) =>
-      stagesOf[level].reduce(
-        (sum, { noise, time }) => sum + (noise === 0 ? 0 : rowCostAt(denoiser, time as number)),
-        0,
-      ),
+    gradientCost: (level) => moved(level).reduce((sum, { time }) => sum + rowCostAt(denoiser, time as number), 0),
+    rewardCost: (level) => moved(level).length,
   }
   return guided
 }

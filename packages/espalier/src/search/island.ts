@@ -160,9 +160,8 @@ export class IslandRun<S, X> {
         const proposal = await guided(chain).propose(states, level, keys, rule.strength)
         states = proposal.states
         for (let k = 0; k < logWeights.length; k++) logWeights[k] += proposal.logRatio[k]
-        const gradients = keys.length * guided(chain).gradientCost(level)
-        this.spent.gradientEvaluations += gradients
-        this.spent.rewardEvaluations += gradients // each begins with the reward's own gradient
+        this.spent.gradientEvaluations += keys.length * guided(chain).gradientCost(level)
+        this.spent.rewardEvaluations += keys.length * guided(chain).rewardCost(level)
       } else states = await chain.step(states, level, keys)
       if (states.length !== keys.length) {
         throw new Error(
