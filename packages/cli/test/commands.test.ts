@@ -1,11 +1,13 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { readModel } from '@espalier/graph'
 import { readNpy, readSafetensors, writeNpy } from 'espalier/tensor'
 import { decode } from 'fast-png'
 import { describe, expect, it } from 'vitest'
 import { readRunRecord } from '../src/run-folder.ts'
-import { scratch, session, start } from './cli.ts'
+import { run, scratch, session, start } from './cli.ts'
 
 const folder = scratch()
 const espalier = session(folder)
@@ -374,6 +376,79 @@ describe('espalier steer', () => {
     expect(readRunRecord(join(folder.path, 'late')).status).toBe('failed')
     const kept = join(folder.path, 'late', 'searches', 'late-mjs-dts-star-seed-0.safetensors')
     expect(readSafetensors(readFileSync(kept)).tensors.samples.shape).toEqual([20, 2])
+  })
+
+  it.each([
+    ['hangs', 'export const timeout = 50', '(++calls > 5 ? new Promise(() => {}) : [calls])', /no answer within 50 ms/],
+    ['throws', '', '(++calls > 5 ? judge.none() : [calls])', /judge is not defined/],
+    ['returns +Infinity', '', '[++calls > 5 ? Infinity : calls]', / returned Infinity for iteration 5;/],
+    [
+      'returns the wrong count',
+      '',
+      '(++calls > 5 ? [] : [calls])',
+      / was given 1 samples and returned 0 numbers \(iteration 5\)/,
+    ],
+  ])('keeps the tree when a reward %s', async (what, exported, value, says) => {
+    const name = what.replaceAll(/[^a-z]/g, '')
+    const file = join(folder.path, `${name}.mjs`)
+    writeFileSync(file, `${exported}\nlet calls = 0\nexport const reward = () => ${value}`)
+    const options = ['--reward', `./${name}.mjs`, '--steps', '5', '--budget', '50', '--width', '1']
+    const { code, stderr } = await espalier(['steer', '--model', 'world.json', ...options, '--out', name])
+    expect(stderr).toMatch(/^error: [^\n]+\n$/)
+    expect(stderr).toMatch(says)
+    expect(code).toBe(2)
+    const samples = () => {
+      const kept = join(folder.path, name, 'searches', `${name}-mjs-dts-star-seed-0.safetensors`)
+      return readSafetensors(readFileSync(kept)).tensors.samples.data
+    }
+    const before = samples()
+    expect(before.length).toBe(2 * 5)
+    const tree = join(folder.path, name, 'searches', `${name}-mjs-dts-star-seed-0.tree.safetensors`)
+    expect(existsSync(tree)).toBe(true)
+    if (what !== 'hangs') return
+    writeFileSync(file, 'export const reward = (samples) => samples.map(({ data }) => data[0])')
+    // A new process: modules are loaded once.
+    const more = await run(['steer', '--resume', name, '--json'], folder.path)
+    expect(more.stderr).toBe('')
+    expect(JSON.parse(more.stdout).status).toBe('done')
+    expect(samples().length).toBeGreaterThan(2 * 5)
+    expect(samples().slice(0, 10)).toEqual(before)
+  })
+
+  it('is not left by a process that has nothing else to wait for', async () => {
+    writeFileSync(
+      join(folder.path, 'sleeps.mjs'),
+      'export const timeout = 100\nexport const reward = () => new Promise(() => {})',
+    )
+    const args = ['steer', '--model', 'world.json', '--reward', './sleeps.mjs', '--steps', '5', '--budget', '50']
+    const { code, stderr } = await run([...args, '--out', 'sleeps'], folder.path)
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^error: .*sleeps\.mjs.*no answer within 100 ms[^\n]*\n$/)
+  })
+
+  it('asks a server, and steers to rewards made of rewards', async () => {
+    const server = createServer((request, response) => {
+      const parts: Buffer[] = []
+      request.on('data', (part) => parts.push(part))
+      request.on('end', () => {
+        const { shape, data } = JSON.parse(Buffer.concat(parts).toString())
+        const bytes = Buffer.from(data, 'base64')
+        const rewards = Array.from({ length: shape[0] }, (_, i) => bytes.readFloatLE(8 * i))
+        response.end(JSON.stringify({ rewards }))
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    const rewards = ['--reward', url, '--reward', `constraint(near(2,0)>=-0.02,-${url})`]
+    const options = ['--steps', '10', '--budget', '1000', '--method', 'best-of-n', '--out', 'asked']
+    const { runs } = await answer('steer', '--model', 'world.json', ...rewards, ...options).finally(() =>
+      server.close(),
+    )
+    expect(runs[0].best).toBeGreaterThan(2.2)
+    // Within 0.2 of (2, 0), as far to the left as it goes.
+    expect(runs[1].best).toBeLessThan(-1.8)
+    expect(runs[1].best).toBeGreaterThan(-2)
+    expect(readdirSync(join(folder.path, 'asked', 'searches')).length).toBe(4)
   })
 
   it('says why where a reward fails before anything was found', async () => {
