@@ -2,9 +2,14 @@ import {
   bestOfN,
   dts,
   dtsStar,
+  fkSteering,
+  forest,
+  greedyIslands,
   importanceResampling,
   SearchError,
   type SearchResult,
+  smc,
+  svdd,
   type TreeSearchResult,
 } from 'espalier/search'
 import type { Tensor } from 'espalier/tensor'
@@ -95,6 +100,20 @@ describe.each(failures)('a reward that $what', ({ answer, says }) => {
     expect(resumed.candidates).toEqual(whole.candidates)
     expect(resumed.selected).toBe(whole.selected)
     expect(resumed.logZ).toBe(whole.logZ)
+  })
+})
+
+const populations = { smc, fkSteering, svdd, forest, greedyIslands }
+
+describe.each(Object.keys(populations) as (keyof typeof populations)[])('%s', (name) => {
+  it.each(failures)('is stopped by a reward that $what, and hands over what it has', async ({ answer }) => {
+    const search: Promise<SearchResult<Tensor>> = populations[name]({ ...options, reward: failingAt4(answer) })
+    const { message, result, cause } = await failureOf(search)
+    expect(message).toMatch(/Reward "mine" [^\n]+$/)
+    expect((cause as RewardError).count).toBeGreaterThan(0)
+    expect(result.stopped).toBe('error')
+    expect(result.nfe).toBeLessThan(options.budget)
+    for (const { reward } of result.candidates) expect(reward).toBeLessThan(Infinity)
   })
 })
 

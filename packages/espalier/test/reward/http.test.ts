@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest'
+import { describe, expect, it, test, vi } from 'vitest'
 import { backOff, longestWait, retryAfter } from '../../src/reward/back-off.ts'
 import { checkedReward, httpReward } from '../../src/reward/index.ts'
 import { key } from '../../src/tensor/random.ts'
@@ -89,6 +89,16 @@ describe('a reward behind an HTTP endpoint', () => {
     expect(message).toMatch(/^Reward "judge" [^\n]+$/)
     expect(message).toMatch(says)
     expect(server.asked.length).toBe(tries)
+  })
+
+  it('waits as long as Retry-After asks, where that is longer than its own wait', async () => {
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    server.reply = (_, number) => (number === 1 ? { status: 429, headers: { 'retry-after': '0.043' } } : {})
+    await httpReward(server.url, { ...quick, timeout: 1999 }).evaluate(samples(1))
+    const waits = timers.mock.calls.map(([, wait]) => wait).filter((wait) => wait !== 1999)
+    timers.mockRestore()
+    expect(waits).toContain(43)
+    expect(server.asked.length).toBe(2)
   })
 
   it('names the rows of the batch that failed, begins no further one, and leaves none behind', async () => {
