@@ -13,6 +13,8 @@ export interface CleanGradientOptions {
    * needs no network that can be differentiated, and is another, cruder method. It does not exist where `a(t) = 0`.
    */
   readonly jacobian?: 'network' | 'identity'
+  /** For a process on residuals: the condition that the reward's samples are measured from, added before they are scored. */
+  readonly mean?: string
 }
 
 /** What the reward says at noisy states. */
@@ -25,13 +27,12 @@ export interface CleanGradient {
   readonly gradient: Tensor
 }
 
-/** @param clean `x_0hat(x)`, where the caller has it already: then nothing is paid for it */
-export type CleanGradientFunction = (
-  x: Tensor,
-  t: Float64Array,
-  condition?: Condition,
-  clean?: Tensor,
-) => Promise<CleanGradient>
+/** A {@link CleanGradient} at states and times; with `clean`, where the caller has it already, nothing is paid for it. */
+export interface CleanGradientFunction {
+  (x: Tensor, t: Float64Array, condition?: Condition, clean?: Tensor): Promise<CleanGradient>
+  /** Whether a row costs a gradient evaluation. Default true; false with the identity Jacobian. */
+  readonly backward?: boolean
+}
 
 /**
  * The gradient of a reward of the expected clean sample with respect to the noisy state, `grad_x r(x_0hat(x))`: what DPS
@@ -55,20 +56,21 @@ export function cleanGradient(
   reward: DifferentiableReward<Tensor>,
   options: CleanGradientOptions = {},
 ): CleanGradientFunction {
-  const { range, jacobian = 'network' } = options
+  const { range, jacobian = 'network', mean } = options
   const { process, event } = denoiser
   const checked = checkedReward(reward, (i) => `the clean sample of row ${i}`)
   const network = jacobian === 'network' ? asDifferentiable(denoiser) : undefined
-  return async (x, t, condition, known) => {
+  const gradientAt: CleanGradientFunction = async (x, t, condition, known) => {
     const clean = known ?? (await denoiser.predict(x, t, 'data', condition))
-    const samples = Array.from(t, (_, i): Tensor => ({ shape: event, data: clamped(row(clean, i), range) }))
+    const shown = mean === undefined ? clean : measuredFrom(mean, condition, clean)
+    const samples = Array.from(t, (_, i): Tensor => ({ shape: event, data: clamped(row(shown, i), range) }))
     const { values, gradients } = await checked.differentiate(samples)
     check(reward.name, gradients, t)
     const cotangent = stack(
       gradients.map(({ data }) => data),
       event,
     )
-    if (range) cut(cotangent, clean, range)
+    if (range) cut(cotangent, shown, range)
     if (network) {
       const gradient = await network.pullback(x, t, cotangent, condition)
       return { clean, values: Float64Array.from(values), gradient }
@@ -83,6 +85,17 @@ export function cleanGradient(
     }
     return { clean, values: Float64Array.from(values), gradient: cotangent }
   }
+  return Object.assign(gradientAt, { backward: jacobian === 'network' })
+}
+
+/** Clean residuals with their mean: what they are residuals of. */
+function measuredFrom(mean: string, condition: Condition | undefined, clean: Tensor): Tensor {
+  const centre = condition?.[mean]
+  if (centre?.data.length !== clean.data.length) {
+    const given = centre ? `is [${centre.shape.join(', ')}], expected [${clean.shape.join(', ')}]` : 'was not given'
+    throw new Error(`The condition "${mean}", which the samples of the reward are measured from, ${given}.`)
+  }
+  return { shape: clean.shape, data: clean.data.map((v, i) => v + centre.data[i]) }
 }
 
 function clamped(data: Float32Array, range: CleanGradientOptions['range']): Float32Array {
