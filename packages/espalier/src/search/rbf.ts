@@ -36,7 +36,7 @@ export interface RbfOptions<S, X> extends Omit<SearchOptions<S, X>, 'chain' | 'l
 }
 
 /** What happened in one interval of one chain. */
-export interface Interval {
+export interface RbfInterval {
   /** Candidates that were proposed. */
   readonly candidates: number
   /** Whether one of them was better than all before; if not, the best of them was taken all the same. */
@@ -80,12 +80,12 @@ interface Runner<S> {
   /** The best candidate of this interval, which is taken if the quota ends without an improvement. */
   fallback?: { readonly state: S; readonly value: number }
   candidates: number
-  readonly intervals: Interval[]
+  readonly intervals: RbfInterval[]
 }
 
 export interface RbfResult<X> extends SearchResult<X> {
   /** The intervals that each chain has left. */
-  readonly intervals: readonly (readonly Interval[])[]
+  readonly intervals: readonly (readonly RbfInterval[])[]
   save(): SavedRbf
 }
 
