@@ -115,7 +115,7 @@ export function mixtureChain(options: MixtureChainOptions): StochasticChain<Floa
       })
       return { states: moved, logRatio }
     },
-    gradientCost: (level) => (moves(level) ? 1 : 0),
+    gradientCost: (level) => (moves(level) && gradient.backward !== false ? 1 : 0),
     rewardCost: (level) => (moves(level) ? 1 : 0),
   }
   return guided

@@ -15,7 +15,7 @@ import { type Block, blocksOf, evenBranches } from './schedule.ts'
 export interface PixelChainOptions extends ArrayChainOptions {
   /**
    * Gradient of a reward of the predicted clean sample, such as `cleanGradient(denoiser, reward)`: makes the chain a {@link GuidedChain}. It is given states and
-   * conditions as the denoiser is; on residuals it adds the mean itself before it scores.
+   * conditions as the denoiser is; on residuals it wants the name of the `mean` too.
    */
   readonly gradient?: CleanGradientFunction
   /** Largest norm of a row's gradient. Default: as it is. */
@@ -104,7 +104,10 @@ export function pixelChain(options: PixelChainOptions): PixelChain {
       })
       return { states: arrays.statesOf(reached, states), logRatio }
     },
-    gradientCost: (level) => moved(level).reduce((sum, { time }) => sum + rowCostAt(denoiser, time as number), 0),
+    gradientCost: (level) =>
+      gradient.backward === false
+        ? 0
+        : moved(level).reduce((sum, { time }) => sum + rowCostAt(denoiser, time as number), 0),
     rewardCost: (level) => moved(level).length,
   }
   return guided

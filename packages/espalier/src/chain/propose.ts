@@ -8,6 +8,7 @@ import { firstNotFinite } from '../tensor/finite.ts'
 import { type Key, normalRows } from '../tensor/random.ts'
 import { gather, row, sizeOf, type Tensor } from '../tensor/tensor.ts'
 import type { GuidedChain } from './chain.ts'
+import { recalling } from './recall.ts'
 
 /** Part of a plan, and what its steps are moved along. */
 export interface ProposeOptions {
@@ -45,8 +46,9 @@ export async function propose(
   const size = sizeOf(denoiser.event)
   const logRatio = new Float64Array(n)
   const z: Tensor = { shape: x.shape, data: new Float32Array(x.data.length) }
+  const unknown = known.map(() => undefined)
   let state = x
-  let given = known
+  let given: typeof known = known
   for (const [index, stage] of plan.stages.entries()) {
     if (stage.step < from || stage.step >= to) continue
     const where = `${plan.name}, step ${stage.step + 1} of ${stepsOf(plan)}`
@@ -54,7 +56,7 @@ export async function propose(
     const out: Tensor = { shape: x.shape, data: new Float32Array(x.data.length) }
     const [a, b, c] = [stage.states[0] ?? 0, stage.predictions[0] ?? 0, stage.noise]
     if (c === 0) {
-      const prediction = await denoiser.predict(state, t, plan.target, condition)
+      const prediction = await recalling(denoiser, given).predict(state, t, plan.target, condition)
       combine(out, [a, b], [state, prediction])
     } else {
       const factor = strength(stage.step + 1, stepsOf(plan))
@@ -68,7 +70,7 @@ export async function propose(
     }
     checkFinite(out, where)
     state = out
-    given = []
+    given = unknown
   }
   return { reached: state, logRatio }
 }

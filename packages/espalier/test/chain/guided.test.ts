@@ -195,6 +195,26 @@ describe('propose of a pixel chain', () => {
     expect(given).toEqual([[7, 7]])
   })
 
+  it('takes a look of a state whose first step is not moved, and no backward pass with the identity Jacobian', async () => {
+    const meter: Meter = { nfe: 0, gradientEvaluations: 0 }
+    const network = counted(denoiser, meter) as DifferentiableDenoiser
+    const gradient = cleanGradient(network, reward, { jacobian: 'identity' })
+    // A plan of which every other step draws no noise.
+    const noisy = ddpm()(process, grid)
+    const plain = ddim()(process, grid)
+    const stages = noisy.stages.map((stage, i) => (i % 2 === 0 ? plain.stages[i] : stage))
+    const chain = pixelChain({ denoiser: network, gradient, plan: { ...noisy, stages }, branchAt: [10, 4] })
+    const states = await chain.start(keysOf(1, 3))
+    const fresh = await chain.propose(states, 0, keysOf(2, 3), () => 1)
+    expect(meter).toEqual({ nfe: 3 * chain.cost(0), gradientEvaluations: 0 })
+    await chain.lookahead(states, 0)
+    meter.nfe = 0
+    const looked = await chain.propose(states, 0, keysOf(2, 3), () => 1)
+    expect(looked).toEqual(fresh)
+    expect(meter).toEqual({ nfe: 3 * chain.cost(0, true), gradientEvaluations: 0 })
+    expect([chain.cost(0, true), chain.gradientCost(0), chain.rewardCost(0)]).toEqual([5, 0, 3])
+  })
+
   it('shortens gradients to the norm asked for, and stays exact', async () => {
     const plan = ddpm()(process, grid)
     const steep = cleanGradient(denoiser, quadratic([30, 40]))

@@ -1,9 +1,17 @@
 import { odeChain, pixelChain } from 'espalier/chain'
-import { type Condition, type Denoiser, GaussianMixture, residualShifting, uniformGrid } from 'espalier/process'
-import type { Reward } from 'espalier/reward'
+import { cleanGradient } from 'espalier/guide'
+import {
+  type Condition,
+  type Denoiser,
+  type DifferentiableDenoiser,
+  GaussianMixture,
+  residualShifting,
+  uniformGrid,
+} from 'espalier/process'
+import type { DifferentiableReward, Reward } from 'espalier/reward'
 import { bestOfN, selectStart } from 'espalier/search'
 import { ddim, resShift } from 'espalier/solve'
-import type { Tensor } from 'espalier/tensor'
+import { gather, type Tensor } from 'espalier/tensor'
 import { describe, expect, it } from 'vitest'
 import { estimate, keysOf } from './worlds.ts'
 
@@ -90,6 +98,63 @@ describe('a chain on residuals', () => {
     const { scores, selected } = await selectStart({ chains, rewards, candidates: 20, seed: 3 })
     expect(scores[selected]).toBe(Math.max(...scores))
     expect(scores[selected]).toBeGreaterThan(-0.01)
+  })
+
+  it('is guided by rewards of the restored sample, and stays exact', async () => {
+    // The reward is -|x - truth|^2 of the restored sample, so its gradient depends on which degraded one the state has.
+    const told = { ...network, pullback: inner.pullback } satisfies DifferentiableDenoiser
+    const truth = [2, 1]
+    const reward: DifferentiableReward<Tensor> = {
+      ...nearTo(truth),
+      differentiate: async (samples) => ({
+        values: await nearTo(truth).evaluate(samples),
+        gradients: samples.map(({ shape, data }) => ({ shape, data: data.map((v, j) => 2 * (truth[j] - v)) })),
+      }),
+    }
+    const plan = resShift()(process, grid)
+    const gradient = cleanGradient(told, reward, { mean: 'degraded' })
+    const degraded = { shape: [2, 2], data: Float32Array.of(1, 0, -1, 2) }
+    const options = { denoiser: told, plan, condition: { degraded }, mean: 'degraded', branchAt: [15, 6, 5] }
+    const chain = pixelChain({ ...options, gradient })
+    const starts = await chain.start(keysOf(5, 8))
+    const states = await chain.step(starts, 0, keysOf(6, 8))
+    const looked = await chain.lookahead(states, 1)
+    const t = new Float64Array(8).fill(grid[9])
+    const found = await gradient(
+      { shape: [8, 2], data: Float32Array.from(states.flatMap((state) => [...state.subarray(0, 2)])) },
+      t,
+      {
+        degraded: gather(
+          degraded,
+          states.map((state) => state[2]),
+        ),
+      },
+    )
+    const values = await nearTo(truth).evaluate(looked)
+    found.values.forEach((v, i) => {
+      expect(v).toBeCloseTo(values[i], 5)
+    })
+    // One component: J = a S^2 / (a^2 S^2 + s^2) I, and the gradient points from the restored sample to the truth.
+    const [a, s] = [process.a(grid[9]), process.s(grid[9])]
+    const J = (a * 0.01) / (a * a * 0.01 + s * s)
+    looked.forEach(({ data }, i) => {
+      for (const j of [0, 1]) expect(found.gradient.data[2 * i + j]).toBeCloseTo(J * 2 * (truth[j] - data[j]), 4)
+    })
+    const n = 4000
+    const same = new Array<Float32Array>(n).fill(states[0])
+    const p = estimate((await chain.step(same, 1, keysOf(7, n))).map(([v]) => v))
+    const { states: moved, logRatio } = await chain.propose(same, 1, keysOf(8, n), () => 3)
+    const q = estimate(moved.map(([v], i) => v * Math.exp(logRatio[i])))
+    expect(Math.abs(p.mean - q.mean)).toBeLessThan(4 * Math.hypot(p.error, q.error))
+
+    await expect(
+      pixelChain({ ...options, condition: undefined, mean: undefined, gradient }).propose(
+        starts,
+        0,
+        keysOf(6, 8),
+        () => 1,
+      ),
+    ).rejects.toThrow('"degraded", which the samples of the reward are measured from, was not given')
   })
 
   it('refuses a mean that is not there or has another shape', () => {
