@@ -24,6 +24,17 @@ export { featureDistance, type MagnitudeScoreOptions, magnitudeScore, psnr, rmsD
 export { type Cell, type ComparisonRow, Results, type Where } from './results.ts'
 export { energyDistance, type SlicedWassersteinOptions, slicedWasserstein2 } from './samples.ts'
 export {
+  bestRewardMetric,
+  compareSearches,
+  drawnSamples,
+  heldOutMetric,
+  meanRewardMetric,
+  type SearchComparison,
+  type SearchMetric,
+  type SearchTask,
+  topSamples,
+} from './search-comparison.ts'
+export {
   bootstrap95,
   type Interval,
   jackknife,

@@ -9,14 +9,20 @@ export interface Cell {
   readonly metric: string
   /** The NFE that were allowed, which `nfe` may fall short of. Undefined for real data. */
   readonly budget?: number
-  /** NFE a sample. */
+  /** NFE that were spent: a sample for samplers, a seed for searches. */
   readonly nfe: number
+  /** Default 0, for samplers. */
+  readonly gradientEvaluations?: number
+  readonly rewardEvaluations?: number
   /** One per seed. */
   readonly values: readonly number[]
 }
 
 /** A cell, summarised. */
-export interface ComparisonRow extends Pick<Cell, 'method' | 'setting' | 'metric' | 'nfe'>, Interval {}
+export interface ComparisonRow extends Pick<Cell, 'method' | 'setting' | 'metric' | 'nfe'>, Interval {
+  readonly gradientEvaluations: number
+  readonly rewardEvaluations: number
+}
 
 export type Where = Pick<Cell, 'setting' | 'metric'> & { readonly budget?: number }
 
@@ -65,9 +71,9 @@ export class Results {
 
   /** Mean and 95% interval of every cell, in the order in which they were added. */
   rows(): ComparisonRow[] {
-    return this.#cells.map(({ method, setting, metric, nfe, values }) => ({
-      ...{ method, setting, metric, nfe },
-      ...mean95(values),
-    }))
+    return this.#cells.map(({ values, ...cell }) => {
+      const { method, setting, metric, nfe, gradientEvaluations = 0, rewardEvaluations = 0 } = cell
+      return { method, setting, nfe, gradientEvaluations, rewardEvaluations, metric, ...mean95(values) }
+    })
   }
 }
