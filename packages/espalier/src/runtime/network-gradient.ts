@@ -17,7 +17,7 @@ const prefix = 'espalier_grad_'
  */
 export function networkGradient(
   model: Uint8Array,
-  { inputs, output }: Pick<NetworkConfig, 'inputs' | 'output'>,
+  { inputs, output }: Pick<NetworkConfig, 'inputs' | 'output'> = {},
 ): Uint8Array {
   const options = { wrt: [inputs?.state ?? 'x'], outputs: [output ?? 'y'], strict: true, prefix }
   return writeModel(vjp(readModel(model), options))

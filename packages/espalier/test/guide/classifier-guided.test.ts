@@ -5,7 +5,7 @@ import { mean, variance } from '../../src/measure/statistics.ts'
 import { edm, flow, GaussianMixture, uniformGrid, viewed, vpLinear } from '../../src/process/index.ts'
 import { type ClassifierCard, counted, parseModelCard } from '../../src/runtime/index.ts'
 import { nodeRuntime } from '../../src/runtime/node/index.ts'
-import { ddim, ddpm, execute, start } from '../../src/solve/index.ts'
+import { ddim, ddpm, execute, type Solver, start } from '../../src/solve/index.ts'
 import { fold, gather, key, row, type Tensor } from '../../src/tensor/index.ts'
 import { dots, draw } from './helpers.ts'
 
@@ -150,7 +150,7 @@ describe('two modes, 90 % at 0 and 10 % at 2, the rare one wanted', () => {
   const classifier = mixtureClassifier(modes, process, [[0], [1]])
   const keys = Array.from({ length: 2000 }, (_, i) => fold(key(7), i))
 
-  const run = async (solver: typeof ddim, scale: number) => {
+  const run = async (solver: () => Solver, scale: number) => {
     const plan = solver()(process, uniformGrid(process, 100))
     const guided = classifierGuided(modes.denoiser(process), classifier, { label: '1', scale })
     const { data } = await execute(plan, guided, start(plan, guided, keys), { keys })

@@ -21,7 +21,7 @@ import {
 } from '../../src/reward/index.ts'
 import { batched, type ClassifierCard, counted, loadDenoiser } from '../../src/runtime/index.ts'
 import { nodeRuntime } from '../../src/runtime/node/index.ts'
-import { ddim, ddpm, execute, start } from '../../src/solve/index.ts'
+import { ddim, ddpm, execute, type Solver, start } from '../../src/solve/index.ts'
 import { concatenate, fold, gather, key, row, type Tensor } from '../../src/tensor/index.ts'
 import { dots, draw } from './helpers.ts'
 
@@ -187,7 +187,7 @@ describe('reward guidance', () => {
     const one = new GaussianMixture({ means: [[0]], stds: [1] })
     const keys = (count: number) => Array.from({ length: count }, (_, i) => fold(key(5), i))
     const run = async (
-      solver: typeof ddim,
+      solver: () => Solver,
       reward: DifferentiableReward<Tensor> | undefined,
       scale: number,
       count: number,

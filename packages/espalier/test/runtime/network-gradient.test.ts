@@ -82,9 +82,7 @@ describe('the gradient of a network', () => {
     const label = { type: 'linear', scale: 1, offset: 0 } as const
     const prediction = typeof kind === 'string' ? kind : ('data' as const)
     const config = { process: flow(), prediction, preconditioning, label, event: [3] }
-    const denoiser = networkDenoiser(await runtime.load(model), config, () =>
-      runtime.load(networkGradient(model, config)),
-    )
+    const denoiser = networkDenoiser(await runtime.load(model), config, () => runtime.load(networkGradient(model)))
     const exact = world.denoiser(flow())
     const [clean, wanted] = [await exact.predict(states, t, 'data'), await exact.pullback(states, t, cotangent)]
     ;(await denoiser.predict(states, t, 'data')).data.forEach((value, i) => {
@@ -165,9 +163,7 @@ describe('the gradient of a network', () => {
     b.output('y', x.mul(1e20))
     const config = { process: vpLinear(), prediction: 'data', event: [2] } as const
     const model = writeModel(b.build())
-    const denoiser = networkDenoiser(await runtime.load(model), config, () =>
-      runtime.load(networkGradient(model, config)),
-    )
+    const denoiser = networkDenoiser(await runtime.load(model), config, () => runtime.load(networkGradient(model)))
     const state = { shape: [2, 2], data: Float32Array.of(1, 1, 1, 1) }
     const steep = { shape: [2, 2], data: Float32Array.of(1, 1, 1, 1e30) }
     const times = Float64Array.of(0.5, 0.25)
