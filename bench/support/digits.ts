@@ -10,13 +10,13 @@ export interface BenchModel {
   readonly card: NetworkCard
 }
 
-/** The zoo's digit network; until it is trained, the same network with its starting weights. */
-export function digitModel(): BenchModel {
-  const folder = new URL('../../../packages/zoo/models/mnist/', import.meta.url)
+/** A digit network of the zoo; until it is trained, the larger network with its starting weights. */
+export function digitModel(zoo: 'mnist' | 'mnist-small' = 'mnist'): BenchModel {
+  const folder = new URL(`../../../packages/zoo/models/${zoo}/`, import.meta.url)
   const file = new URL('model.onnx', folder)
   if (existsSync(file)) {
     const card = parseModelCard(JSON.parse(readFileSync(new URL('card.json', folder), 'utf8'))) as NetworkCard
-    return { name: 'zoo mnist', graph: new Uint8Array(readFileSync(file)), card }
+    return { name: `zoo ${zoo}`, graph: new Uint8Array(readFileSync(file)), card }
   }
   const { model } = digitNetwork(1, mnistNetworkSize)
   return {

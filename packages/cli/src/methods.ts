@@ -45,13 +45,13 @@ export const methods = {
     label: 'best-of-N',
     about: 'independent samples, and the best of them',
     tree: false,
-    run: (options: Options) => bestOfN(options),
+    run: ({ resume: _r, onCheckpoint: _c, ...options }: Options) => bestOfN(options),
   },
   importance: {
     label: 'importance resampling',
     about: 'independent samples, drawn again by exp(lambda r)',
     tree: false,
-    run: (options: Options) => importanceResampling(options),
+    run: ({ resume: _r, onCheckpoint: _c, ...options }: Options) => importanceResampling(options),
   },
 } as const satisfies Record<string, SearchMethod>
 
