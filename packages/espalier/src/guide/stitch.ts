@@ -1,4 +1,10 @@
-import { type Denoiser, rowCostAt } from '../process/denoiser.ts'
+import {
+  type Condition,
+  type Denoiser,
+  type DifferentiableDenoiser,
+  isDifferentiableDenoiser,
+  rowCostAt,
+} from '../process/denoiser.ts'
 import { gather, sizeOf, type Tensor } from '../tensor/tensor.ts'
 import { conditionRows } from './conditioned.ts'
 
@@ -17,7 +23,8 @@ export interface StitchPart {
  * the steps into it.
  *
  * A multistep solver keeps the small model's predictions for its first steps with the large one, as in the paper. NFE are
- * rows of any model: count each with a meter of its own (`counted`) where they cost differently.
+ * rows of any model: count each with a meter of its own (`counted`) where they cost differently. It can be differentiated
+ * where all of them can.
  *
  * @throws Error where the parts are not in order, or differ in process or event
  */
@@ -29,33 +36,54 @@ export function stitch(parts: readonly StitchPart[]): Denoiser {
   const partOf = (t: number) => ends.findIndex((end) => t > end)
   const costs = new Set(models.map(({ rowCost = 1 }) => rowCost))
   const [cost] = costs
+  /** The rows of a call by model, as numbers. */
+  const served = (t: Float64Array) => {
+    const rows: number[][] = models.map(() => [])
+    t.forEach((time, row) => {
+      rows[partOf(time)].push(row)
+    })
+    return rows
+  }
+  /** Asks each model for its rows, all at once. */
+  const asked = async (
+    rows: readonly number[][],
+    t: Float64Array,
+    condition: Condition | undefined,
+    ask: (m: number, times: Float64Array, given: Condition | undefined) => Promise<Tensor>,
+  ) => {
+    const size = sizeOf(event)
+    const out: Tensor = { shape: [t.length, ...event], data: new Float32Array(t.length * size) }
+    await Promise.all(
+      models.map(async (_, m) => {
+        if (rows[m].length === 0) return
+        const times = Float64Array.from(rows[m], (row) => t[row])
+        const { data } = await ask(m, times, condition && conditionRows(condition, rows[m]))
+        rows[m].forEach((row, i) => {
+          out.data.set(data.subarray(i * size, (i + 1) * size), row * size)
+        })
+      }),
+    )
+    return out
+  }
   return {
     process,
     event,
     rowCost: costs.size === 1 ? cost : (t) => rowCostAt(models[partOf(t)], t),
     async predict(x, t, target, condition, into) {
-      const rows: number[][] = models.map(() => [])
-      t.forEach((time, row) => {
-        rows[partOf(time)].push(row)
-      })
+      const rows = served(t)
       const only = rows.findIndex(({ length }) => length === t.length)
       if (only >= 0) return models[only].predict(x, t, target, condition, into)
-      const out: Tensor = { shape: x.shape, data: new Float32Array(x.data.length) }
-      const size = sizeOf(event)
-      await Promise.all(
-        models.map(async (model, m) => {
-          if (rows[m].length === 0) return
-          const times = Float64Array.from(rows[m], (row) => t[row])
-          const given = condition && conditionRows(condition, rows[m])
-          const { data } = await model.predict(gather(x, rows[m]), times, target, given)
-          rows[m].forEach((row, i) => {
-            out.data.set(data.subarray(i * size, (i + 1) * size), row * size)
-          })
-        }),
-      )
-      return out
+      return asked(rows, t, condition, (m, times, given) => models[m].predict(gather(x, rows[m]), times, target, given))
     },
-  }
+    ...(models.every(isDifferentiableDenoiser) && {
+      async pullback(x, t, cotangent, condition) {
+        const rows = served(t)
+        return asked(rows, t, condition, (m, times, given) =>
+          (models[m] as DifferentiableDenoiser).pullback(gather(x, rows[m]), times, gather(cotangent, rows[m]), given),
+        )
+      },
+    }),
+  } satisfies Denoiser | DifferentiableDenoiser
 }
 
 function check(parts: readonly StitchPart[], ends: readonly number[]): void {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { classifierFree } from '../../src/guide/classifier-free.ts'
 import { conditioned } from '../../src/guide/conditioned.ts'
+import { epsilonScaled } from '../../src/guide/epsilon-scaled.ts'
+import { stitch } from '../../src/guide/stitch.ts'
 import { thresholded } from '../../src/guide/thresholded.ts'
 import {
   asDifferentiable,
@@ -196,6 +198,16 @@ describe('wrappers that keep the gradient', () => {
       })
     },
   )
+
+  test('a stitch of two models, where both have one; scaled noise', async () => {
+    const large = world.denoiser(process)
+    const small = new GaussianMixture({ means: [[0.2, 0, -0.3]], stds: [0.9] }).denoiser(process)
+    const stitched = stitch([{ denoiser: small, until: 0.5 }, { denoiser: large }])
+    await expectDifferences(asDifferentiable(stitched))
+    await expectDifferences(asDifferentiable(epsilonScaled(large, { scale: (time) => 1 + 0.1 * time })))
+    const opaque = thresholded(large, { type: 'static' })
+    expect(isDifferentiableDenoiser(stitch([{ denoiser: small, until: 0.5 }, { denoiser: opaque }]))).toBe(false)
+  })
 
   test('the evaluator gathers pullbacks of concurrent callers into full batches, apart from predictions', async () => {
     const inner = classes()
