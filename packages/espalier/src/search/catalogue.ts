@@ -6,9 +6,12 @@ import { bestOfN } from './best-of-n.ts'
 import { dps } from './dps.ts'
 import { dts, dtsStar } from './dts.ts'
 import { fkSteering } from './fk-steering.ts'
+import { forest } from './forest.ts'
+import { greedyIslands } from './greedy-islands.ts'
 import { importanceResampling } from './importance-resampling.ts'
 import { randomSearch, zeroOrderSearch } from './noise-search.ts'
 import { pathsSearch } from './paths.ts'
+import { rbf } from './rbf.ts'
 import { resamplingSchemes } from './resampling.ts'
 import type { SearchOptions, SearchResult } from './search.ts'
 import { smc } from './smc.ts'
@@ -20,9 +23,18 @@ import { stateKeepings } from './tree-states.ts'
 /** What kind of chain a method walks. */
 export type ChainKind = 'any' | 'stochastic' | 'guided' | 'deterministic'
 
+/**
+ * Where a chain is best cut for a method: at the start alone; five even blocks (trees); ever closer towards the end
+ * (methods that look ahead); after every solver step.
+ */
+export type Blocks = 'one' | 'even' | 'fine' | 'every'
+
 /** A search with its settings, ready to be run. */
 export interface SearchMethod {
   readonly chain: ChainKind
+  readonly blocks: Blocks
+  /** Whether it is after the best sample, or after samples of the tilted law. */
+  readonly goal: 'best' | 'samples'
   /** Whether its result is a tree that is read out without the model: a {@link TreeSearchResult}. */
   readonly tree: boolean
   run<S, X>(options: MethodOptions<S, X>): Promise<SearchResult<X>>
@@ -53,23 +65,20 @@ const tree = {
   rollout: z.enum(['full', 'finish']),
 }
 
-type Run = <S, X>(options: never, chain: Chain<S, X>) => Promise<SearchResult<X>>
+type Run = <X>(options: never) => Promise<SearchResult<X>>
 
 /** An entry whose method takes its own options beside those of every search. */
 function entry<Shape extends z.ZodRawShape>(
   name: string,
   about: string,
-  chain: ChainKind,
+  kind: Pick<SearchMethod, 'chain' | 'blocks' | 'goal'> & { readonly tree?: boolean },
   shape: Shape,
   search: Run,
-  isTree = false,
 ): CatalogueEntry<SearchMethod> {
   return catalogueEntry(name, about, shape, (own) => ({
-    ...{ chain, tree: isTree },
-    run: (options) => {
-      const walked = kinds[chain](options.chain, name)
-      return search({ ...options, ...own, chain: walked } as never, walked)
-    },
+    tree: false,
+    ...kind,
+    run: (options) => search({ ...options, ...own, chain: kinds[kind.chain](options.chain, name) } as never),
   }))
 }
 
@@ -86,58 +95,93 @@ const kinds: Record<ChainKind, <S, X>(chain: Chain<S, X>, method: string) => Cha
   },
 }
 
+const samples = (chain: ChainKind) => ({ chain, blocks: 'fine', goal: 'samples' }) as const
+const best = (chain: ChainKind, blocks: Blocks) => ({ chain, blocks, goal: 'best' }) as const
+
 /** Every search, by the name that the field uses, for {@link searchFrom}. */
 export const searchCatalogue: readonly CatalogueEntry<SearchMethod>[] = [
-  entry('best-of-n', 'independent samples, and the best of them', 'any', {}, bestOfN as Run),
-  entry('importance', 'independent samples, drawn again by exp(lambda r)', 'any', {}, importanceResampling as Run),
-  entry('smc', 'particles, resampled by their expected rewards', 'stochastic', population, smc as Run),
+  entry(
+    'greedy',
+    'greedy islands (ours): small populations, and new ones along the best path',
+    best('stochastic', 'fine'),
+    { particles: count, ess: share, local: share },
+    greedyIslands as Run,
+  ),
+  entry(
+    'forest',
+    'tempered forest (ours): samples of the tilted law, and an unbiased Z',
+    samples('stochastic'),
+    { particles: count, grow: level, trigger: share, guard: z.boolean() },
+    forest as Run,
+  ),
+  entry(
+    'dts-star',
+    'Diffusion Tree Search (Jain 2025): a tree grown where rewards are high',
+    { ...best('stochastic', 'even'), tree: true },
+    tree,
+    dtsStar as Run,
+  ),
+  entry(
+    'dts',
+    'Diffusion Tree Sampling (Jain 2025): the same tree, for samples of the tilted law',
+    { ...samples('stochastic'), blocks: 'even', tree: true },
+    tree,
+    dts as Run,
+  ),
+  entry('best-of-n', 'independent samples, and the best of them', best('any', 'one'), {}, bestOfN as Run),
+  entry(
+    'importance',
+    'independent samples, drawn again by exp(lambda r)',
+    { ...samples('any'), blocks: 'one' },
+    {},
+    importanceResampling as Run,
+  ),
+  entry('smc', 'particles, resampled by expected rewards', samples('stochastic'), population, smc as Run),
   entry(
     'fk',
     'FK steering (Singhal 2025): SMC with other potentials',
-    'stochastic',
+    samples('stochastic'),
     { ...population, potential: z.enum(['difference', 'max', 'sum', 'reward']) },
     fkSteering as Run,
   ),
-  entry('tds', 'twisted SMC (Wu 2023): steps along the gradient', 'guided', population, tds as Run),
-  entry('das', 'tempered TDS (Kim 2025)', 'guided', { ...population, growth: positive }, das as Run),
+  entry('tds', 'twisted SMC (Wu 2023): steps along the gradient', samples('guided'), population, tds as Run),
+  entry('das', 'tempered TDS (Kim 2025)', samples('guided'), { ...population, growth: positive }, das as Run),
   entry(
     'dps',
     'each sample along the gradient alone (Chung 2023)',
-    'guided',
+    best('guided', 'one'),
     { particles: count, scale: level },
     dps as Run,
   ),
   entry(
     'svdd',
     'the best of M candidates at every step (Li 2024)',
-    'stochastic',
+    best('stochastic', 'every'),
     {
       ...{ candidates: count, samples: count, selection: z.enum(['argmax', 'softmax']) },
       ...{ selectStart: z.boolean(), replace: share, weighted: z.boolean() },
     },
     svdd as Run,
   ),
-  entry('dts', 'Diffusion Tree Sampling: samples of the tilted law (Jain 2025)', 'stochastic', tree, dts as Run, true),
   entry(
-    'dts-star',
-    'Diffusion Tree Search: a tree grown where rewards are high',
-    'stochastic',
-    tree,
-    dtsStar as Run,
-    true,
+    'rbf',
+    'rollover budget forcing (Kim 2025): on as soon as something is better',
+    best('stochastic', 'every'),
+    { chains: count, starts: count },
+    rbf as Run,
   ),
-  entry('random', 'best-of-N of a deterministic sampler (Ma 2025)', 'deterministic', { count }, randomSearch as Run),
+  entry('random', 'best-of-N of a deterministic sampler', best('deterministic', 'one'), { count }, randomSearch as Run),
   entry(
     'zero-order',
     'the best neighbours of a start noise, again and again (Ma 2025)',
-    'deterministic',
+    best('deterministic', 'one'),
     { neighbours: count, cosine: z.number().min(-1).max(1), keepPivot: z.boolean(), rounds: count },
     zeroOrderSearch as Run,
   ),
   entry(
     'paths',
     'paths noised back and denoised again (Ma 2025)',
-    'deterministic',
+    best('deterministic', 'every'),
     { paths: count, branches: count, level: count, back: count, forward: count },
     pathsSearch as Run,
   ),

@@ -1,5 +1,12 @@
 export { bestOfN } from './best-of-n.ts'
-export { type ChainKind, type MethodOptions, type SearchMethod, searchCatalogue, searchFrom } from './catalogue.ts'
+export {
+  type Blocks,
+  type ChainKind,
+  type MethodOptions,
+  type SearchMethod,
+  searchCatalogue,
+  searchFrom,
+} from './catalogue.ts'
 export { type DpsOptions, dps } from './dps.ts'
 export { dts, dtsStar } from './dts.ts'
 export { type Edge, edgesOf } from './edges.ts'

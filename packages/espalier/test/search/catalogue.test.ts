@@ -61,7 +61,7 @@ describe('the catalogue of searches', () => {
       ...{ chain: stochastic, reward, seed: 1, budget: 80 },
     })
     expect(candidates.length).toBe(2)
-    expect(() => searchFrom('svd')).toThrow('there is no search "svd"; there are best-of-n')
+    expect(() => searchFrom('svd')).toThrow('there is no search "svd"; there are greedy')
     expect(() => searchFrom('svdd(candidates=0)')).toThrow('svdd.candidates: ')
     expect(() => searchFrom('svdd(m=3)')).toThrow('svdd')
   })
