@@ -1,6 +1,6 @@
 /**
- * The normals of random.ts by WebAssembly SIMD: four Philox blocks at a time, their Box-Muller transforms two by two in
- * float64. The same IEEE operations in the same order, hence the same bits; random.ts is the definition.
+ * The normals of random.ts by WebAssembly SIMD: eight Philox blocks at a time, four in a vector, and their Box-Muller
+ * transforms in float64, two in a vector. The same IEEE operations in the same order, hence the same bits; random.ts is the definition.
  */
 
 import {
@@ -34,6 +34,7 @@ import {
   toFloats,
   type Value,
   WasmModule,
+  type WasmType,
   xor,
 } from './wasm.ts'
 
@@ -43,18 +44,19 @@ export const FOLD = 0x46000000
 
 /** Where the kernel's memory holds the keys of rows, `(lo, hi)` each, and the draws. */
 const KEYS = 0x1000
-const DRAWS = 0x9000
-/** How many draws, and how many rows, one call can make. The page has room for 16 bytes more. */
-export const CAPACITY = 4096
+const DRAWS = 0x5000
+/** How many rows, and how many draws, one call can make. The page has room for 16 bytes more. */
+export const ROWS = 2048
+export const CAPACITY = 8192
 
 export interface NormalKernel {
-  /** {@link CAPACITY} rows of `(lo, hi)`. */
+  /** {@link ROWS} rows of `(lo, hi)`. */
   readonly keys: Uint32Array
   /** {@link CAPACITY} draws. */
   readonly draws: Float32Array
-  /** Elements `4 first .. 4 first + 16 groups - 1` of one key's normal stream to `draws`. */
+  /** Elements `4 first .. 4 first + 32 groups - 1` of one key's normal stream to `draws`. */
   readonly stream: (lo: number, hi: number, first: number, groups: number) => void
-  /** For each of `rows` keys, a multiple of 4: `size` elements of the normal stream of its `(nHigh, nLow)`-th child. */
+  /** For each of `rows` keys, a multiple of 8: `size` elements of the normal stream of its `(nHigh, nLow)`-th child. */
   readonly rows: (nLow: number, nHigh: number, rows: number, size: number) => void
 }
 
@@ -64,25 +66,35 @@ export function assembleNormalKernel(): Uint8Array<ArrayBuffer> {
   const double = (x: number) => module.double(x)
   const bits = (x: bigint) => module.bits(x)
   const lanes = (n: number) => splat(i32(n))
+  const types = (n: number) => Array.from({ length: n }, (): WasmType => 'v128')
 
-  const philox = module.define(['v128', 'v128', 'v128', 'v128', 'v128', 'v128'], (code, c0, c1, c2, c3, k0, k1) => {
+  /**
+   * Ten rounds on two vectors of counters `(c0, c1, 0, tag)` under two of keys, side by side: a round is a chain that
+   * leaves half of the machine idle.
+   */
+  const philox = module.define(types(8), (code, c0a, c0b, c1, tag, k0a, k1a, k0b, k1b) => {
+    const both = [
+      [c0a, code.keep(c1), code.keep(lanes(0)), code.keep(tag), k0a, k1a],
+      [c0b, c1, code.keep(lanes(0)), tag, k0b, k1b],
+    ]
     /** Low and high words of the products of four lanes. */
     const product = (c: Value, factor: number) => {
       const [p, q] = [code.keep(multiplyLow(c, lanes(factor))), code.keep(multiplyHigh(c, lanes(factor)))]
-      return { low: shuffle(p, q, [0, 2, 4, 6]), high: shuffle(p, q, [1, 3, 5, 7]) }
+      return { low: code.keep(shuffle(p, q, [0, 2, 4, 6])), high: shuffle(p, q, [1, 3, 5, 7]) }
     }
     code.repeat(i32(10), () => {
-      const first = product(c0, 0xd2511f53)
-      const second = product(c2, 0xcd9e8d57)
-      const [next0, next2] = [xor(xor(second.high, c1), k0), xor(xor(first.high, c3), k1)].map((c) => code.keep(c))
-      code.assign(c0, next0)
-      code.assign(c1, second.low)
-      code.assign(c2, next2)
-      code.assign(c3, first.low)
-      code.assign(k0, addInt(k0, lanes(0x9e3779b9)))
-      code.assign(k1, addInt(k1, lanes(0xbb67ae85)))
+      for (const [c0, c1, c2, c3, k0, k1] of both) {
+        const first = product(c0, 0xd2511f53)
+        const second = product(c2, 0xcd9e8d57)
+        code.assign(c0, xor(xor(second.high, c1), k0))
+        code.assign(c2, xor(xor(first.high, c3), k1))
+        code.assign(c1, second.low)
+        code.assign(c3, first.low)
+        code.assign(k0, addInt(k0, lanes(0x9e3779b9)))
+        code.assign(k1, addInt(k1, lanes(0xbb67ae85)))
+      }
     })
-    return [c0, c1, c2, c3]
+    return both.flatMap((state) => state.slice(0, 4))
   })
 
   /** Horner's scheme for two vectors at once; all but the first coefficient come with the sign they are added with. */
@@ -93,7 +105,7 @@ export function assembleNormalKernel(): Uint8Array<ArrayBuffer> {
   }
 
   /** Four normals with the cosine and four with the sine, float32, from four uniform words and four angles. */
-  const boxMuller = module.define(['v128', 'v128'], (code, word, angle) => {
+  const boxMuller = module.define(types(2), (code, word, angle) => {
     const halves = (x: Value) => {
       const both = [x, shuffle(x, x, [2, 3, 2, 3])]
       return both.map((half) => code.keep(add(toDoubles(half), double(0.5))))
@@ -146,39 +158,41 @@ export function assembleNormalKernel(): Uint8Array<ArrayBuffer> {
     ]
   })
 
-  /** The normals of four blocks (counters and keys by lane), each block's to its own address `out + stride lane`. */
-  const blocks = module.define(['v128', 'v128', 'v128', 'i32', 'i32', 'i32'], (code, c, k0, k1, out, stride, size) => {
-    const zero = lanes(0)
-    const words = code.call(philox, c, zero, zero, lanes(NORMAL), k0, k1)
-    const [c1, s1] = code.call(boxMuller, words[0], words[1])
-    const low = code.keep(shuffle(c1, s1, [0, 4, 1, 5]))
-    const high = code.keep(shuffle(c1, s1, [2, 6, 3, 7]))
-    const next = () => code.advance(out, stride)
-    code.if(
-      i32LessUnsigned(size, i32(3)),
-      () => {
-        for (const pair of [low, high]) {
-          for (const half of [0, 1] as const) {
-            code.storeHalf(out, pair, half)
+  /** The normals of eight blocks (counters and keys by lane), each block's to its own address `out + stride lane`. */
+  const blocks = module.define([...types(6), 'i32', 'i32', 'i32'], (code, ca, cb, k0a, k1a, k0b, k1b, ...rest) => {
+    const [out, stride, size] = rest
+    const words = code.call(philox, ca, cb, lanes(0), lanes(NORMAL), k0a, k1a, k0b, k1b)
+    for (const [w0, w1, w2, w3] of [words.slice(0, 4), words.slice(4)]) {
+      const pairs = (u: Value, angle: Value) => {
+        const [cosines, sines] = code.call(boxMuller, u, angle)
+        return [
+          [0, 4, 1, 5],
+          [2, 6, 3, 7],
+        ].map((order) => code.keep(shuffle(cosines, sines, order)))
+      }
+      const first = pairs(w0, w1)
+      const next = () => code.advance(out, stride)
+      code.if(
+        i32LessUnsigned(size, i32(3)),
+        () => {
+          for (const pair of first) {
+            for (const half of [0, 1] as const) {
+              code.storeHalf(out, pair, half)
+              next()
+            }
+          }
+        },
+        () => {
+          const second = pairs(w2, w3)
+          for (const half of [0, 1]) {
+            code.store(out, shuffle(first[half], second[half], [0, 1, 4, 5]))
+            next()
+            code.store(out, shuffle(first[half], second[half], [2, 3, 6, 7]))
             next()
           }
-        }
-      },
-      () => {
-        const [c2, s2] = code.call(boxMuller, words[2], words[3])
-        const low2 = code.keep(shuffle(c2, s2, [0, 4, 1, 5]))
-        const high2 = code.keep(shuffle(c2, s2, [2, 6, 3, 7]))
-        for (const [first, second] of [
-          [low, low2],
-          [high, high2],
-        ]) {
-          code.store(out, shuffle(first, second, [0, 1, 4, 5]))
-          next()
-          code.store(out, shuffle(first, second, [2, 3, 6, 7]))
-          next()
-        }
-      },
-    )
+        },
+      )
+    }
     return []
   })
 
@@ -190,9 +204,9 @@ export function assembleNormalKernel(): Uint8Array<ArrayBuffer> {
       const [k0, k1] = [code.keep(splat(lo)), code.keep(splat(hi))]
       const out = code.keep(i32(DRAWS), 'i32')
       code.repeat(groups, () => {
-        code.call(blocks, counter, k0, k1, out, i32(16), i32(4))
-        code.assign(counter, addInt(counter, lanes(4)))
-        code.advance(out, i32(64))
+        code.call(blocks, counter, addInt(counter, lanes(4)), k0, k1, k0, k1, out, i32(16), i32(4))
+        code.assign(counter, addInt(counter, lanes(8)))
+        code.advance(out, i32(128))
       })
       return []
     },
@@ -205,18 +219,22 @@ export function assembleNormalKernel(): Uint8Array<ArrayBuffer> {
       const keys = code.keep(i32(KEYS), 'i32')
       const out = code.keep(i32(DRAWS), 'i32')
       const stride = code.keep(i32Mul(size, i32(4)), 'i32')
-      code.repeat(i32ShiftRight(rows, i32(2)), () => {
-        const [low, high] = [code.keep(load(keys)), code.keep(load(keys, 16))]
-        const [k0, k1] = [shuffle(low, high, [0, 2, 4, 6]), shuffle(low, high, [1, 3, 5, 7])]
-        const child = code.call(philox, splat(nLow), splat(nHigh), lanes(0), lanes(FOLD), k0, k1)
+      const n = code.keep(splat(nLow))
+      code.repeat(i32ShiftRight(rows, i32(3)), () => {
+        const four = (offset: number) => {
+          const [low, high] = [code.keep(load(keys, offset)), code.keep(load(keys, offset + 16))]
+          return [shuffle(low, high, [0, 2, 4, 6]), shuffle(low, high, [1, 3, 5, 7])]
+        }
+        const [k0a, k1a, , , k0b, k1b] = code.call(philox, n, n, splat(nHigh), lanes(FOLD), ...four(0), ...four(32))
         // From the last block to the first: what a row writes too much, the next row then writes over.
         code.repeat(i32ShiftRight(i32Add(size, i32(3)), i32(2)), (block) => {
+          const counter = code.keep(splat(block))
           const address = i32Add(out, i32Mul(block, i32(16)))
           const left = i32Sub(size, i32Mul(block, i32(4)))
-          code.call(blocks, splat(block), child[0], child[1], address, stride, left)
+          code.call(blocks, counter, counter, k0a, k1a, k0b, k1b, address, stride, left)
         })
-        code.advance(keys, i32(32))
-        code.advance(out, i32Mul(stride, i32(4)))
+        code.advance(keys, i32(64))
+        code.advance(out, i32Mul(stride, i32(8)))
       })
       return []
     },
@@ -231,7 +249,7 @@ export function loadNormalKernel(): NormalKernel | undefined {
   if (!instance) return undefined
   const { buffer, stream, rows } = instance
   return {
-    keys: new Uint32Array(buffer, KEYS, 2 * CAPACITY),
+    keys: new Uint32Array(buffer, KEYS, 2 * ROWS),
     draws: new Float32Array(buffer, DRAWS, CAPACITY),
     stream,
     rows,

@@ -8,7 +8,7 @@
  * kernel of normal-kernel.ts, which draws large arrays.
  */
 
-import { CAPACITY, FOLD, loadNormalKernel, NORMAL, type NormalKernel } from './normal-kernel.ts'
+import { CAPACITY, FOLD, loadNormalKernel, NORMAL, type NormalKernel, ROWS } from './normal-kernel.ts'
 
 /** A 64-bit stream key: two unsigned 32-bit words. Derived, never drawn. */
 export interface Key {
@@ -238,7 +238,7 @@ function drawNormal(hi: number, lo: number, out: Float32Array | Float64Array, of
   }
   for (let done = 0; done < length; done += CAPACITY) {
     const n = Math.min(CAPACITY, length - done)
-    kernel.stream(lo, hi, done >>> 2, (n + 15) >>> 4)
+    kernel.stream(lo, hi, done >>> 2, (n + 31) >>> 5)
     out.set(kernel.draws.subarray(0, n), offset + done)
   }
 }
@@ -255,12 +255,12 @@ export function normalRows(keys: readonly Key[] | KeyTable, n: number, out: Floa
   const { words } = 'words' in keys ? keys : keyTable(keys)
   const [nLow, nHigh] = [n | 0, Math.floor(n / 0x100000000)]
   let row = 0
-  // Four rows side by side while they fit in the kernel's memory, and what is left one by one.
-  const kernel = 4 * size <= CAPACITY ? kernelFor(out, out.length) : undefined
+  // Eight rows side by side while they fit in the kernel's memory, and what is left one by one.
+  const kernel = 8 * size <= CAPACITY ? kernelFor(out, out.length) : undefined
   if (kernel) {
-    const atOnce = 4 * Math.floor(CAPACITY / size / 4)
-    while (row + 4 <= rows) {
-      const some = Math.min(atOnce, (rows - row) & ~3)
+    const atOnce = Math.min(ROWS, 8 * Math.floor(CAPACITY / size / 8))
+    while (row + 8 <= rows) {
+      const some = Math.min(atOnce, (rows - row) & ~7)
       kernel.keys.set(words.subarray(2 * row, 2 * (row + some)))
       kernel.rows(nLow, nHigh, some, size)
       out.set(kernel.draws.subarray(0, some * size), row * size)
