@@ -1,4 +1,6 @@
+import type { Chain } from '../chain/chain.ts'
 import { fold, purpose, key as seedKey, stream } from '../tensor/random.ts'
+import { costFrom, edgesOf } from './edges.ts'
 import type { IslandPlan, IslandRule, IslandRun } from './island.ts'
 import { type IslandOptions, type IslandResult, runIslands, type Voyage } from './islands.ts'
 import { effectiveSampleSize, softmax } from './log-weights.ts'
@@ -13,10 +15,16 @@ export interface GreedyIslandsOptions<S, X> extends Omit<IslandOptions<S, X>, 'l
   readonly ess?: number
   /** Share of the NFE that is spent on continuations of the best path, in [0, 1]. Default 0.5. */
   readonly local?: number
+  /**
+   * Whether half of the budget goes to plain rollouts first. One greedy island ends in one mode, and with fewer than three
+   * of them that may be a poor one; informative look-aheads are better off without. Default: where the budget pays fewer
+   * than three islands.
+   */
+  readonly hedge?: boolean
 }
 
-/** A path from the start to the end, one state for each stop. */
-type Path<S> = readonly { readonly stop: number; readonly state: S }[]
+/** A path from the start to the end, one state for each stop, and whether it has been looked at. */
+type Path<S> = readonly { readonly stop: number; readonly state: S; readonly looked: boolean }[]
 
 /** An island with the path that it branches from. */
 interface Branch<S> extends IslandPlan<S> {
@@ -32,12 +40,18 @@ interface Branch<S> extends IslandPlan<S> {
  * Weights are dropped: this is no sampler, and all candidates weigh the same.
  */
 export function greedyIslands<S, X>(options: GreedyIslandsOptions<S, X>): Promise<IslandResult<S, X>> {
-  const { particles = 16, ess = 0.1, local = 0.5, seed } = options
+  const { particles = 16, ess = 0.1, local = 0.5, seed, budget, resume } = options
   if (!(Number.isInteger(particles) && particles >= 2)) {
     throw new Error(`an island of ${particles} rows has nothing to choose from, expected an integer from 2 on`)
   }
   if (!(ess > 0 && ess <= 1)) throw new Error(`ess is ${ess}, expected a share of the rows in (0, 1]`)
   if (!(local >= 0 && local <= 1)) throw new Error(`local is ${local}, expected a share of the NFE in [0, 1]`)
+  const few = budget < 3 * particles * costFrom(edgesOf(options.chain as Chain<S, X>), 0)
+  const hedge = options.hedge ?? (resume ? resume.settings.hedge === true : few)
+  const plain = (rows: number): IslandRule<S> => ({
+    ...{ starts: rows, copies: 1, looks: () => false },
+    select: () => undefined,
+  })
   const rule = (rows: number, first: number): IslandRule<S> => ({
     starts: rows,
     copies: 1,
@@ -46,13 +60,16 @@ export function greedyIslands<S, X>(options: GreedyIslandsOptions<S, X>): Promis
       if (last || stop <= first) return undefined
       const weights = new Float64Array(rows)
       const finite = finiteScores(scores)
-      const beta = temper(weights, finite, Math.max(1, ess * rows), Infinity)
       const best = finite.reduce((a, b) => Math.max(a, b))
-      const P = softmax(finite.map((s) => beta * (s - best)))
+      const below = finite.map((s) => s - best)
+      // Not down to the best row alone, which a small island would lose all its others to.
+      const beta = temper(weights, below, Math.max(1.5, ess * rows), Infinity)
+      const P = softmax(below.map((s) => beta * s))
       if (effectiveSampleSize(P) > 0.999 * rows) return undefined
       return { ancestors: resample('systematic', P, rows, draws), logWeights: weights }
     },
   })
+  const looks = options.values?.looks ?? true
   const root = purpose(seedKey(seed), 're-branching')
   /** The best path of the islands that have been seen, and the NFE of both kinds. */
   let best: { readonly reward: number; readonly path: Path<S> } | undefined
@@ -64,23 +81,31 @@ export function greedyIslands<S, X>(options: GreedyIslandsOptions<S, X>): Promis
     const rewards = island.leaves?.map(({ reward }) => reward) ?? []
     const row = argmax(rewards)
     if (row < 0 || (best && !(rewards[row] > best.reward))) return
-    const own = island.path(row)
+    const { rule, from } = island.plan
+    const own = island.path(row).map(({ stop, state }) => ({
+      ...{ stop, state },
+      looked: stop === from?.stop ? from.looked === true : looks && rule.looks(stop),
+    }))
     best = { reward: rewards[row], path: [...above.filter(({ stop }) => stop < own[0].stop), ...own] }
   }
 
   const voyage: Voyage<S, X> = {
     method: 'greedy-islands',
-    settings: { particles, ess, local },
+    settings: { particles, ess, local, hedge },
     weighted: false,
     readOut: 'best',
     next(done, left, cost) {
       for (; seen < done.length; seen++) learn(done[seen])
+      if (hedge && done.length === 0) {
+        return [{ rule: plain(Math.max(1, Math.floor(left / 2 / cost({ rule: plain(1) })))) }]
+      }
       const path = best?.path ?? []
       const inside = path.slice(1, -1)
       const plan = (rows: number): IslandPlan<S> | Branch<S> => {
-        if (inside.length === 0 || spent.local >= local * (spent.fresh + spent.local)) return { rule: rule(rows, 0) }
+        const enough = spent.local >= local * (spent.fresh + spent.local)
+        if (enough || inside.length === 0 || (hedge && done.length === 1)) return { rule: rule(rows, 0) }
         const from = inside[stream(fold(root, done.length)).integer(inside.length)]
-        return { rule: rule(rows, from.stop), from: { ...from, looked: options.values?.looks ?? true }, above: path }
+        return { rule: rule(rows, from.stop), from, above: path }
       }
       const rows = Math.min(particles, Math.floor(left / cost(plan(1))))
       return rows >= 1 ? [plan(rows)] : []

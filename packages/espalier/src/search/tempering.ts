@@ -31,7 +31,7 @@ export function temperedSize(logWeights: ArrayLike<number>, scores: ArrayLike<nu
 /**
  * An exponent beta in [0, cap] at which the effective sample size of `exp(lw + beta s)` comes down to `size`: the cap where it
  * stays above, 0 where it is below already without s. Found by bisection (to 2^-30 of the cap).
- * @param cap may be Infinity: then the exponent is doubled until the size is reached
+ * @param cap may be Infinity, with scores up to 0: then the exponent is doubled until the size is reached
  */
 export function temper(logWeights: ArrayLike<number>, scores: ArrayLike<number>, size: number, cap: number): number {
   let high = cap

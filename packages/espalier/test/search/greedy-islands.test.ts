@@ -101,6 +101,18 @@ describe('greedy islands', () => {
     }
   })
 
+  it('a budget of fewer than three islands is hedged: half of it goes to plain rollouts', async () => {
+    const { islands, nfe } = await greedyIslands({ ...options, budget: 40 * steps })
+    expect(islands.map(({ leaves }) => leaves?.length)).toEqual([20, 16, expect.any(Number)])
+    expect(
+      islands[0].populations.every(({ scores }, i, all) => i === all.length - 1 || scores.every(Number.isNaN)),
+    ).toBe(true)
+    expect(islands.map(({ plan }) => plan.from === undefined)).toEqual([true, true, false])
+    expect(nfe).toBeGreaterThan(39 * steps)
+    const bold = await greedyIslands({ ...options, budget: 40 * steps, hedge: false })
+    expect(bold.islands[0].leaves?.length).toBe(16)
+  })
+
   it('stopped anywhere and resumed, they end as if they had never stopped', async () => {
     const snapshots: SavedIslands[] = []
     const small = { ...options, budget: 90 * steps }
