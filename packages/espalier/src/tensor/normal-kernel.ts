@@ -3,6 +3,7 @@
  * transforms in float64, two in a vector. The same IEEE operations in the same order, hence the same bits; random.ts is the definition.
  */
 
+import { FOLD, NORMAL } from './philox.ts'
 import {
   add,
   addInt,
@@ -37,10 +38,6 @@ import {
   type WasmType,
   xor,
 } from './wasm.ts'
-
-/** Last counter words: what a Philox block is for. */
-export const NORMAL = 0x4e000000
-export const FOLD = 0x46000000
 
 /** Where the kernel's memory holds the keys of rows, `(lo, hi)` each, and the draws. */
 const KEYS = 0x1000
