@@ -10,6 +10,7 @@ import { reproduceCommand } from './commands/reproduce.ts'
 import { sampleCommand } from './commands/sample.ts'
 import { steerCommand } from './commands/steer.ts'
 import { trainCommand } from './commands/train.ts'
+import { treeCommand } from './commands/tree.ts'
 import { messageOf, UserError } from './errors.ts'
 import { versions } from './versions.ts'
 
@@ -38,6 +39,7 @@ Exit codes: 0 done, 1 a fault of ours (ESPALIER_DEBUG=1 shows where), 2 somethin
     sampleCommand(),
     compareCommand(),
     steerCommand(),
+    treeCommand(),
     demoCommand(),
     trainCommand(),
     gradCommand(),
