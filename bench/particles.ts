@@ -6,7 +6,7 @@
 import { GaussianMixture, uniformGrid, vpLinear } from 'espalier/process'
 import { ddpm, execute, start } from 'espalier/solve'
 import { combine, fold, key, keyTable, normalRows, type Tensor } from 'espalier/tensor'
-import { report } from './support/pairwise.ts'
+import { report, summary } from './support/pairwise.ts'
 
 const particles = 100_000
 const steps = 1000
@@ -31,11 +31,13 @@ const time = async (run: () => unknown) => {
 await execute(plan, denoiser, x, { keys, to: 20 })
 
 const buffers: number[] = []
+const ends: number[] = []
 const seconds = await time(() =>
   execute(plan, denoiser, x, {
     keys,
     onStep: () => {
       buffers.push(process.memoryUsage().arrayBuffers)
+      ends.push(performance.now())
     },
   }),
 )
@@ -55,7 +57,12 @@ const parts = {
   noise: await part(8, () => normalRows(streams, 7, noise.data)),
   predict: await part(16, () => denoiser.predict(x, times, 'data', undefined, prediction)),
 }
-const settled = buffers.slice(10)
+// What the collector frees in between, of the run before, is no growth.
+let [growth, lowest] = [0, Infinity]
+for (const bytes of buffers.slice(10)) {
+  lowest = Math.min(lowest, bytes)
+  growth = Math.max(growth, bytes - lowest)
+}
 report('particles', {
   measures:
     'execute on a 2-D mixture of two modes: bytes that one step must move (states, predictions, noise) per second',
@@ -66,10 +73,11 @@ report('particles', {
     nsPerParticleAndStep: (1e9 * seconds) / particles / steps,
     GBps: (bytes * particles * steps) / seconds / 1e9,
   },
+  stepNsPerParticle: summary(ends.slice(1).map((end, i) => (1e6 * (end - ends[i])) / particles)),
   parts,
   allocated: {
     what: 'growth of typed-array memory (process.memoryUsage().arrayBuffers) over the steps after the tenth, in bytes',
-    bytes: Math.max(...settled) - Math.min(...settled),
+    bytes: growth,
     stateBytes: x.data.byteLength,
   },
 })

@@ -32,7 +32,7 @@ let kernel: NormalKernel | undefined | 'not loaded' = 'not loaded'
 
 /** The kernel, if it can write `length` elements of `out`, and that is worth its assembly or, later, a call. */
 function kernelFor(out: Float32Array | Float64Array, length: number): NormalKernel | undefined {
-  if (!(out instanceof Float32Array) || length < (kernel === 'not loaded' ? 1024 : 24)) return undefined
+  if (length < (kernel === 'not loaded' ? 1024 : 24) || !(out instanceof Float32Array)) return undefined
   if (kernel === 'not loaded') kernel = loadNormalKernel()
   return kernel
 }
