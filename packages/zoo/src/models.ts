@@ -7,6 +7,7 @@ import { NotInstalledError } from './idx.ts'
 export const zooModels = [
   'mnist',
   'mnist-small',
+  'mnist-flow',
   'mnist-classifier',
   'mnist-judge',
   'fashion',
