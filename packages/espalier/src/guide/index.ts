@@ -11,6 +11,14 @@ export { type EpsilonScaleOptions, epsilonScaled } from './epsilon-scaled.ts'
 export { type ExecuteTimeShiftOptions, executeTimeShift } from './execute-time-shift.ts'
 export type { GuidanceInterval } from './interval.ts'
 export {
+  type MinorityClasses,
+  type MinorityScoreOptions,
+  minorityLabel,
+  minorityScore,
+  quantileLabels,
+  type RowDistance,
+} from './minority.ts'
+export {
   type LoadedNoisyClassifier,
   mixtureClassifier,
   type NoisyClassifier,

@@ -20,6 +20,7 @@ export {
   shareOutsideMetric,
   slicedW2Metric,
 } from './metrics.ts'
+export { type Neighbours, nearestNeighbours, type Rarity, RealSet } from './neighbours.ts'
 export { featureDistance, type MagnitudeScoreOptions, magnitudeScore, psnr, rmsDistance, ssim } from './pairs.ts'
 export { type Cell, type ComparisonRow, Results, type Where } from './results.ts'
 export { energyDistance, type SlicedWassersteinOptions, slicedWasserstein2 } from './samples.ts'
