@@ -4,7 +4,7 @@ import { fold, type Key, purpose } from '../tensor/random.ts'
 import { type Edge, edgesOf, rootKey } from './edges.ts'
 import { type Account, Ledger } from './ledger.ts'
 import { argmax } from './rollouts.ts'
-import { checkOptions, checkSettings, type SearchOptions, type SearchResult } from './search.ts'
+import { checkOptions, checkSettings, oneOf, type SearchOptions, type SearchResult } from './search.ts'
 import { SearchError } from './search-error.ts'
 import {
   addTrials,
@@ -26,10 +26,16 @@ export interface RbfOptions<S, X> extends Omit<SearchOptions<S, X>, 'chain' | 'l
   readonly starts?: number
   /**
    * Candidates of one chain that are proposed together. Default 1, the published algorithm. With more, those behind the first
-   * success of a block are paid and not used, so that less is rolled over; what is chosen among the same candidates is the
-   * same. Start states, and the candidates of the last interval, of which none is in vain, come 16 at a time or more.
+   * success of a block are paid all the same, so that less is rolled over. Start states, and the candidates of the last
+   * interval, of which none is in vain, come 16 at a time or more.
    */
   readonly width?: number
+  /**
+   * Which success of a block is taken: the `first` (default), as one candidate at a time would, or the `best` (ours). Where
+   * look-aheads improve by themselves as the noise falls, almost every first candidate is a success, and RBF hurries to the
+   * last step, where candidates differ least; `best` with a width looks around at every step, and wastes nothing.
+   */
+  readonly choice?: 'first' | 'best'
   readonly resume?: SavedRbf
   /** Called after every turn, in which each chain has proposed one block; `save` takes a snapshot. */
   readonly onCheckpoint?: (save: () => SavedRbf) => void | Promise<void>
@@ -54,13 +60,16 @@ export interface SavedRbf {
   readonly chains: readonly SavedRunner[]
 }
 
-/** What must not change between a run and its continuation. The width may; the budget sets the quotas. */
+/** What must not change between a run and its continuation; the budget sets the quotas. */
 export interface RbfSettings {
   readonly method: string
   readonly seed: number
   readonly budget: number
   readonly chains: number
   readonly starts: number
+  readonly choice: string
+  /** The width where it decides what is chosen, else 0. */
+  readonly block: number
   /** NFE of each edge of the chain. */
   readonly edges: readonly number[]
 }
@@ -123,7 +132,7 @@ export async function rbf<S, X>(options: RbfOptions<S, X>): Promise<RbfResult<X>
   const last = edges.length - 1
   const costs = edges.map((edge) => candidateCost(chain, edge))
   const look = chain.lookaheadCost(0)
-  const { quotas, settings, width } = resolve(options, edges, costs)
+  const { quotas, settings, width, choice } = resolve(options, edges, costs)
   const { method } = settings
   if (resume) checkSettings(settings, resume.settings)
   const ledger = new Ledger(options, resume?.account)
@@ -229,8 +238,10 @@ export async function rbf<S, X>(options: RbfOptions<S, X>): Promise<RbfResult<X>
       ledger.book({ nfe: costs[e], rewardEvaluations: 1 }, e === last ? value : undefined)
     }
     if (e === last) addTrials(trials, states, found, values)
-    const success = e === last ? -1 : values.findIndex((value) => value > runner.record)
     const best = argmax(values)
+    const better =
+      choice === 'best' ? (values[best] > runner.record ? best : -1) : values.findIndex((v) => v > runner.record)
+    const success = e === last ? -1 : better
     if (success < 0 && !(runner.fallback && runner.fallback.value >= values[best])) {
       if (runner.fallback) estimates.delete(runner.fallback.state)
       runner.fallback = { state: states[best], value: values[best] }
@@ -343,9 +354,10 @@ function resolve<S, X>(options: RbfOptions<S, X>, edges: readonly Edge[], costs:
         `${chains * first} for ${starts} start states each); take fewer chains or starts`,
     )
   }
+  const choice = oneOf('choice', options.choice ?? 'first', ['first', 'best'])
   const settings: RbfSettings = {
-    ...{ method: 'rbf', seed, budget, chains, starts },
+    ...{ method: 'rbf', seed, budget, chains, starts, choice, block: choice === 'best' ? width : 0 },
     edges: edges.map((edge) => edge.cost),
   }
-  return { quotas: costs.map((cost) => candidates * cost), settings, width }
+  return { quotas: costs.map((cost) => candidates * cost), settings, width, choice }
 }

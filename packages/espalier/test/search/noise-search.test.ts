@@ -1,5 +1,5 @@
 import type { Chain, NoiseChain } from 'espalier/chain'
-import type { Reward } from 'espalier/reward'
+import { type Reward, rankEnsemble } from 'espalier/reward'
 import { fold, key, stream } from 'espalier/tensor'
 import { describe, expect, test } from 'vitest'
 import { gmmWorld } from '../../../../reproduce/dts/worlds.ts'
@@ -105,16 +105,20 @@ describe('zero-order search', () => {
 
   test('pivot and neighbours are scored in one call, so verifiers may rank them', async () => {
     const calls: number[] = []
-    const ranks = (values: readonly number[]) => values.map((v) => values.filter((w) => w < v).length)
-    /** Mean rank under two verifiers, the first seen through a monotone map. */
-    const ranking = (map: (v: number) => number): Reward<Vector> => ({
-      name: 'ranks',
-      evaluate: async (xs) => {
-        calls.push(xs.length)
-        const [a, b] = [ranks(xs.map((x) => map(x[0]))), ranks(xs.map((x) => x[1]))]
-        return a.map((v, i) => (v + b[i]) / 2)
-      },
-    })
+    /** Mean rank under two verifiers, the first seen through a map. */
+    const ranking = (map: (v: number) => number): Reward<Vector> => {
+      const ranks = rankEnsemble<Vector>([
+        { name: 'mapped', evaluate: async (xs) => xs.map((x) => map(x[0])) },
+        { name: 'second', evaluate: async (xs) => xs.map((x) => x[1]) },
+      ])
+      return {
+        name: ranks.name,
+        evaluate: (xs) => {
+          calls.push(xs.length)
+          return ranks.evaluate(xs)
+        },
+      }
+    }
     const plain = await zeroOrderSearch(base({ reward: ranking((v) => v), budget: 66 }))
     expect(calls).toEqual(new Array(17).fill(5).fill(2, 16))
     expect(plain.rewardEvaluations).toBe(5 * 16 + 2)

@@ -168,6 +168,24 @@ describe('rollover budget forcing', () => {
     expect(wide.intervals[0].map((i) => i.candidates)).toEqual([4, 4, 4, 4, 4, 100 - 5 - 20])
   })
 
+  test('the best of a block looks around at every step (ours), and width 1 is the published algorithm', async () => {
+    const plain = await rbf(base())
+    expect((await rbf(base({ choice: 'best' }))).candidates).toEqual(plain.candidates)
+    const mean = async (rule: object) => {
+      let sum = 0
+      for (let seed = 0; seed < 20; seed++) {
+        const { candidates, best } = await rbf(base({ seed, chain: walkChain(8), budget: 400, ...rule }))
+        sum += candidates[best].reward / 20
+      }
+      return sum
+    }
+    // A walk of 9 normals: about one a level from single successes, the expected maximum of a block of 12, 1.6, from the best.
+    expect(await mean({ choice: 'best', width: 12 })).toBeGreaterThan((await mean({})) + 3)
+    const { save } = await rbf(base({ choice: 'best', width: 4 }))
+    await expect(rbf(base({ choice: 'best', width: 5, resume: save() }))).rejects.toThrow('block = 4')
+    await expect(rbf(base({ choice: 'worst' as never }))).rejects.toThrow('choice')
+  })
+
   test('records never fall, quotas are conserved, and the budget finds better samples than plain ones', async () => {
     let gain = 0
     for (let seed = 0; seed < 20; seed++) {
