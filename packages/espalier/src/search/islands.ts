@@ -72,6 +72,11 @@ export async function runIslands<S, X>(
   const chain = stochasticChain(options.chain as Chain<S, X>)
   const edges = edgesOf(chain)
   const { lambda } = checkOptions(options, costFrom(edges, 0), 1)
+  if (costFrom(edges, 0) === 0) {
+    throw new Error(
+      'a rollout of this chain costs no NFE, so a budget would never be spent; let the chain say what a step costs',
+    )
+  }
   const values = options.values ?? posteriorMean(chain, reward)
   const ledger = new Ledger(options)
   const root = purpose(seedKey(seed), 'islands')

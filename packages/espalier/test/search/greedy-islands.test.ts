@@ -132,6 +132,7 @@ describe('greedy islands', () => {
     [{ particles: 1 }, 'an island of 1 rows'],
     [{ ess: 0 }, 'ess is 0'],
     [{ local: 1.5 }, 'local is 1.5'],
+    [{ chain: { ...chain, cost: () => 0 } }, 'costs no NFE'],
   ])('%j is refused', async (wrong, message) => {
     await expect(async () => greedyIslands({ ...options, ...wrong })).rejects.toThrow(message)
   })
