@@ -4,12 +4,13 @@
  */
 
 import { versions } from '@espalier/cli'
-import { mean } from 'espalier/measure'
-import type { SearchResult } from 'espalier/search'
+import { compareSearches, Results, type SearchMetric } from 'espalier/measure'
+import type { Reward } from 'espalier/reward'
+import type { RbfInterval, RbfResult, SearchResult } from 'espalier/search'
 import { fold, type Key, key, purpose, type Tensor } from 'espalier/tensor'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
 import { type Digits, type Judgement, openDigits, spread } from '../support/digits.ts'
-import { higher, SearchTable, sideBySide } from '../support/searches.ts'
+import { allHigher, higher, judgedBy, spreads } from '../support/searches.ts'
 import { type Finding, verdictOf } from '../support/verdict.ts'
 import {
   bestOfNName,
@@ -31,92 +32,75 @@ export const metrics = {
   given: 'given reward',
   held: 'held-out judge',
   spread: 'spread of the samples',
+  late: 'share of the candidates that is left for the last step',
   continuation: 'spread of what one noise goes on to',
   sure: 'judge: log p of the likeliest digit',
 } as const
 
 interface Goal {
   readonly setting: string
-  readonly reward: (world: Digits) => ReturnType<Digits['digit']>
-  readonly held: (judgement: Judgement) => readonly number[]
-  /** Inverse temperature of SMC: a standard deviation of the reward is worth a factor e^2 or so. */
-  readonly lambda: number
+  reward(world: Digits): Reward<Tensor>
+  /** What the judge says of it. Of symmetry there is no second opinion; whether the picture is still a digit there is. */
+  held(judgement: Judgement): readonly number[]
 }
 
-/** What the searches are after, and what of it a judge sees that they have not. */
-export const goals = {
+/** What the searches are after. */
+export const goals: Record<'digit' | 'symmetry', Goal> = {
   digit: {
     setting: 'log-odds of a 5',
     reward: (world) => world.digit('5'),
     held: (judgement) => judgement.logOdds('5'),
-    lambda: 0.5,
   },
   symmetry: {
-    setting: 'symmetry',
-    reward: (world) => ({
-      name: 'symmetry, in hundredths',
-      evaluate: async (samples) => Array.from(await world.symmetry.evaluate(samples), (v) => 100 * v),
-    }),
-    // There is no second opinion on symmetry; whether the picture is still a digit there is.
+    setting: 'symmetry, in hundredths',
+    reward: (world) => world.symmetry,
     held: (judgement) => judgement.confidence,
-    lambda: 0.5,
   },
-} as const satisfies Record<string, Goal>
-
-export type GoalName = keyof typeof goals
-
-/** Methods at each budget, in the order of the tables. */
-function roundsOf(quick: boolean): { readonly method: string; readonly budget: number }[] {
-  const main: KernelName[] = ['linear SDE', 'VP-SDE', 'DDIM, eta = 1']
-  const searches = [
-    ...[bestOfNName, 'ZO-4, ODE', 'Paths-2, ODE'],
-    ...main.flatMap((kernel) => ['SMC', 'SVDD', 'RBF'].map((search) => nameOf(search, kernel))),
-  ]
-  if (quick) return searches.map((method) => ({ method, budget }))
-  return [
-    ...searches.map((method) => ({ method, budget })),
-    ...main.map((kernel) => ({ method: nameOf('CoDe', kernel), budget })),
-    ...kernelNames.filter((k) => !main.includes(k)).map((kernel) => ({ method: nameOf('RBF', kernel), budget })),
-    ...[bestOfNName, ...main.map((kernel) => nameOf('RBF', kernel))].flatMap((method) =>
-      budgets.filter((b) => b !== budget).map((b) => ({ method, budget: b })),
-    ),
-  ]
 }
+
+/** Inverse temperature of SMC: a standard deviation of either reward is worth a factor of some e^2. */
+const lambda = 0.5
+/** Samples that one start noise goes on to, for their spread. */
+const ways = 8
+/** Kernels that all searches run on; RBF runs on the others too. */
+const main: readonly KernelName[] = ['linear SDE', 'VP-SDE', 'DDIM, eta = 1']
 
 export async function run(
   options: ReproductionOptions & { readonly model?: string } = {},
 ): Promise<ReproductionResult> {
   const { quick = false, onProgress, model } = options
-  const seeds = options.seeds ?? Array.from({ length: 5 }, (_, i) => i)
-  /** Searches of one seed: each gives one sample. */
-  const searches = quick ? 3 : 8
-  const goalNames: GoalName[] = quick ? ['digit'] : ['digit', 'symmetry']
-  const rounds = roundsOf(quick)
-  const plain = quick ? 20 : 100
-  const continued = quick ? 2 : 5
-
+  const seeds = options.seeds ?? Array.from({ length: quick ? 12 : 20 }, (_, i) => i)
+  const results = new Results(seeds)
   const world = await openDigits(model)
-  const table = new SearchTable(seeds)
-  const each = seeds.length * steps * (kernelNames.length * (plain + 8 * continued) + plain)
-  const total = each + goalNames.length * seeds.length * searches * rounds.reduce((sum, r) => sum + r.budget, 0)
-  let done = 0
   try {
-    // 1. The kernels themselves: how good their samples are without a search, and how much is left open by the noise.
     onProgress?.(0, 'kernels')
-    await kernelRows(world, table, { plain, continued })
-    done += each
-    // 2. Searches.
-    for (const goal of goalNames) {
-      const methods = methodsOf(world, goals[goal].lambda)
-      for (const { method, budget: allowed } of rounds) {
-        onProgress?.(done / total, `${goals[goal].setting}: ${method}, ${allowed} NFE`)
-        const reward = goals[goal].reward(world)
-        const found = await sideBySide(seeds.length * searches, seeds.length * searches, (i) => {
-          const seed = 1000 * seeds[Math.floor(i / searches)] + (i % searches)
-          return methods[method].run({ reward, budget: allowed, seed })
-        })
-        await searchRows(world, table, goal, { method, budget: allowed }, found)
-        done += seeds.length * searches * allowed
+    await kernelRows(world, results, quick ? 5 : 20)
+    const all = methodsOf(world)
+    const judged = judgedBy<Tensor>(world, ({ candidates, best }) => candidates[best].sample)
+    const metricsOf = (goal: Goal): SearchMetric<Tensor>[] => [
+      { name: metrics.given, values: (found) => found.map(({ candidates, best }) => candidates[best].reward) },
+      judged(metrics.held, goal.held),
+      judged(metrics.spread, spreads),
+    ]
+    const chosen = quick ? [goals.digit] : Object.values(goals)
+    const costOf = ({ methods, at }: ReturnType<typeof roundsOf>[number]) => methods.length * sumOf(at)
+    const total = sumOf(chosen.flatMap((goal) => roundsOf(goal, quick)).map(costOf))
+    let done = 0
+    for (const goal of chosen) {
+      const task = { name: goal.setting, reward: goal.reward(world), lambda, chain: () => deterministic(world) }
+      for (const round of roundsOf(goal, quick)) {
+        const { methods, at } = round
+        const part = costOf(round)
+        await compareSearches(
+          {
+            ...{ tasks: [task], methods: methods.map((name) => ({ name, search: all[name] })), budgets: at },
+            metrics: [...metricsOf(goal), ...(methods.every(isRbf) ? [lateMetric] : [])],
+            together: seeds.length,
+          },
+          results,
+          (share, what) => onProgress?.((done + share * part) / total, what),
+        )
+        done += part
       }
     }
   } finally {
@@ -131,26 +115,53 @@ export async function run(
     claim:
       'At an equal number of network evaluations, a flow sampled as an SDE is searched better than as an ODE, on the ' +
       'variance-preserving interpolant better than on its own, and by rollover budget forcing best.',
-    ...verdictOf(goalNames.flatMap((goal) => findings(table, goals[goal].setting, quick))),
+    ...verdictOf((quick ? [goals.digit] : Object.values(goals)).flatMap((goal) => findings(results, goal, quick))),
     command: `npx espalier reproduce rbf${quick ? ' --quick' : ''}`,
     seeds,
     versions: versions(),
     budget:
-      `${seeds.length} seeds of ${searches} searches each, ${budget} NFE a search` +
+      `${seeds.length} seeds, one search each, ${budget} NFE a search` +
       `${quick ? '' : ` (best-of-N and RBF: ${budgets.join(', ')})`}, ${steps} steps, network ${world.name}`,
-    table: table.rows(),
+    table: results.rows(),
   }
 }
 
-/** Plain samples of every kernel, and what single start noises go on to. */
-async function kernelRows(
-  world: Digits,
-  table: SearchTable,
-  { plain, continued }: { readonly plain: number; readonly continued: number },
-): Promise<void> {
-  const { seeds } = table
-  const setting = 'no search'
-  const spent = seeds.map(() => ({ nfe: steps, gradientEvaluations: 0, rewardEvaluations: 0 }))
+const isRbf = (method: string) => method.startsWith('RBF')
+const sumOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0)
+
+/** Methods and their budgets. */
+function roundsOf(
+  goal: Goal,
+  quick: boolean,
+): { readonly methods: readonly string[]; readonly at: readonly number[] }[] {
+  const on = (search: string, kernels: readonly KernelName[] = main) => kernels.map((kernel) => nameOf(search, kernel))
+  const particles = ['SMC', 'SVDD'].flatMap((search) => on(search))
+  const at = quick || goal !== goals.digit ? [budget] : budgets
+  const short = [
+    { methods: [bestOfNName], at },
+    { methods: ['ZO-4, ODE', 'Paths-2, ODE', ...particles], at: [budget] },
+    { methods: on('RBF'), at },
+    { methods: on('RBF by blocks'), at: [budget] },
+  ]
+  if (quick || goal !== goals.digit) return short
+  const others = kernelNames.filter((kernel) => !main.includes(kernel))
+  return [...short, { methods: on('CoDe'), at: [budget] }, { methods: on('RBF', others), at: [budget] }]
+}
+
+/** How much of its budget RBF brings to the step where its candidates differ least. */
+const lateMetric: SearchMetric<Tensor> = {
+  name: metrics.late,
+  values: (found: readonly SearchResult<Tensor>[]) =>
+    (found as readonly RbfResult<Tensor>[]).map(({ intervals }) => sumOf(intervals.map(lastShare)) / intervals.length),
+}
+
+const lastShare = (intervals: readonly RbfInterval[]) =>
+  intervals[intervals.length - 1].candidates / sumOf(intervals.map(({ candidates }) => candidates))
+
+/** The kernels without a search: how good their samples are, and how much their noise leaves open. */
+async function kernelRows(world: Digits, results: Results, plain: number): Promise<void> {
+  const { seeds } = results
+  const cell = { setting: 'no search', budget: steps, nfe: steps }
   const keysOf = (seed: number, name: string, n: number) =>
     Array.from({ length: n }, (_, i) => fold(purpose(key(seed), name), i))
   const chains = [
@@ -161,72 +172,49 @@ async function kernelRows(
     const samples = await Promise.all(
       seeds.map((seed) => sampled(chain, keysOf(seed, 'starts', plain), keysOf(seed, 'ways', plain))),
     )
-    const judged = await Promise.all(samples.map((own) => world.judge(own)))
-    const sure = judged.map(({ confidence }) => mean(confidence))
-    table.measured({ method, setting, metric: metrics.sure, budget: steps, values: sure }, spent)
+    const { confidence } = await world.judge(samples.flat())
+    const sure = seeds.map((_, i) => sumOf(confidence.slice(i * plain, (i + 1) * plain)) / plain)
+    results.add({ ...cell, method, metric: metrics.sure, values: sure })
     if (method === 'ODE') continue
-    const values = await Promise.all(
-      seeds.map(async (seed) => {
-        const starts = keysOf(seed, 'starts', continued)
-        const each = starts.map(async (start, i) => {
-          const again = await sampled(chain, new Array<Key>(8).fill(start), keysOf(seed, `ways of ${i}`, 8))
-          return spread((await world.judge(again)).features)
-        })
-        return mean(await Promise.all(each))
-      }),
+    const again = await Promise.all(
+      seeds.map((seed) =>
+        sampled(chain, new Array<Key>(ways).fill(purpose(key(seed), 'start')), keysOf(seed, 'ways', ways)),
+      ),
     )
-    table.measured({ method, setting, metric: metrics.continuation, budget: steps, values }, spent)
+    const { features } = await world.judge(again.flat())
+    const values = seeds.map((_, i) => spread(features.slice(i * ways, (i + 1) * ways)))
+    results.add({ ...cell, method, metric: metrics.continuation, values })
   }
 }
 
-async function searchRows(
-  world: Digits,
-  table: SearchTable,
-  goal: GoalName,
-  at: { readonly method: string; readonly budget: number },
-  found: readonly SearchResult<Tensor>[],
-): Promise<void> {
-  const { seeds } = table
-  const each = found.length / seeds.length
-  const winners = found.map(({ candidates, best }) => candidates[best])
-  const judgement = await world.judge(winners.map(({ sample }) => sample))
-  const held = goals[goal].held(judgement)
-  const perSeed = (of: (from: number, to: number) => number) => seeds.map((_, i) => of(i * each, (i + 1) * each))
-  const { setting } = goals[goal]
-  const add = (metric: string, values: number[]) => table.measured({ ...at, setting, metric, values }, found)
-  add(
-    metrics.given,
-    perSeed((from, to) => mean(winners.slice(from, to).map(({ reward }) => reward))),
-  )
-  add(
-    metrics.held,
-    perSeed((from, to) => mean(held.slice(from, to))),
-  )
-  add(
-    metrics.spread,
-    perSeed((from, to) => spread(judgement.features.slice(from, to))),
-  )
-}
-
 /** The parts of the claim, as far as the seeds show them. */
-function findings(table: SearchTable, setting: string, quick: boolean): Finding[] {
-  const at = { setting, metric: metrics.given, budget }
-  const rbfOf = (kernel: KernelName) => nameOf('RBF', kernel)
-  const svddOf = (kernel: KernelName) => nameOf('SVDD', kernel)
-  const ladder = [
-    higher(table, svddOf('linear SDE'), bestOfNName, at),
-    higher(table, svddOf('VP-SDE'), svddOf('linear SDE'), at),
-    higher(table, rbfOf('VP-SDE'), svddOf('VP-SDE'), at),
-    higher(table, rbfOf('linear SDE'), svddOf('linear SDE'), at),
-    higher(table, rbfOf('VP-SDE'), rbfOf('linear SDE'), at),
-    higher(table, rbfOf('VP-SDE'), bestOfNName, at),
-    higher(table, rbfOf('VP-SDE'), bestOfNName, { ...at, metric: metrics.held }),
+function findings(results: Results, goal: Goal, quick: boolean): Finding[] {
+  const { setting } = goal
+  const row = (method: string, metric: string = metrics.given, at: number = budget) => ({
+    ...{ method, setting, metric },
+    budget: at,
+  })
+  const [linear, vp] = main
+  const particles = ['SMC', 'SVDD', 'RBF']
+  const on = (kernel: KernelName) => particles.map((search) => nameOf(search, kernel))
+  const ladder: Finding[] = [
+    allHigher(results, on(linear), row(''), row(bestOfNName)),
+    ...particles.map((search) => higher(results, row(nameOf(search, vp)), row(nameOf(search, linear)))),
+    ...main.map((kernel) => higher(results, row(nameOf('RBF', kernel)), row(nameOf('SVDD', kernel)))),
+    higher(results, row(nameOf('RBF', vp)), row(bestOfNName)),
+    higher(results, row(nameOf('RBF', vp), metrics.held), row(bestOfNName, metrics.held)),
   ]
-  if (quick) return ladder
+  if (quick || goal !== goals.digit) return ladder
+  const otherBudgets = budgets.filter((b) => b !== budget)
+  const spreadOf = (kernel: KernelName) => ({
+    ...{ method: kernel, setting: 'no search', metric: metrics.continuation },
+    budget: steps,
+  })
   return [
     ...ladder,
-    ...budgets
-      .filter((b) => b !== budget)
-      .map((b) => higher(table, rbfOf('VP-SDE'), bestOfNName, { ...at, budget: b })),
+    ...otherBudgets.map((b) =>
+      higher(results, row(nameOf('RBF', vp), metrics.given, b), row(bestOfNName, metrics.given, b)),
+    ),
+    higher(results, spreadOf(vp), spreadOf(linear)),
   ]
 }

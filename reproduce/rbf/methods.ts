@@ -3,7 +3,18 @@
 import { type Chain, type NoiseChain, odeChain, pixelChain, type StochasticChain } from 'espalier/chain'
 import { circularGrid, flow, type Grid, type Process, uniformGrid, viewed, vpLinear } from 'espalier/process'
 import type { Reward } from 'espalier/reward'
-import { bestOfN, pathsSearch, rbf, type SearchResult, smc, svdd, zeroOrderSearch } from 'espalier/search'
+import {
+  bestOfN,
+  type ChainKind,
+  pathsSearch,
+  rbf,
+  type SearchMethod,
+  type SearchResult,
+  searchFrom,
+  smc,
+  svdd,
+  zeroOrderSearch,
+} from 'espalier/search'
 import { ddim, flowSde, type Solver } from 'espalier/solve'
 import type { Key, Tensor } from 'espalier/tensor'
 import type { Digits } from '../support/digits.ts'
@@ -60,46 +71,57 @@ export function deterministic({ denoiser, range }: Digits): NoiseChain<Float32Ar
   return odeChain({ denoiser, plan, range, branchAt: Array.from({ length: steps }, (_, i) => steps - i) })
 }
 
-export interface Task {
-  readonly reward: Reward<Tensor>
-  readonly budget: number
-  readonly seed: number
-}
-
-export interface Method {
-  readonly name: string
-  run(task: Task): Promise<SearchResult<Tensor>>
-}
-
 /** Chains and starts of RBF as released, in proportion: 2 and 25 of 500 NFE. */
 export const startsOf = (budget: number) => Math.max(1, Math.round(budget / 20))
+/** Half the quota of an interval. */
+const blockOf = (budget: number) => Math.max(1, Math.floor((0.45 * budget) / (steps - 1) / 2))
 export const bestOfNName = 'best-of-N, ODE'
 export const nameOf = (search: string, kernel: KernelName) => `${search}, ${kernel}`
 
-/** @param lambda inverse temperature of SMC, in units of the reward */
-export function methodsOf(world: Digits, lambda: number): Record<string, Method> {
+/** The searches by name, each on its own chain. */
+export function methodsOf(world: Digits): Record<string, SearchMethod> {
   const ode = deterministic(world)
-  const all: Method[] = [
-    { name: bestOfNName, run: (task) => bestOfN({ ...task, chain: ode, width: 64 }) },
-    { name: 'ZO-4, ODE', run: (task) => zeroOrderSearch({ ...task, chain: ode }) },
-    {
-      name: 'Paths-2, ODE',
-      // Of ten steps: out to a noise of .2, back to .9, and so on, two rounds.
-      run: (task) => pathsSearch({ ...task, chain: ode, level: 8, back: 7, forward: 8 }),
-    },
-  ]
+  const all: Record<string, SearchMethod> = {
+    [bestOfNName]: method('any', (task) => bestOfN({ ...task, chain: ode })),
+    'ZO-4, ODE': method('deterministic', (task) => zeroOrderSearch({ ...task, chain: ode })),
+    // Of ten steps: out to a noise of .2, back to .9, and so on, two rounds.
+    'Paths-2, ODE': method('deterministic', (task) =>
+      pathsSearch({ ...task, chain: ode, level: 8, back: 7, forward: 8 }),
+    ),
+  }
   for (const kernel of kernelNames) {
     const chain = stochastic(world, kernel)
     const everySecond = stochastic(world, kernel, [10, 8, 6, 4, 2])
-    all.push(
-      { name: nameOf('best-of-N', kernel), run: (task) => bestOfN({ ...task, chain, width: 64 }) },
-      { name: nameOf('SMC', kernel), run: (task) => smc({ ...task, chain, lambda }) },
-      { name: nameOf('SVDD', kernel), run: (task) => svdd({ ...task, chain, ...shared(task, 2) }) },
-      { name: nameOf('CoDe', kernel), run: (task) => svdd({ ...task, chain: everySecond, ...shared(task, 2) }) },
-      { name: nameOf('RBF', kernel), run: (task) => rbf({ ...task, chain, starts: startsOf(task.budget) }) },
+    all[nameOf('SMC', kernel)] = method('stochastic', (task) => smc({ ...task, chain }))
+    all[nameOf('SVDD', kernel)] = method('stochastic', (task) => svdd({ ...task, chain, ...shared(task, 2) }))
+    all[nameOf('CoDe', kernel)] = method('stochastic', (task) =>
+      svdd({ ...task, chain: everySecond, ...shared(task, 2) }),
+    )
+    // One candidate at a time, as published; and the best of so many.
+    all[nameOf('RBF', kernel)] = method('stochastic', (task) =>
+      rbf({ ...task, chain, starts: startsOf(task.budget), width: 1 }),
+    )
+    all[nameOf('RBF by blocks', kernel)] = method('stochastic', (task) =>
+      rbf({ ...task, chain, starts: startsOf(task.budget), width: blockOf(task.budget), choice: 'best' }),
     )
   }
-  return Object.fromEntries(all.map((method) => [method.name, method]))
+  return all
+}
+
+interface Task {
+  readonly reward: Reward<Tensor>
+  readonly budget: number
+  readonly seed: number
+  readonly lambda?: number
+}
+
+/** A search of pictures, set up by hand, as the comparison takes it. */
+function method(chain: ChainKind, run: (task: Task) => Promise<SearchResult<Tensor>>): SearchMethod {
+  return {
+    ...searchFrom('best-of-n'),
+    chain,
+    run: ({ reward, budget, seed, lambda }) => run({ reward, budget, seed, lambda } as Task) as never,
+  }
 }
 
 /** Of N samples side by side, as many candidates a step as the budget pays: 2 and 25 of 500 NFE in 10 steps. */

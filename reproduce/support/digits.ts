@@ -1,10 +1,10 @@
 /** A flow of digits without classes, with what rewards and judges its samples: the world of searches over a flow. */
 
-import { classify, loadZoo } from '@espalier/zoo'
+import { loadZoo } from '@espalier/zoo'
 import { nodeRuntime } from 'espalier/node'
 import { type Denoiser, flow, viewed } from 'espalier/process'
-import { batchedReward, classReward, type Reward, symmetry } from 'espalier/reward'
-import { batched, type ClassifierCard, loadDenoiser, type NetworkCard } from 'espalier/runtime'
+import { batchedReward, classReward, type Reward, scaled, symmetry } from 'espalier/reward'
+import { batched, type ClassifierCard, loadDenoiser, type NetworkCard, type Session } from 'espalier/runtime'
 import { concatenate, logSumExp, type Tensor } from 'espalier/tensor'
 
 /** Rows of one network call: what the zoo's networks like best on few cores. */
@@ -20,7 +20,10 @@ export interface Digits {
   readonly range: readonly [number, number]
   /** Log-odds of a digit under the classifier that searches may see. */
   digit(label: string): Reward<Tensor>
+  /** In hundredths of the squared range, 0 at best. */
   readonly symmetry: Reward<Tensor>
+  /** Features of samples by the classifier that searches may see. */
+  features(samples: readonly Tensor[]): Promise<Float32Array[]>
   /** What the other classifier, which no search sees, makes of samples. */
   judge(samples: readonly Tensor[]): Promise<Judgement>
   close(): Promise<void>
@@ -31,7 +34,9 @@ export interface Judgement {
   logOdds(label: string): number[]
   /** `log max_k p_k`: how sure the judge is that this is a digit at all. */
   readonly confidence: readonly number[]
-  /** Features, one row per sample, in units of their typical length. */
+  /** The likeliest digit. */
+  readonly digit: readonly number[]
+  /** Features, one row per sample. */
   readonly features: readonly Float32Array[]
 }
 
@@ -39,39 +44,43 @@ export interface Judgement {
 export async function openDigits(name = 'mnist-flow'): Promise<Digits> {
   const { model, card } = loadZoo(name) as { model: Uint8Array; card: NetworkCard }
   const classifier = loadZoo('mnist-classifier') as { model: Uint8Array; card: ClassifierCard }
-  const judge = loadZoo('mnist-judge').model
   const runtime = nodeRuntime()
   const network = await loadDenoiser(runtime, model, card)
   const session = await runtime.load(classifier.model)
+  const judge = await runtime.load(loadZoo('mnist-judge').model)
+  const read = async (by: Session, samples: readonly Tensor[], output: string) => {
+    const { data, shape } = (await by.run({ x: stacked(samples) }, [output]))[output]
+    return samples.map((_, i) => (data as Float32Array).slice(i * shape[1], (i + 1) * shape[1]))
+  }
   const [low, high] = card.valueRange
   return {
     name,
     denoiser: batched(viewed(network, flow()), { maxBatch: rows }),
     range: [low, high],
     digit: (label) => batchedReward(classReward(session, classifier.card, label, 'log-odds'), { maxBatch: rows }),
-    symmetry: symmetry({ valueRange: [low, high] }),
+    symmetry: scaled(symmetry({ valueRange: [low, high] }), 100),
+    features: (samples) => read(session, samples, 'features'),
     async judge(samples) {
-      const { logits, features } = await classify(judge, stacked(samples))
-      const classes = logits.shape[1]
-      const logP = samples.map((_, i) => {
-        const own = Float64Array.from(logits.data.subarray(i * classes, (i + 1) * classes))
+      const logits = await read(judge, samples, 'logits')
+      const features = await read(judge, samples, 'features')
+      const logP = logits.map((own) => {
         const total = logSumExp(own)
-        return own.map((v) => v - total)
+        return Float64Array.from(own, (v) => v - total)
       })
-      const width = features.shape[1]
       return {
-        logOdds: (label) =>
-          logP.map((own) => {
-            const k = digits.indexOf(label as (typeof digits)[number])
-            return own[k] - logSumExp(own.filter((_, j) => j !== k))
-          }),
+        logOdds: (label) => {
+          const k = digits.indexOf(label as (typeof digits)[number])
+          return logP.map((own) => own[k] - logSumExp(own.filter((_, j) => j !== k)))
+        },
         confidence: logP.map((own) => Math.max(...own)),
-        features: samples.map((_, i) => features.data.subarray(i * width, (i + 1) * width)),
+        digit: logP.map((own) => own.indexOf(Math.max(...own))),
+        features,
       }
     },
     async close() {
       await network.release()
       await session.release()
+      await judge.release()
       await runtime.close()
     },
   }

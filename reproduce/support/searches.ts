@@ -1,68 +1,81 @@
-/** Comparisons of searches: what each cost in all three counts, and which is higher. */
+/** What comparisons of searches measure, and what of it is told apart. */
 
-import { type Cell, Results as Comparisons, mean } from 'espalier/measure'
-import type { ReproductionRow } from '../result.ts'
+import { jackknife, type SearchMetric } from 'espalier/measure'
+import type { SearchResult } from 'espalier/search'
+import type { Digits, Judgement } from './digits.ts'
+import { spread } from './digits.ts'
 import type { Results, Where } from './results.ts'
 import { type Finding, show } from './verdict.ts'
 
-/** What searches report of their work. */
-export interface Work {
-  readonly nfe: number
-  readonly gradientEvaluations: number
-  readonly rewardEvaluations: number
+type Row = Where & { readonly method: string }
+
+/** A finding, and in which direction the seeds tell the two apart: 1, -1, or 0. */
+export interface Comparison extends Finding {
+  readonly sign: -1 | 0 | 1
 }
 
-/** Results of searches, whose rows count gradient and reward evaluations too. */
-export class SearchTable extends Comparisons {
-  readonly #work: Work[] = []
-
-  /** Values of one metric, one a seed, at an allowance of so many NFE, and what the searches spent on average. */
-  measured(cell: Omit<Cell, 'nfe'>, spent: readonly Work[]): void {
-    const average = (of: (work: Work) => number) => Math.round(mean(spent.map(of)))
-    const nfe = average((work) => work.nfe)
-    this.add({ ...cell, nfe })
-    this.#work.push({
-      nfe,
-      gradientEvaluations: average((work) => work.gradientEvaluations),
-      rewardEvaluations: average((work) => work.rewardEvaluations),
-    })
-  }
-
-  override rows(): ReproductionRow[] {
-    return super.rows().map((row, i) => ({ ...row, ...this.#work[i] }))
-  }
-}
-
-/** Whether method a is higher than b, seed by seed, beyond doubt. */
-export function higher(
-  results: SearchTable | Results,
-  a: string,
-  b: string,
-  where: Where,
-  budget = where.budget,
-): Finding {
-  const there = { ...where, budget }
-  const [left, right] = [results.at(a, where), results.at(b, there)]
-  const { low, high } = results.lead(b, a, there, where)
-  const told = low > 0 ? 'is higher than' : high < 0 ? 'is lower than' : 'is not told apart from'
-  const more = budget === where.budget ? '' : ` at ${budget} NFE`
+/** Whether one row is higher than another, seed by seed, beyond doubt. */
+export function higher(results: Results, a: Row, b: Row): Comparison {
+  const [left, right] = [results.at(a.method, a), results.at(b.method, b)]
+  const { low, high } = results.lead(b.method, a.method, b, a)
+  const sign = low > 0 ? 1 : high < 0 ? -1 : 0
+  const told = { 1: 'is higher than', 0: 'is not told apart from', [-1]: 'is lower than' }[sign]
+  const more = b.budget === a.budget ? '' : ` at ${b.budget} NFE`
   return {
-    holds: low > 0,
-    about: `${where.setting}, ${where.metric} at ${where.budget} NFE`,
-    text: `${a} (${show(left.mean)}) ${told} ${b}${more} (${show(right.mean)})`,
+    sign,
+    holds: sign > 0,
+    about: `${a.setting}, ${a.metric} at ${a.budget} NFE`,
+    text: `${a.method} (${show(left.mean)}) ${told} ${b.method}${more} (${show(right.mean)})`,
   }
 }
 
-/** Runs searches side by side, at most `width` at a time, so that they share the network's batches. In order. */
-export async function sideBySide<T>(count: number, width: number, run: (i: number) => Promise<T>): Promise<T[]> {
-  const out = new Array<T>(count)
-  let next = 0
-  const work = async () => {
-    while (next < count) {
-      const i = next++
-      out[i] = await run(i)
-    }
+/** Whether each of several methods is higher than one row, in one sentence. */
+export function allHigher(results: Results, methods: readonly string[], where: Where, than: Row): Finding {
+  const all = methods.map((method) => ({ method, ...higher(results, { ...where, method }, than) }))
+  const named = (sign: number) =>
+    all.filter((c) => c.sign === sign).map(({ method }) => `${method} (${show(results.at(method, where).mean)})`)
+  const told = [
+    ['is higher than', named(1)],
+    ['is not told apart from', named(0)],
+    ['is lower than', named(-1)],
+  ] as const
+  const [first, ...rest] = told.filter(([, names]) => names.length > 0)
+  const list = ([how, names]: (typeof told)[number]) =>
+    `${names.join(', ')} ${names.length > 1 ? how.replace('is', 'are') : how}`
+  const more = than.budget === where.budget ? '' : ` at ${than.budget} NFE`
+  return {
+    holds: all.every(({ holds }) => holds),
+    about: `${where.setting}, ${where.metric} at ${where.budget} NFE`,
+    text: `${[first, ...rest].map(list).join(' it, ')} ${than.method}${more} (${show(results.at(than.method, than).mean)})`,
   }
-  await Promise.all(Array.from({ length: Math.min(width, count) }, work))
-  return out
+}
+
+/** What a judge whom no search sees makes of the chosen samples; one row a seed, asked once for all metrics. */
+export function judgedBy<X>(
+  world: Digits,
+  chosen: (result: SearchResult<X>) => Parameters<Digits['judge']>[0][number],
+) {
+  const asked = new WeakMap<readonly SearchResult<X>[], Promise<Judgement>>()
+  return (name: string, of: (judgement: Judgement, task: string) => readonly number[]): SearchMetric<X> => ({
+    name,
+    async values(results, task) {
+      const judgement = asked.get(results) ?? world.judge(results.map(chosen))
+      asked.set(results, judgement)
+      return of(await judgement, task)
+    },
+  })
+}
+
+/** Spread of the samples of all seeds in the judge's features, as jackknife pseudo-values. */
+export function spreads({ features }: Judgement): number[] {
+  return jackknife(features.length, (kept) => spread(kept.map((i) => features[i])))
+}
+
+/** How many digits there are among the samples of all seeds, each as often as the others: `exp` of the entropy, jackknifed. */
+export function digitCount({ digit }: Judgement): number[] {
+  return jackknife(digit.length, (kept) => {
+    const counts = new Map<number, number>()
+    for (const i of kept) counts.set(digit[i], (counts.get(digit[i]) ?? 0) + 1)
+    return Math.exp(-[...counts.values()].reduce((sum, n) => sum + (n / kept.length) * Math.log(n / kept.length), 0))
+  })
 }
