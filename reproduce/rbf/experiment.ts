@@ -145,7 +145,11 @@ function roundsOf(
   ]
   if (quick || goal !== goals.digit) return short
   const others = kernelNames.filter((kernel) => !main.includes(kernel))
-  return [...short, { methods: on('CoDe'), at: [budget] }, { methods: on('RBF', others), at: [budget] }]
+  return [
+    ...short,
+    { methods: [...on('CoDe'), ...on('SVDD', others)], at: [budget] },
+    { methods: on('RBF', others), at: [budget] },
+  ]
 }
 
 /** How much of its budget RBF brings to the step where its candidates differ least. */
@@ -201,6 +205,7 @@ function findings(results: Results, goal: Goal, quick: boolean): Finding[] {
     allHigher(results, on(linear), row(''), row(bestOfNName)),
     ...particles.map((search) => higher(results, row(nameOf(search, vp)), row(nameOf(search, linear)))),
     ...main.map((kernel) => higher(results, row(nameOf('RBF', kernel)), row(nameOf('SVDD', kernel)))),
+    ...main.map((kernel) => higher(results, row(nameOf('RBF by blocks', kernel)), row(nameOf('RBF', kernel)))),
     higher(results, row(nameOf('RBF', vp)), row(bestOfNName)),
     higher(results, row(nameOf('RBF', vp), metrics.held), row(bestOfNName, metrics.held)),
   ]
@@ -210,8 +215,10 @@ function findings(results: Results, goal: Goal, quick: boolean): Finding[] {
     ...{ method: kernel, setting: 'no search', metric: metrics.continuation },
     budget: steps,
   })
+  const even = 'VP-SDE, even times'
   return [
     ...ladder,
+    ...['SVDD', 'RBF'].map((search) => higher(results, row(nameOf(search, even)), row(nameOf(search, linear)))),
     ...otherBudgets.map((b) =>
       higher(results, row(nameOf('RBF', vp), metrics.given, b), row(bestOfNName, metrics.given, b)),
     ),

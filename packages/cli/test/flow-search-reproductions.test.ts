@@ -1,0 +1,137 @@
+import { odeChain } from 'espalier/chain'
+import { type Denoiser, flow, GaussianMixture, uniformGrid, vpLinear } from 'espalier/process'
+import { searchFrom } from 'espalier/search'
+import { ddim } from 'espalier/solve'
+import { fold, key, type Tensor } from 'espalier/tensor'
+import { describe, expect, it } from 'vitest'
+import { traced } from '../../../reproduce/inference-time-scaling/verifiers.ts'
+import { kernelNames, methodsOf, sampled, stochastic } from '../../../reproduce/rbf/methods.ts'
+import { type Digits, spread } from '../../../reproduce/support/digits.ts'
+import { digitCount } from '../../../reproduce/support/searches.ts'
+
+const mixture = new GaussianMixture({ means: [[-1.5], [1]], stds: [0.4, 0.6], weights: [0.3, 0.7] })
+const plane = new GaussianMixture({
+  means: [
+    [-1.5, 0],
+    [1, 1],
+  ],
+  stds: [0.4, 0.6],
+})
+
+/** A world without a network, which counts its rows. */
+function world(data = mixture): Digits & { rows: number } {
+  const inner = data.denoiser(flow())
+  const self = {
+    denoiser: {
+      ...inner,
+      predict: (...args: Parameters<Denoiser['predict']>) => {
+        self.rows += args[1].length
+        return inner.predict(...args)
+      },
+    },
+    range: [-9, 9] as const,
+    rows: 0,
+  }
+  return self as unknown as Digits & { rows: number }
+}
+
+describe('reproduce rbf', () => {
+  it('every search counts what it asks of the network, and spends no more than it is given', async () => {
+    const reward = {
+      name: 'x',
+      evaluate: async (samples: readonly unknown[]) => (samples as Tensor[]).map((x) => x.data[0]),
+    }
+    const one = world(plane)
+    for (const [name, search] of Object.entries(methodsOf(one))) {
+      one.rows = 0
+      const { nfe, candidates } = await search.run({ chain: undefined as never, reward, budget: 200, seed: 1 })
+      expect([name, nfe]).toEqual([name, one.rows])
+      expect(nfe, name).toBeLessThanOrEqual(200)
+      expect(nfe, name).toBeGreaterThan(150)
+      expect(candidates.length, name).toBeGreaterThan(0)
+    }
+  })
+
+  it('kernels in ten steps end as estimates of the data from their last level, with its spread', async () => {
+    /** Variance of `E[x_0 | x_t]` for x_t of the exact marginal on the linear flow, by the trapezoidal rule. */
+    const varianceOfEstimate = (t: number) => {
+      const [a, s] = [1 - t, t]
+      let [sum, first, second] = [0, 0, 0]
+      for (let x = -8; x <= 8; x += 0.01) {
+        const density = Math.exp(mixture.logDensity([x], a, s))
+        const estimate = mixture.predict([x], a, s, 'data', new Float64Array(1))[0]
+        sum += density
+        first += density * estimate
+        second += density * estimate * estimate
+      }
+      return second / sum - (first / sum) ** 2
+    }
+    // Of the quarter circle the last level on the VP process has a noise of .71 on the linear flow: an early estimate.
+    const vp = vpLinear()
+    const last = [Math.sqrt(1 - 0.9 ** 2), 0.1].map((s) => 1 / (1 + Math.exp(vp.logSnr(s))))
+    expect(last.map((t) => Number(t.toFixed(2)))).toEqual([0.71, 0.25])
+    const exact = {
+      'linear SDE': 0.1,
+      'linear SDE at VP levels': last[0],
+      'VP-SDE': last[0],
+      'VP-SDE, even times': last[1],
+      'DDIM, eta = 1': 0.1,
+    }
+    for (const kernel of kernelNames) {
+      const keys = Array.from({ length: 2000 }, (_, i) => fold(key(3), i))
+      const values = (await sampled(stochastic(world(), kernel), keys, keys)).map(({ data }) => data[0])
+      const mean = values.reduce((a, b) => a + b, 0) / values.length
+      const variance = values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length
+      expect(Math.abs(mean - 0.25), kernel).toBeLessThan(0.15)
+      expect(Math.abs(variance / varianceOfEstimate(exact[kernel]) - 1), kernel).toBeLessThan(0.3)
+    }
+  })
+})
+
+describe('reproduce inference-time-scaling', () => {
+  it('a traced sample knows what was expected of it, at no cost', async () => {
+    const one = world()
+    const { process } = one.denoiser
+    const plan = ddim()(process, uniformGrid(process, 6))
+    const plain = odeChain({ denoiser: one.denoiser, plan, branchAt: [6, 5, 4, 3, 2, 1] })
+    const chain = traced(plain, 3)
+    const keys = [fold(key(1), 0), fold(key(1), 1)]
+    let states = await plain.start(keys)
+    const expected: Tensor[][] = []
+    for (let level = 0; level < 6; level++) {
+      expected.push(await plain.lookahead(states, level))
+      states = await plain.step(states, level, keys)
+    }
+    const reward = {
+      name: 'x',
+      evaluate: async (all: readonly { sample: Tensor }[]) => all.map(({ sample }) => sample.data[0]),
+    }
+    one.rows = 0
+    let own = await chain.start(keys)
+    for (let level = 0; level < 6; level++) own = await chain.step(own, level, keys)
+    expect(one.rows).toBe(12)
+    const found = await chain.decode(own)
+    expect(found.map(({ sample }) => sample)).toEqual(await plain.decode(states))
+    expect(found.map(({ before }) => before)).toEqual(expected[3])
+    one.rows = 0
+    const { nfe } = await searchFrom('paths(level=4, back=3, forward=4)').run({ chain, reward, budget: 120, seed: 2 })
+    expect(nfe).toBe(one.rows)
+  })
+
+  it('measures spread and the number of digits', () => {
+    expect(
+      spread([
+        [0, 0],
+        [3, 4],
+        [0, 0],
+      ]),
+    ).toBeCloseTo(10 / 3, 12)
+    const judgement = { digit: Array.from({ length: 80 }, (_, i) => i % 4) } as never as Parameters<
+      typeof digitCount
+    >[0]
+    const values = digitCount(judgement)
+    expect(values).toHaveLength(80)
+    expect(Math.abs(values.reduce((a, b) => a + b, 0) / 80 - 4)).toBeLessThan(0.1)
+    expect(digitCount({ digit: [7, 7, 7] } as never)).toEqual([1, 1, 1])
+  })
+})
