@@ -124,7 +124,8 @@ export async function run(
     claim:
       'At an equal number of network evaluations, a flow sampled as an SDE is searched better than as an ODE, on the ' +
       'variance-preserving interpolant better than on its own, and by rollover budget forcing best.',
-    ...verdictOf((quick ? [goals.digit] : Object.values(goals)).flatMap((goal) => findings(results, goal, quick))),
+    verdict,
+    why: `${why} Ours, by blocks: ${ours.join('; ')}.`,
     command: `npx espalier reproduce rbf${quick ? ' --quick' : ''}`,
     seeds,
     versions: versions(),
