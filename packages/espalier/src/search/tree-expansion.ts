@@ -28,7 +28,7 @@ export interface Expander<S> {
   /** The least that a new child costs. */
   readonly cheapest: number
   /**
-   * Makes all of them at once; those that begin and end at the same depths in one call of the chain.
+   * Makes them together: all begin and end at the same depths.
    * @param onWork called with NFE as they are spent; returning false abandons the rest
    * @returns null if abandoned
    */
@@ -54,8 +54,7 @@ export function expander<S, X>(
     return costFrom(edges, from) - costFrom(edges, depth + 1) + short.finishCost(edges[depth].to)
   }
 
-  /** Rows with the same beginning and end. */
-  const walkTogether = async (rows: readonly Expansion<S>[], onWork: (nfe: number) => boolean) => {
+  const expand = async (rows: readonly Expansion<S>[], onWork: (nfe: number) => boolean) => {
     const { from, keys: path } = rows[0]
     const depth = from + path.length - 1
     const grown = rows.map((): Grown<S> => ({ regained: [], fresh: [] }))
@@ -79,38 +78,7 @@ export function expander<S, X>(
     return grown
   }
 
-  return {
-    cost,
-    cheapest: Math.min(...edges.map((_, depth) => cost(depth, depth))),
-    async expand(expansions, onWork) {
-      const groups = new Map<string, number[]>()
-      expansions.forEach(({ from, keys }, i) => {
-        const name = `${from} ${keys.length}`
-        groups.set(name, [...(groups.get(name) ?? []), i])
-      })
-      const grown = new Array<Grown<S>>(expansions.length)
-      let abandoned = false
-      const walks = [...groups.values()].map(async (members) => {
-        const rows = members.map((i) => expansions[i])
-        const ends = await walkTogether(rows, (nfe) => {
-          abandoned = !onWork(nfe) || abandoned
-          return !abandoned
-        }).catch((cause) => {
-          abandoned = true
-          throw cause
-        })
-        ends?.forEach((end, j) => {
-          grown[members[j]] = end
-        })
-        return ends !== null
-      })
-      // All walks have come to rest before anything is reported: nothing runs on behind a failed search.
-      const outcomes = await Promise.allSettled(walks)
-      const failure = outcomes.find((outcome) => outcome.status === 'rejected')
-      if (failure) throw failure.reason
-      return outcomes.every((outcome) => outcome.status === 'fulfilled' && outcome.value) ? grown : null
-    },
-  }
+  return { cost, cheapest: Math.min(...edges.map((_, depth) => cost(depth, depth))), expand }
 }
 
 function finishing<S, X>(chain: Chain<S, X>): Finishing<S, X> {

@@ -17,7 +17,19 @@ import { type StateCodec, stateKeepings } from './tree-states.ts'
 /** A tree search that can be continued: plain numbers and arrays. */
 export interface SavedSearch {
   readonly settings: Settings
+  /** Iterations that are backed up. */
   readonly iterations: number
+  /** The search's own time, in NFE. */
+  readonly clock: number
+  /** Iterations on their way: below which node which child comes, from which depth its walk began, when it is done. */
+  readonly underWay: readonly {
+    readonly iteration: number
+    readonly node: number
+    readonly child: number
+    readonly from: number
+    readonly logGain: number
+    readonly at: number
+  }[]
   readonly account: Account
   /** `log sum g` of each leaf where the read-out is `weighted`; else empty. */
   readonly gains: Float64Array
@@ -46,6 +58,10 @@ const header = z.strictObject({
     edges: z.array(real.nonnegative()).min(1).max(65_534),
   }),
   iterations: count,
+  clock: real.nonnegative(),
+  underWay: z.array(
+    z.strictObject({ iteration: count, node: count, child: count, from: count, logGain: real, at: real.nonnegative() }),
+  ),
   account: z.strictObject({
     nfe: real.nonnegative(),
     gradientEvaluations: real.nonnegative(),
@@ -85,10 +101,14 @@ export function shapeOf({ edges, lambda, backup, states, rollout }: Settings): T
  */
 export function loadTree(saved: SavedSearch): Tree<Float32Array>
 export function loadTree<S>(saved: SavedSearch, codec: StateCodec<S>): Tree<S>
-export function loadTree({ settings, gains, tree: arrays }: SavedSearch, codec: StateCodec<unknown> = plain) {
+export function loadTree({ settings, gains, underWay, tree: arrays }: SavedSearch, codec: StateCodec<unknown> = plain) {
   const tree = Tree.load(arrays, shapeOf(settings), codec)
   const wanted = settings.readOut === 'weighted' ? tree.leaves.length : 0
   if (gains.length !== wanted) throw new Error(`the saved tree has ${gains.length} gains, expected ${wanted}`)
+  for (const { iteration, node, from } of underWay) {
+    if (node < tree.size && !tree.isLeaf(node) && from <= tree.depth(node)) continue
+    throw new Error(`iteration ${iteration} of the saved tree is under way below node ${node}, where no child can come`)
+  }
   return tree
 }
 
@@ -99,7 +119,7 @@ const plain: StateCodec<Float32Array> = { save: (state) => state, load: (data) =
  * that a checkpoint needs no memory of its own.
  */
 export function treeFileParts(saved: SavedSearch, notes: TreeNotes = {}): Uint8Array[] {
-  const { settings, iterations, account, gains, tree } = saved
+  const { settings, iterations, clock, underWay, account, gains, tree } = saved
   const { parent, visits, value, spans, data } = tree
   const total = data.reduce((sum, piece) => sum + piece.length, 0)
   const empty = settings.states === 'float16' ? new Uint16Array(0) : new Float32Array(0)
@@ -111,7 +131,7 @@ export function treeFileParts(saved: SavedSearch, notes: TreeNotes = {}): Uint8A
     gains: { shape: [gains.length], data: gains },
     states: { shape: [total], data: data.length > 0 ? data : [empty] },
   }
-  const search = JSON.stringify({ settings, iterations, account })
+  const search = JSON.stringify({ settings, iterations, clock, underWay, account })
   return safetensorsParts(tensors, { format: FORMAT, search, notes: JSON.stringify(notes) })
 }
 

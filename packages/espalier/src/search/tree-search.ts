@@ -16,27 +16,40 @@ import { resolveSettings, type TreeSearchOptions, type TreeSearchResult, type Va
 /** States that are decoded in one call. */
 const DECODED_TOGETHER = 64
 
-/** One iteration on its way: the selected path, and the child that will be added below it (none if it ends in a leaf). */
+/** One iteration on its way: the selected path, and the child that will be added below it. */
 interface Traversal {
+  readonly iteration: number
   readonly path: readonly number[]
-  /** `log prod 1 / (m q)` over the choices: what makes up for how likely the path was. */
-  readonly logGain: number
-  /** Where the new child begins; null where selection fell through to a known leaf. */
-  readonly childKey: Key | null
   /** Keys of the path's nodes. */
   readonly keys: readonly Key[]
-  /** Depth of the path's last node whose state is kept. */
+  /** `log prod 1 / (m q)` over the choices: what makes up for how likely the path was. */
+  readonly logGain: number
+  /** Number of the new child among its siblings; -1 where selection fell through to a known leaf. */
+  readonly child: number
+  /** Depth of the path's last node whose state was kept when it was selected, and what the new child costs from there. */
   readonly from: number
   readonly cost: number
+  /** When it is done, on the clock of the search. */
+  readonly at: number
+}
+
+/** Traversals that walk together. */
+interface Flight<S> {
+  readonly members: readonly Traversal[]
+  readonly at: number
+  /** Never rejects. */
+  readonly ended: Promise<{ readonly grown: Grown<S>[] | null } | { readonly failure: unknown }>
 }
 
 /**
  * Builds the tree of Diffusion Tree Sampling (arXiv 2506.20701, Algorithm 1): SELECTION, EXPANSION, ROLLOUT, BACKUP, repeated.
  *
- * Iterations run in waves of `width`. Within a wave a selected path counts one virtual visit and its coming child counts
- * as a child, in the widening test only; values and choices see finished children alone. All rollouts of a wave are
- * asked for at once (those that start at the same depth in one call), and backed up in the order of selection, so that
- * the result depends on the seed and the width, never on timing. At width 1 this is the sequential algorithm.
+ * Up to `width` iterations are under way at any time: as one is backed up, the next is selected, so that the network's
+ * batches stay full although rollouts from deep nodes are shorter than those from the root. What is under way counts a virtual
+ * visit for each node of its path and its coming child as a child, in the widening test only; values and choices see
+ * finished children alone. Who is done when goes by a clock of the search's own, on which a rollout takes as long as the
+ * NFE that it costs, and those that are done at the same time are backed up in the order of selection: the result
+ * depends on the seed and the width, never on timing. At width 1 this is the sequential algorithm.
  *
  * @throws Error where the options are wrong, or the chain is deterministic; {@link SearchError} where chain or reward fail
  */
@@ -71,9 +84,16 @@ export async function treeSearch<S, X>(
   const root = rootKey(seed)
   const selectKey = purpose(seedKey(seed), 'select')
   let iterations = resume?.iterations ?? 0
+  let selected = iterations + (resume?.underWay.length ?? 0)
+  let clock = resume?.clock ?? 0
+  let flights: Flight<S>[] = []
+  /** Coming children and visits of each node. */
+  const pending = new Map<number, number>()
+  const virtual = new Map<number, number>()
+  let abandoned = false
 
   /** SELECTION: descend while the node is saturated. Null where every child on the way is still under way. */
-  const select = (iteration: number, pending: Map<number, number>, virtual: Map<number, number>): Traversal | null => {
+  const select = (iteration: number): Traversal | null => {
     const draws = stream(fold(selectKey, iteration))
     const path = [ROOT]
     const keys = [root]
@@ -83,9 +103,10 @@ export async function treeSearch<S, X>(
       const born = tree.childCount(node) + (pending.get(node) ?? 0)
       const visits = tree.visits(node) + (virtual.get(node) ?? 0)
       if (born < settings.c * visits ** settings.alpha) {
-        let from = depth
-        while (from > 0 && !tree.states.has(path[from])) from--
-        return { path, logGain, childKey: fold(keys[depth], born), keys, from, cost: growth.cost(depth, from) }
+        const from = keptAbove(path, depth)
+        // The clock does not know what is kept, so that siblings come in the order of their numbers.
+        const at = clock + growth.cost(depth, depth)
+        return { iteration, path, keys, logGain, child: born, from, cost: growth.cost(depth, from), at }
       }
       if (tree.childCount(node) === 0) return null
       const child = choose(node, draws)
@@ -97,7 +118,13 @@ export async function treeSearch<S, X>(
       path.push(child)
       node = child
     }
-    return { path, logGain, childKey: null, keys, from: 0, cost: 0 }
+    return { iteration, path, keys, logGain, child: -1, from: 0, cost: 0, at: clock }
+  }
+
+  /** The depth, at most `depth`, of the last node of a path whose state is kept; 0 is the root, which needs none. */
+  const keptAbove = (path: readonly number[], depth: number): number => {
+    while (depth > 0 && !tree.states.has(path[depth])) depth--
+    return depth
   }
 
   const choose = (node: number, draws: Stream): number => {
@@ -112,68 +139,141 @@ export async function treeSearch<S, X>(
     return tree.drawChild(node, draws)
   }
 
-  /** Up to `width` iterations whose cost is still affordable. */
-  const selectWave = (): Traversal[] => {
-    const wave: Traversal[] = []
-    const pending = new Map<number, number>()
-    const virtual = new Map<number, number>()
-    let reserved = ledger.nfe
-    while (wave.length < width && iterations + wave.length < maxIterations && reserved + cheapest <= budget) {
-      const traversal = select(iterations + wave.length, pending, virtual)
+  /** Selects as long as there is room and budget; what falls on a known leaf is backed up at once. */
+  const selectMore = (): Traversal[] => {
+    const chosen: Traversal[] = []
+    const busy = flights.flatMap(({ members }) => members)
+    let reserved = busy.reduce((sum, { cost }) => sum + cost, ledger.nfe)
+    while (busy.length + chosen.length < width && selected < maxIterations && reserved + cheapest <= budget) {
+      const traversal = select(selected)
       if (!traversal || reserved + traversal.cost > budget) break
+      selected++
+      if (traversal.child < 0) {
+        settle(traversal)
+        continue
+      }
       reserved += traversal.cost
-      for (const node of traversal.path) bump(virtual, node)
-      if (traversal.childKey) bump(pending, traversal.path[traversal.path.length - 1])
-      wave.push(traversal)
+      chosen.push(traversal)
+      count(traversal, 1)
     }
-    return wave
+    return chosen
   }
 
-  /** EXPANSION and ROLLOUT of a wave's new children; null where the signal says so. */
-  const expand = (fresh: readonly Traversal[]): Promise<Grown<S>[] | null> => {
-    const expansions = fresh.map(({ path, keys, from, childKey }): Expansion<S> => {
-      const below = [...keys.slice(from + 1), childKey as Key]
-      return { from, state: from > 0 ? tree.state(path[from]) : undefined, keys: below }
-    })
-    return growth.expand(expansions, (nfe) => {
-      ledger.spend(nfe)
-      return !signal?.aborted
-    })
+  const count = ({ path }: Traversal, by: number) => {
+    for (const node of path) bump(virtual, node, by)
+    bump(pending, path[path.length - 1], by)
   }
 
-  /** BACKUP of a wave, in the order of selection. */
-  const absorb = async (wave: readonly Traversal[], grown: readonly Grown<S>[]): Promise<void> => {
-    const fresh = wave.flatMap((traversal, i) => (traversal.childKey ? [i] : []))
-    const ends = grown.map((row) => row.fresh[row.fresh.length - 1])
-    const name = (j: number) => `iteration ${iterations + fresh[j]}`
-    const decoded = ends.length > 0 ? await chain.decode(ends) : []
-    const rewards = ends.length > 0 ? await checkedReward(reward, name).evaluate(decoded) : []
-    let next = 0
-    for (const { path, childKey, from, cost, logGain } of wave) {
-      let node = path[path.length - 1]
-      if (childKey) {
-        const { regained, fresh: states } = grown[next]
-        regained.forEach((state, i) => {
-          tree.states.remember(path[from + 1 + i], state, (kept) => tree.visits(kept))
-        })
-        states.forEach((state, i) => {
-          node = tree.add(node, state, i === states.length - 1)
-        })
-        const value = rewards[next]
-        samples?.push(decoded[next])
-        next++
-        spread.add(value)
-        ledger.book({ nfe: cost, rewardEvaluations: 1 }, value)
-        tree.backup(node, value)
-      } else tree.backup(node, tree.value(node))
-      if (weighted) gains.add(tree.leafIndex(node), logGain)
+  /** EXPANSION and ROLLOUT: those that begin and end at the same depths walk together. */
+  const launch = (chosen: readonly Traversal[]): void => {
+    const groups = new Map<string, { from: number; members: Traversal[] }>()
+    for (const traversal of chosen) {
+      const { path, at } = traversal
+      // Of a search that was continued, what was kept may be gone.
+      const from = keptAbove(path, traversal.from)
+      const name = `${at} ${from} ${path.length}`
+      const group = groups.get(name) ?? { from, members: [] }
+      group.members.push(traversal)
+      groups.set(name, group)
     }
-    iterations += wave.length
+    for (const { from, members } of groups.values()) {
+      const expansions = members.map(({ path, keys, child }): Expansion<S> => {
+        const below = [...keys.slice(from + 1), fold(keys[keys.length - 1], child)]
+        return { from, state: from > 0 ? tree.state(path[from]) : undefined, keys: below }
+      })
+      // A walk that had begun before the search was continued is not counted twice.
+      let again = members.reduce((sum, { path, cost }) => sum + growth.cost(path.length - 1, from) - cost, 0)
+      const onWork = (nfe: number) => {
+        ledger.spend(Math.max(0, nfe - again))
+        again = Math.max(0, again - nfe)
+        abandoned ||= signal?.aborted ?? false
+        return !abandoned
+      }
+      const ended = growth.expand(expansions, onWork).then(
+        (grown) => ({ grown }),
+        (failure: unknown) => {
+          abandoned = true
+          return { failure }
+        },
+      )
+      flights.push({ members, at: members[0].at, ended })
+    }
+  }
+
+  /** BACKUP of what is done next. @returns false if it was abandoned */
+  const land = async (): Promise<boolean> => {
+    const at = Math.min(...flights.map((flight) => flight.at))
+    const next = flights.filter((flight) => flight.at === at)
+    const rows: { traversal: Traversal; grown: Grown<S> }[] = []
+    for (const { members, ended } of next) {
+      const end = await ended
+      if ('failure' in end || !end.grown) return false
+      end.grown.forEach((grown, i) => {
+        rows.push({ traversal: members[i], grown })
+      })
+    }
+    rows.sort((a, b) => a.traversal.iteration - b.traversal.iteration)
+    const decoded = await chain.decode(rows.map(({ grown }) => grown.fresh[grown.fresh.length - 1]))
+    const name = (i: number) => `iteration ${rows[i].traversal.iteration}`
+    const rewards = await checkedReward(reward, name).evaluate(decoded)
+    flights = flights.filter((flight) => flight.at !== at)
+    clock = at
+    rows.forEach(({ traversal, grown }, i) => {
+      count(traversal, -1)
+      samples?.push(decoded[i])
+      spread.add(rewards[i])
+      ledger.book({ nfe: traversal.cost, rewardEvaluations: 1 }, rewards[i])
+      settle(traversal, grown, rewards[i])
+    })
+    return true
+  }
+
+  const settle = ({ path, from, logGain }: Traversal, grown?: Grown<S>, value?: number): void => {
+    const depth = path.length - 1
+    let node = path[depth]
+    if (grown) {
+      const { regained, fresh } = grown
+      const first = depth - regained.length
+      for (let d = from + 1; d <= depth; d++)
+        tree.states.remember(path[d], regained[d - first - 1], (n) => tree.visits(n))
+      fresh.forEach((state, i) => {
+        node = tree.add(node, state, i === fresh.length - 1)
+      })
+    }
+    tree.backup(node, value ?? tree.value(node))
+    if (weighted) gains.add(tree.leafIndex(node), logGain)
+    iterations++
+  }
+
+  /** A traversal as it was when the search was saved. */
+  const restored = ({ node, ...saved }: SavedSearch['underWay'][number]): Traversal => {
+    const path = tree.path(node)
+    const keys = [root]
+    for (let d = 1; d < path.length; d++) keys.push(fold(keys[d - 1], tree.indexOf(path[d])))
+    const traversal = { ...saved, path, keys, cost: growth.cost(path.length - 1, saved.from) }
+    count(traversal, 1)
+    return traversal
+  }
+
+  /** Lets everything come to rest: nothing runs on behind a search that is over. @throws what failed */
+  const drain = async (): Promise<void> => {
+    abandoned = true
+    for (const { ended } of flights) {
+      const end = await ended
+      if ('failure' in end) throw end.failure
+    }
   }
 
   const save = (): SavedSearch => ({
     settings,
     iterations,
+    clock,
+    underWay: flights
+      .flatMap(({ members }) => members)
+      .sort((a, b) => a.iteration - b.iteration)
+      .map(({ iteration, path, child, from, logGain, at }) => {
+        return { iteration, node: path[path.length - 1], child, from, logGain, at }
+      }),
     account: ledger.account(),
     gains: gains.save(),
     tree: tree.save(),
@@ -208,17 +308,20 @@ export async function treeSearch<S, X>(
   }
 
   try {
+    if (resume) launch(resume.underWay.map(restored))
     for (;;) {
-      if (signal?.aborted) return await result('signal')
-      const wave = selectWave()
-      if (wave.length === 0) return await result(iterations >= maxIterations ? 'iterations' : 'budget')
-      const grown = await expand(wave.filter(({ childKey }) => childKey))
-      if (!grown) return await result('signal')
-      await absorb(wave, grown)
+      if (signal?.aborted) break
+      launch(selectMore())
+      if (flights.length === 0) return await result(selected >= maxIterations ? 'iterations' : 'budget')
+      if (!(await land())) break
       ledger.report()
       await options.onCheckpoint?.(save)
     }
+    await drain()
+    return await result('signal')
   } catch (cause) {
+    abandoned = true
+    await Promise.all(flights.map(({ ended }) => ended))
     throw new SearchError<X, TreeSearchResult<S, X>>(method, cause, await result('error'))
   }
 }
@@ -251,6 +354,8 @@ class RunningStd {
   }
 }
 
-function bump(counts: Map<number, number>, node: number): void {
-  counts.set(node, (counts.get(node) ?? 0) + 1)
+function bump(counts: Map<number, number>, node: number, by: number): void {
+  const sum = (counts.get(node) ?? 0) + by
+  if (sum === 0) counts.delete(node)
+  else counts.set(node, sum)
 }

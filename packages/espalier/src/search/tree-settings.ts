@@ -65,7 +65,7 @@ export interface TreeSearchOptions<S, X> extends Omit<SearchOptions<S, X>, 'chai
    * continues a finished run as if it had been given at once).
    */
   readonly resume?: SavedSearch
-  /** Called after every wave of `width` iterations; `save` takes a snapshot, whose states are views and cost nothing. */
+  /** Called whenever rollouts have been backed up; `save` takes a snapshot, whose states are views and cost nothing. */
   readonly onCheckpoint?: (save: () => SavedSearch) => void | Promise<void>
 }
 
