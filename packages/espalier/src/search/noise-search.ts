@@ -108,9 +108,9 @@ export interface ZeroOrderResult<X> extends SearchResult<X> {
  *     pivot ~ prior;   repeat:   N neighbours of the pivot at a fixed angle;   pivot = the best of pivot and neighbours
  *
  * A neighbour of a draw from the prior is again one where nothing is selected (see `NoiseChain.neighbours`), so the
- * search leaves the prior only as far as selection takes it. It costs `1 + N rounds` runs of the sampler; the last round may be smaller. Pivot
- * and neighbours are scored in ONE call, in this order, so that a verifier may rank them against each other; so the
- * pivot's score is asked for again in every round, and counted. Of equals the pivot stays.
+ * search leaves the prior only as far as selection takes it. It costs `1 + N rounds` runs of the sampler; the last round
+ * may be smaller. Pivot and neighbours are scored in ONE call, in this order, so that a verifier may rank them against
+ * each other; so the pivot's score is asked for again in every round, and counted. Of equals the pivot stays.
  *
  * Round r draws from its own keys: runs are the same however they were interrupted. The first pivot is rollout 0 of
  * best-of-N with the same seed.
