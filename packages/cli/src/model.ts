@@ -108,7 +108,7 @@ export async function openModel(runtime: Runtime, name: string): Promise<Diffusi
     if (card.type === 'classifier') {
       throw new UserError(`--model ${name} is a classifier, not a diffusion model; it can serve as a reward`)
     }
-    const denoiser = await loadDenoiser(runtime, graph, card)
+    const denoiser = await loadDenoiser(runtime, graph, card, { gradient: true })
     const { event } = denoiser
     const size = event.reduce((product, n) => product * n, 1)
     const x = { shape: [1, ...event], data: new Float32Array(size) }

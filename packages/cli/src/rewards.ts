@@ -253,7 +253,8 @@ async function openLikeness(file: string, context: RewardContext): Promise<Rewar
 /** The classifier that was asked for, or the zoo's that fits the model, and the label, best. */
 function fittingClassifier({ model, classifier }: RewardContext, label?: string) {
   const fits = (event: readonly number[]) => event.join() === model.event.join()
-  const fitting = zooModels().filter(({ card }) => card.type === 'classifier' && fits((card as ClassifierCard).event))
+  const clean = ({ card }: ZooEntry) => card.type === 'classifier' && !(card as ClassifierCard).noisy
+  const fitting = zooModels().filter((entry) => clean(entry) && fits((entry.card as ClassifierCard).event))
   const known = 'classes' in model.card ? String(model.card.classes) : label
   /** One of the model's own classes first; judges, which measure what searches have found, last. */
   const rank = ({ name, card }: ZooEntry) => {

@@ -3,15 +3,14 @@
 import { nodeRuntime } from 'espalier/node'
 import { UserError } from './errors.ts'
 import { interruptible } from './interrupt.ts'
-import { methods } from './methods.ts'
 import { type ProgressLine, progressLine } from './progress.ts'
 import { formatNumber } from './report/index.ts'
 import { aboutReward } from './rewards.ts'
 import { RunFolder, type RunStatus } from './run-folder.ts'
 import { shellLine } from './shell-line.ts'
-import { rolloutCost, runTrial, type Steering, type SteerSettings, setUpSteering, type Trial } from './steering.ts'
+import { runTrial, type Steering, type SteerSettings, setUpSteering, type Trial } from './steering.ts'
 import { bestReward, type Comparison, printComparisons, summarise, writeSteeringReport } from './steering-report.ts'
-import { loadTree, loadTrial, saveTree, saveTrial, stemOf, type TrialName } from './trial-files.ts'
+import { loadSearch, loadTrial, saveSearch, saveTrial, type TrialName } from './trial-files.ts'
 
 export interface SteerRun {
   readonly command: string
@@ -33,12 +32,6 @@ export async function runSteer(run: SteerRun): Promise<void> {
   const progress = progressLine()
   try {
     const steering = await setUpSteering(runtime, settings)
-    const cost = rolloutCost(steering.chain)
-    if (settings.budget < cost) {
-      throw new UserError(
-        `--budget ${settings.budget} is less than one sample of ${cost} NFE; raise it, or lower --steps`,
-      )
-    }
     const folder = openFolder(run)
     const interrupt = interruptible((text) => progress.say(text))
     const signal = run.deadline
@@ -100,44 +93,43 @@ async function searchAll(context: Context): Promise<Trial[]> {
 async function search(context: Context, name: TrialName): Promise<Trial> {
   const { run, steering, folder, signal, progress } = context
   const { settings, resume, checkpointEvery } = run
-  const { label, tree } = methods[name.method]
-  const stem = stemOf(name)
-  const earlier = resume && tree ? await loadTree(resume, name) : undefined
-  if (resume && !tree) {
+  if (resume) {
     const done = await loadTrial(resume, name)
     // A search that ended by its own budget would only repeat itself.
     if (done && done.result.stopped === 'budget' && done.budget === settings.budget) return done
   }
-  const before = earlier?.notes.seconds ?? 0
+  const earlier = resume ? await loadSearch(resume, name) : undefined
+  const before = earlier?.seconds ?? 0
   const started = performance.now()
   const elapsed = () => before + (performance.now() - started) / 1000
   let best = Number.NEGATIVE_INFINITY
+  let nfe = 0
   let saved = performance.now()
   const { name: model, event, range } = steering.model
-  folder.event('search', { ...name, resumed: earlier !== undefined, nfe: earlier?.saved.account.nfe })
+  folder.event('search', { ...name, resumed: earlier !== undefined })
   const trial = await runTrial(steering, {
     ...settings,
     ...name,
     signal,
     resume: earlier?.saved,
     onProgress(state) {
-      progress.update({ label: `${label} for ${name.reward}, seed ${name.seed}`, ...state })
+      progress.update({ label: `${name.method} for ${name.reward}, seed ${name.seed}`, ...state })
+      nfe = state.nfe
       if (!(state.best > best)) return
       best = state.best
       folder.event('best', { ...name, nfe: state.nfe, best })
     },
     onCheckpoint(save) {
       if (performance.now() - saved < 1000 * checkpointEvery) return
-      const snapshot = save()
-      saveTree(folder, stem, snapshot, { model, event, range, reward: name.reward, seconds: elapsed() })
-      folder.event('checkpoint', { ...name, nfe: snapshot.account.nfe })
+      saveSearch(folder, name, save(), { model, event, range, seconds: elapsed() })
+      folder.event('checkpoint', { ...name, nfe })
       saved = performance.now()
     },
   })
   const whole = { ...trial, seconds: elapsed() }
   saveTrial(folder, whole, { model, event, range })
-  const { nfe, stopped } = trial.result
-  folder.event('search done', { ...name, nfe, best: bestReward(trial.result), stopped })
+  const { nfe: spent, stopped } = trial.result
+  folder.event('search done', { ...name, nfe: spent, best: bestReward(trial.result), stopped })
   return whole
 }
 
@@ -149,14 +141,14 @@ function conclude(
   trials: readonly Trial[],
   stopped: boolean,
 ) {
-  const { rewards, methods: names, budget, seeds, eta, steps, lambda } = settings
+  const { rewards, methods, budget, seeds, solver, steps, lambda } = settings
   const comparisons: Comparison[] = rewards.map((reward) => ({
     reward,
     about: aboutReward(reward),
     budget,
     trials: trials.filter((trial) => trial.reward === reward),
   }))
-  const labels = sentence(names.map((name) => methods[name].label))
+  const labels = sentence(methods)
   const files = writeSteeringReport(folder, {
     title: `${labels} on ${model.name}`,
     lead:
@@ -167,7 +159,7 @@ function conclude(
       ['model', model.name],
       ['budget per search', `${formatNumber(budget)} NFE`],
       ['seeds', seeds.join(', ')],
-      ['solver', `ddim, eta ${eta}, ${steps} steps`],
+      ['solver', `${solver}, ${steps} steps`],
       ['lambda', String(lambda)],
     ],
     comparisons,
@@ -188,7 +180,7 @@ function conclude(
       selected: r.selected < 0 ? null : r.candidates[r.selected].reward,
       logZ: r.logZ,
       nfe: r.nfe,
-      gradientEvaluations: 0,
+      gradientEvaluations: r.gradientEvaluations,
       rewardEvaluations: r.rewardEvaluations,
       candidates: r.candidates.length,
       seconds,

@@ -55,6 +55,9 @@ export async function runTrain(run: TrainRun): Promise<void> {
           })
           if (step % 1000 === 0) folder.event('progress', { step, loss })
         },
+        onPrepare(share) {
+          progress.show(() => `${recipe}  preparing ${Math.floor(100 * share)}%`)
+        },
         onEvaluate(share) {
           const text = measuring(share)
           progress.show(() => text)

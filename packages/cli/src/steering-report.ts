@@ -1,9 +1,8 @@
 /** What a comparison of searches shows: table, curve, pictures, page. */
 
 import { type Interval, mean95, pairedDifference95 } from 'espalier/measure'
-import type { SearchResult } from 'espalier/search'
+import { type SearchResult, searchFrom } from 'espalier/search'
 import { categorical, key, purpose, stack, stream, type Tensor } from 'espalier/tensor'
-import { type MethodName, methods } from './methods.ts'
 import {
   contactSheet,
   formatDuration,
@@ -50,7 +49,7 @@ export interface SteeringReport {
 
 /** The numbers of one method over its seeds. */
 export interface MethodSummary {
-  readonly method: MethodName
+  readonly method: string
   readonly seeds: readonly number[]
   readonly best: Interval
   readonly nfe: number
@@ -70,26 +69,25 @@ export function summarise(trials: readonly Trial[]): MethodSummary[] {
       seeds: own.map(({ seed }) => seed),
       best: mean95(own.map(({ result }) => bestReward(result))),
       nfe: Math.round(average(({ result }) => result.nfe)),
-      gradientEvaluations: 0,
+      gradientEvaluations: Math.round(average(({ result }) => result.gradientEvaluations)),
       rewardEvaluations: Math.round(average(({ result }) => result.rewardEvaluations)),
       seconds: average(({ seconds }) => seconds),
     }
   })
 }
 
-/** Rows per method; a last row with the paired difference where two methods ran on the same seeds. */
+/** Rows per method; below them the paired differences to the last method, where there are several. */
 export function summaryTable(trials: readonly Trial[]): Table {
   const summaries = summarise(trials)
   const rows = summaries.map((s) => [
-    methods[s.method].label,
+    s.method,
     formatInterval(s.best),
     formatNumber(s.nfe),
-    String(s.gradientEvaluations),
+    formatNumber(s.gradientEvaluations),
     formatNumber(s.rewardEvaluations),
     formatDuration(s.seconds),
   ])
-  const difference = differenceOf(trials)
-  if (difference) rows.push([difference.label, formatInterval(difference.interval), '', '', '', ''])
+  for (const { label, interval } of differencesOf(trials)) rows.push([label, formatInterval(interval), '', '', '', ''])
   const right = true
   return {
     columns: [
@@ -104,19 +102,20 @@ export function summaryTable(trials: readonly Trial[]): Table {
   }
 }
 
-function differenceOf(trials: readonly Trial[]): { label: string; interval: Interval } | undefined {
+/** Each method against the last one, on the seeds that both have. */
+function differencesOf(trials: readonly Trial[]): { label: string; interval: Interval }[] {
   const found = trials.filter(({ result }) => result.best >= 0)
   const names = methodsOf(found)
-  if (names.length !== 2) return undefined
-  const [a, b] = names.map((name) => found.filter(({ method }) => method === name))
-  const both = a.filter(({ seed }) => b.some((other) => other.seed === seed))
-  if (both.length < 2) return undefined
-  const rewardIn = (own: readonly Trial[], seed: number) => bestReward(own.find((t) => t.seed === seed)!.result)
-  const interval = pairedDifference95(
-    both.map(({ seed }) => rewardIn(a, seed)),
-    both.map(({ seed }) => rewardIn(b, seed)),
-  )
-  return { label: `${methods[names[0]].label} minus ${methods[names[1]].label}`, interval }
+  const last = names[names.length - 1]
+  const rewards = (name: string) =>
+    new Map(found.filter(({ method }) => method === name).map(({ seed, result }) => [seed, bestReward(result)]))
+  return names.slice(0, -1).flatMap((name) => {
+    const [a, b] = [rewards(name), rewards(last)]
+    const both = [...a.keys()].filter((seed) => b.has(seed))
+    if (both.length < 2) return []
+    const values = (of: ReadonlyMap<number, number>) => both.map((seed) => of.get(seed) as number)
+    return [{ label: `${name} minus ${last}`, interval: pairedDifference95(values(a), values(b)) }]
+  })
 }
 
 /**
@@ -197,7 +196,7 @@ function rewardPlot(reward: string, trials: readonly Trial[]): LinePlotOptions |
   const series = methodsOf(trials).flatMap((method) => {
     const own = trials.filter((trial) => trial.method === method)
     const points = traceBand(own.map(({ result }) => result.trace))
-    return points.length > 0 ? [{ name: methods[method].label, points }] : []
+    return points.length > 0 ? [{ name: method, points }] : []
   })
   if (series.length === 0) return undefined
   return {
@@ -231,14 +230,14 @@ function pictureGroups(trials: readonly Trial[], range: readonly [number, number
     return [{ label, pictures: draw(trial, isSampler(trial) ? byWeight(trial, 32) : byReward(trial, 32)) }]
   }
   return methodsOf(trials).map((method) => ({
-    label: methods[method].label,
+    label: method,
     pictures: trials.filter((t) => t.method === method).flatMap((trial) => draw(trial, [trial.result.best])),
   }))
 }
 
 function clouds(trials: readonly Trial[]) {
   return methodsOf(trials).map((method) => ({
-    name: methods[method].label,
+    name: method,
     points: trials
       .filter((trial) => trial.method === method)
       .flatMap((trial) => {
@@ -251,7 +250,7 @@ function clouds(trials: readonly Trial[]) {
 
 /** Whether the method's answer is a law (draws by weight), not a maximum. */
 function isSampler({ method }: Trial): boolean {
-  return method === 'dts' || method === 'importance'
+  return searchFrom(method).goal === 'samples'
 }
 
 function byReward({ result }: Trial, count: number): number[] {
@@ -266,6 +265,6 @@ function byWeight({ result, seed }: Trial, count: number): number[] {
   return Array.from({ length: count }, () => categorical(draws.uniform(), weights))
 }
 
-function methodsOf(trials: readonly Trial[]): MethodName[] {
+function methodsOf(trials: readonly Trial[]): string[] {
   return [...new Set(trials.map(({ method }) => method))]
 }

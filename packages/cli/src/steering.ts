@@ -1,26 +1,34 @@
 /** Searches over one model for one reward: set up once, run once per method and seed. */
 
 import type { Chain } from 'espalier/chain'
-import { odeChain, pixelChain } from 'espalier/chain'
-import { gridFrom } from 'espalier/process'
-import type { Reward } from 'espalier/reward'
-import { batched, type Runtime } from 'espalier/runtime'
-import { type Progress, type SavedSearch, SearchError, type SearchResult, type TreeSearchResult } from 'espalier/search'
-import { ddim } from 'espalier/solve'
+import { forestBranches, odeChain, pixelChain } from 'espalier/chain'
+import { cleanGradient } from 'espalier/guide'
+import { asDifferentiable, gridFrom } from 'espalier/process'
+import { isDifferentiable, type Reward } from 'espalier/reward'
+import { batched, type NetworkCard, type Runtime } from 'espalier/runtime'
+import {
+  type Progress,
+  SearchError,
+  type SearchMethod,
+  type SearchResult,
+  searchFrom,
+  type TreeSearchResult,
+} from 'espalier/search'
+import { solverFrom } from 'espalier/solve'
 import type { Tensor } from 'espalier/tensor'
-import { asUserError, messageOf } from './errors.ts'
-import { type MethodName, methods, type SearchMethod } from './methods.ts'
-import { conditionedOn, type DiffusionModel, openModel } from './model.ts'
+import { asUserError, messageOf, UserError } from './errors.ts'
+import { type DiffusionModel, openModel, readConditions } from './model.ts'
 import { openReward } from './rewards.ts'
+import { type GuidanceSettings, guided } from './sampler.ts'
 
 /** Everything that decides the result, defaults filled in; this is what `run.json` keeps. */
-export interface SteerSettings {
+export interface SteerSettings extends GuidanceSettings {
   readonly model: string
   /** Each is searched for on its own. */
   readonly rewards: readonly string[]
   readonly classifier?: string
-  /** Each runs on the same seeds, with the same budget. */
-  readonly methods: readonly MethodName[]
+  /** As the catalogue of searches has them. Each runs on the same seeds, with the same budget. */
+  readonly methods: readonly string[]
   /** NFE per search, at most. */
   readonly budget: number
   readonly lambda: number
@@ -29,38 +37,36 @@ export interface SteerSettings {
   readonly width: number
   readonly steps: number
   readonly grid: string
-  readonly eta: number
-  /** Remaining-step counts at which the tree may branch. Default: five even blocks. */
+  /** Of methods that branch or resample, and of those that search over start noises. */
+  readonly solver: string
+  readonly odeSolver: string
+  /** Remaining-step counts at which methods may branch. Default: what is best for each. */
   readonly branch?: readonly number[]
-  readonly class?: string
-  readonly guidance: number
-  /** Widening and exploration of the tree searches. */
-  readonly c: number
-  readonly alpha: number
-  readonly cUct: number
+  /** Conditions from files, `name=rows.npy` each; of several rows each sample draws one. */
+  readonly condition?: readonly string[]
 }
 
 export const defaultSettings = {
   budget: 20_000,
-  methods: ['dts-star'],
+  methods: ['greedy'],
   lambda: 1,
   seeds: [0],
   width: 16,
   steps: 50,
   grid: 'uniform',
-  eta: 1,
+  solver: 'ddim(eta=1)',
+  odeSolver: 'ddim',
   guidance: 1,
-  c: 2,
-  alpha: 0.5,
-  cUct: 1,
+  guidanceRescale: 0,
 } as const
 
-/** Model, chain and rewards, ready to be searched with any method and seed. */
+/** Model, chains and rewards, ready to be searched with any method and seed. */
 export interface Steering {
   readonly model: DiffusionModel
-  readonly chain: Chain<Float32Array, Tensor>
   /** By the names they were asked for. */
   readonly rewards: ReadonlyMap<string, Reward<Tensor>>
+  /** The chain that a method walks for a reward. */
+  chain(method: SearchMethod, reward: string): Chain<Float32Array, Tensor>
 }
 
 /** Rows of one network call. */
@@ -73,15 +79,63 @@ export async function setUpSteering(runtime: Runtime, settings: SteerSettings): 
   for (const name of settings.rewards) {
     rewards.set(name, await openReward(name, { runtime, model, classifier: settings.classifier }))
   }
-  const asked = conditionedOn(model, settings.class, settings, batched(model.denoiser, { maxBatch }))
-  const chain = await asUserError('steer', () => {
-    const { process } = model.denoiser
-    const plan = ddim({ eta: settings.eta })(process, gridFrom(settings.grid)(process, settings.steps))
-    // Without noise there is nothing to branch at, and a search chooses among starts.
-    const chainOf = settings.eta === 0 && (settings.branch?.length ?? 1) === 1 ? odeChain : pixelChain
-    return chainOf({ ...asked, plan, branchAt: settings.branch, range: model.range })
-  })
-  return { model, chain, rewards }
+  const { process } = model.denoiser
+  const asked = await guided(model, settings, batched(model.denoiser, { maxBatch }))
+  const rows = readConditions(model, settings.condition ?? [])
+  const condition = asked.condition || rows ? { ...asked.condition, ...rows } : undefined
+  const mean = model.card.type === 'network' ? (model.card as NetworkCard).mean : undefined
+  const grid = gridFrom(settings.grid)(process, settings.steps)
+  const steps = grid.length - 1
+  const common = { denoiser: asked.denoiser, condition, mean, range: model.range }
+
+  const make = (method: SearchMethod, name: string, reward: Reward<Tensor>): Chain<Float32Array, Tensor> => {
+    if (method.chain === 'deterministic') {
+      const plan = solverFrom(settings.odeSolver)(process, grid)
+      return odeChain({ ...common, plan, branchAt: branchPoints(method, settings, steps, 1) })
+    }
+    const plan = solverFrom(settings.solver)(process, grid)
+    // The last step of most solvers draws no noise, so the last block has two.
+    const branchAt = branchPoints(method, settings, steps, 2)
+    if (method.chain !== 'guided') return pixelChain({ ...common, plan, branchAt })
+    if (!isDifferentiable(reward)) {
+      throw new UserError(`--reward ${name} has no gradient, which this --method needs; take one that needs none`)
+    }
+    const gradient = cleanGradient(asDifferentiable(asked.denoiser), reward, { range: model.range, mean })
+    return pixelChain({ ...common, plan, branchAt, gradient })
+  }
+  const chains = new Map<string, Chain<Float32Array, Tensor>>()
+  const keyOf = ({ chain, blocks }: SearchMethod, reward: string) =>
+    [chain, blocks, chain === 'guided' && reward].join(' ')
+  for (const text of settings.methods) {
+    const method = searchFrom(text)
+    for (const [name, reward] of rewards) {
+      const key = keyOf(method, name)
+      if (chains.has(key)) continue
+      const chain = await asUserError(`--method ${text}`, () => make(method, name, reward))
+      chains.set(key, chain)
+      const cost = rolloutCost(chain)
+      if (settings.budget < cost) {
+        throw new UserError(
+          `--budget ${settings.budget} is less than one sample of ${cost} NFE; raise it, or lower --steps`,
+        )
+      }
+    }
+  }
+  return { model, rewards, chain: (method, reward) => chains.get(keyOf(method, reward)) as Chain<Float32Array, Tensor> }
+}
+
+/** Where a chain is cut for a method: as it is asked for, or as is best for it. */
+function branchPoints(
+  { blocks }: SearchMethod,
+  { branch }: SteerSettings,
+  steps: number,
+  last: number,
+): readonly number[] | undefined {
+  if (blocks === 'one') return [steps]
+  if (branch) return branch
+  if (blocks === 'even') return undefined
+  const points = blocks === 'fine' ? forestBranches(steps) : Array.from({ length: steps }, (_, i) => steps - i)
+  return points.filter((left) => left === steps || left >= last)
 }
 
 /** NFE of one sample. */
@@ -94,7 +148,7 @@ export function rolloutCost(chain: Chain<unknown, unknown>): number {
 /** What one search brought. */
 export interface Trial {
   readonly reward: string
-  readonly method: MethodName
+  readonly method: string
   readonly seed: number
   /** NFE that it was allowed. */
   readonly budget: number
@@ -106,22 +160,20 @@ export interface Trial {
 
 export interface TrialOptions {
   readonly reward: string
-  readonly method: MethodName
+  readonly method: string
   readonly seed: number
   readonly budget: number
   readonly lambda: number
   readonly width: number
-  readonly c: number
-  readonly alpha: number
-  readonly cUct: number
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: Progress) => void
-  readonly resume?: SavedSearch
-  readonly onCheckpoint?: (save: () => SavedSearch) => void
+  /** What the method's `save` gave. */
+  readonly resume?: unknown
+  readonly onCheckpoint?: (save: () => unknown) => void
 }
 
 /** Runs one search. A failure of model or reward is part of the answer, beside what had been found by then. */
-export async function runTrial({ chain, rewards }: Steering, options: TrialOptions): Promise<Trial> {
+export async function runTrial(steering: Steering, options: TrialOptions): Promise<Trial> {
   const { reward, method, seed, budget } = options
   const started = performance.now()
   const trial = (result: SearchResult<Tensor>, failure?: string): Trial => ({
@@ -134,8 +186,13 @@ export async function runTrial({ chain, rewards }: Steering, options: TrialOptio
     failure,
   })
   try {
-    const search: SearchMethod = methods[method]
-    return trial(await search.run({ ...options, chain, reward: rewards.get(reward) as Reward<Tensor> }))
+    const search = searchFrom(method)
+    const found = await search.run({
+      ...options,
+      chain: steering.chain(search, reward),
+      reward: steering.rewards.get(reward) as Reward<Tensor>,
+    })
+    return trial(found)
   } catch (error) {
     if (error instanceof SearchError) return trial(error.result as SearchResult<Tensor>, messageOf(error))
     throw error
@@ -143,5 +200,5 @@ export async function runTrial({ chain, rewards }: Steering, options: TrialOptio
 }
 
 export function isTree(result: SearchResult<Tensor>): result is TreeSearchResult<Float32Array, Tensor> {
-  return 'save' in result
+  return 'tree' in result
 }

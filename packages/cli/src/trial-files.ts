@@ -3,10 +3,16 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readTree, type SavedSearch, type SearchResult, type TreeNotes, treeFileParts } from 'espalier/search'
-import { readSafetensors, stack, type Tensor, writeSafetensors } from 'espalier/tensor'
+import {
+  readTree,
+  type SavedSearch,
+  type SearchResult,
+  searchFrom,
+  type TreeNotes,
+  treeFileParts,
+} from 'espalier/search'
+import { readSafetensors, readSnapshot, stack, type Tensor, writeSafetensors, writeSnapshot } from 'espalier/tensor'
 import { asUserError } from './errors.ts'
-import type { MethodName } from './methods.ts'
 import type { RunFolder } from './run-folder.ts'
 import { isTree, type Trial } from './steering.ts'
 
@@ -20,31 +26,31 @@ interface TrialRecord extends Omit<Trial, 'result'> {
 /** One search among those of a run. */
 export interface TrialName {
   readonly reward: string
-  readonly method: MethodName
+  readonly method: string
   readonly seed: number
 }
 
 /** Begins the names of a trial's files, such as `searches/class-7-dts-star-seed-0`. */
 export function stemOf({ reward, method, seed }: TrialName): string {
-  return `searches/${slug(reward)}-${method}-seed-${seed}`
+  return `searches/${slug(reward)}-${slug(method)}-seed-${seed}`
 }
 
-/** A reward's name as a part of file names; of what is more than a name a part, and a number of its own. */
-export function slug(reward: string): string {
+/** The name of a reward or a method as a part of file names; of what is more than a name a part, and a number of its own. */
+export function slug(text: string): string {
   const plain =
-    reward
+    text
       .replace(/^-/, 'minus-')
       .replace(/[^A-Za-z0-9]+/g, '-')
       .replace(/^-|-$/g, '') || 'reward'
-  if (!/[(*?]/.test(reward) && plain.length <= 60) return plain
-  return `${plain.slice(0, 48).replace(/-$/, '')}-${createHash('sha256').update(reward).digest('hex').slice(0, 8)}`
+  if (!/[(*?]/.test(text) && plain.length <= 60) return plain
+  return `${plain.slice(0, 48).replace(/-$/, '')}-${createHash('sha256').update(text).digest('hex').slice(0, 8)}`
 }
 
 /** Writes a trial; the tree, where there is one, so that it can be continued. */
 export function saveTrial(folder: RunFolder, trial: Trial, notes: TreeNotes): void {
-  const { result, reward, seconds } = trial
+  const { result, seconds } = trial
   const stem = stemOf(trial)
-  if (isTree(result)) saveTree(folder, stem, result.save(), { ...notes, reward, seconds })
+  if (isTree(result)) saveSearch(folder, trial, result.save(), { ...notes, seconds })
   if (result.candidates.length > 0) folder.write(`${stem}.safetensors`, packCandidates(result))
   const { method, selected, best, logZ, nfe, gradientEvaluations, rewardEvaluations, stopped } = result
   const trace = result.trace.map(({ nfe, best }) => ({ nfe, best: Number.isFinite(best) ? best : null }))
@@ -67,18 +73,30 @@ export function loadTrial(path: string, name: TrialName): Promise<Trial | undefi
   })
 }
 
-/** Writes a tree search that can be continued. */
-export function saveTree(folder: RunFolder, stem: string, saved: SavedSearch, notes: TreeNotes): void {
-  folder.write(`${stem}.tree.safetensors`, treeFileParts(saved, notes))
+/** Writes a search that can be continued: a tree as a file of its own kind, others as plain values. */
+export function saveSearch(folder: RunFolder, name: TrialName, saved: unknown, notes: TreeNotes): void {
+  const stem = stemOf(name)
+  if (searchFrom(name.method).tree) {
+    folder.write(`${stem}.tree.safetensors`, treeFileParts(saved as SavedSearch, { ...notes, reward: name.reward }))
+  } else folder.write(`${stem}.search.safetensors`, writeSnapshot(format, { saved, seconds: notes.seconds }))
 }
 
+const format = 'espalier-search-1'
+
 /** @returns undefined if there is none @throws UserError if it is damaged */
-export function loadTree(
+export function loadSearch(
   path: string,
   name: TrialName,
-): Promise<{ readonly saved: SavedSearch; readonly notes: TreeNotes } | undefined> {
-  const file = join(path, `${stemOf(name)}.tree.safetensors`)
-  return asUserError(file, () => (existsSync(file) ? readTree(readFileSync(file)) : undefined))
+): Promise<{ readonly saved: unknown; readonly seconds?: number } | undefined> {
+  const { tree } = searchFrom(name.method)
+  const file = join(path, `${stemOf(name)}.${tree ? 'tree' : 'search'}.safetensors`)
+  return asUserError(file, () => {
+    if (!existsSync(file)) return undefined
+    const bytes = readFileSync(file)
+    if (!tree) return readSnapshot(format, bytes).value as { saved: unknown; seconds?: number }
+    const { saved, notes } = readTree(bytes)
+    return { saved, seconds: notes.seconds }
+  })
 }
 
 /** Samples `[n, ...event]` with their rewards and weights. */

@@ -126,7 +126,7 @@ const calls: [string, string[], RegExp][] = [
   ],
   ['a condition that is not there', ['sample', '--model', 'restore', '--condition', 'degraded=no.npy'], /no such file/],
   ['a shift without a scheduler', [...sample, '--mu', '1'], /of a --scheduler, and none was given/],
-  ['a comparison of nothing', ['compare', '--model', 'world.json'], /--solvers <list>' not specified/],
+  ['a comparison of nothing', ['compare', '--model', 'world.json'], /one of --solvers and --methods/],
   ['a comparison without a budget', [...compare, 'ddim'], /one of --steps and --nfe/],
   ['a comparison of an unknown solver', [...compare, 'ddim,magic'], /no solver "magic"/],
   ['a comparison with a gap', [...compare, 'ddim,,ddpm'], /no solver ""/],
@@ -178,14 +178,26 @@ const calls: [string, string[], RegExp][] = [
     /exports score; a function named "reward"/,
   ],
   ['a reward file with a mistake', [...steer.slice(0, 3), '--reward', './broken.mjs'], /cannot be loaded/],
-  ['an unknown method', [...steer, '--method', 'dts-star,luck'], /dts-star, dts, best-of-n, importance/],
+  [
+    'an unknown method',
+    [...steer, '--method', 'dts-star,luck'],
+    /no search "luck"; there are greedy, forest, dts-star, dts, best-of-n, importance/,
+  ],
   ['a negative budget', [...steer, '--budget', '-5'], /'-5' is invalid.*from 1 on/],
   ['a budget below one sample', [...steer, '--budget', '10', '--steps', '50'], /less than one sample of 50 NFE/],
   ['a negative lambda', [...steer, '--lambda', '-1'], /from 0 on/],
   ['one seed and several', [...steer, '--seed', '1', '--seeds', '0-3'], /--seed and --seeds/],
   ['seeds that run backwards', [...steer, '--seeds', '5-2'], /Seeds are needed as/],
   ['branches that grow', [...steer, '--branch', '10,50'], /branchAt/],
-  ['a tree without noise to branch at', [...steer, '--eta', '0', '--branch', '50,20'], /no noise/],
+  ['a tree without noise to branch at', [...steer, '--solver', 'ddim', '--branch', '50,20'], /no noise/],
+  ['a gradient that is not there', [...steer.slice(0, 3), '--reward', './slow.mjs', '--method', 'tds'], /no such file/],
+  ['searches without a reward', ['compare', '--model', 'world.json', '--methods', 'dts'], /search for a --reward/],
+  [
+    'searches without budgets',
+    ['compare', '--model', 'world.json', '--methods', 'dts', '--reward', 'near:0,0'],
+    /need --budgets/,
+  ],
+  ['a reward of solvers', [...compare, 'ddim', '--steps', '5', '--reward', 'near:0,0'], /go with --methods/],
   ['a run that is not there', ['steer', '--resume', 'empty'], /no run\.json/],
 
   ['a gradient of nothing', ['grad', 'nope.onnx'], /nope\.onnx: no such file/],
@@ -242,7 +254,7 @@ describe('bad input ends with exit code 2, one line, and nothing written:', () =
   })
 
   it('a continued run cannot change what it searches for', async () => {
-    const first = await espalier([...steer, '--steps', '5', '--budget', '50', '--out', 'fixed'])
+    const first = await espalier([...steer, '--method', 'dts-star', '--steps', '5', '--budget', '50', '--out', 'fixed'])
     expect(first.code).toBe(0)
     const { code, stderr } = await espalier(['steer', '--resume', 'fixed', '--steps', '9'])
     expect([code, stderr]).toEqual([

@@ -277,7 +277,7 @@ describe('espalier steer', () => {
     }
     const files = readdirSync(join(folder.path, 'all'))
     expect(files).toEqual(expect.arrayContaining(['report.html', 'reward-against-nfe.svg', 'samples.png', 'searches']))
-    expect(readFileSync(join(folder.path, 'all', 'report.html'), 'utf8')).toContain('DTS*')
+    expect(readFileSync(join(folder.path, 'all', 'report.html'), 'utf8')).toContain('dts-star')
     const { tensors } = readSafetensors(
       readFileSync(join(folder.path, 'all', 'searches', 'near-2-0-best-of-n-seed-1.safetensors')),
     )
@@ -344,7 +344,7 @@ describe('espalier steer', () => {
     const { code, stdout, stderr } = await ended
     expect(code).toBe(0)
     expect(stderr).toBe('Stopping; what is done so far is kept. Ctrl-C again ends at once.\n')
-    expect(stdout).toContain('DTS*')
+    expect(stdout).toContain('dts-star')
     expect(readRunRecord(join(folder.path, 'stopped')).status).toBe('stopped')
     const more = await answer('steer', '--resume', 'stopped', '--budget', '400')
     expect(more.status).toBe('done')
@@ -368,6 +368,8 @@ describe('espalier steer', () => {
       '500',
       '--width',
       '4',
+      '--method',
+      'dts-star',
       '--out',
       'late',
     ])
@@ -392,7 +394,18 @@ describe('espalier steer', () => {
     const name = what.replaceAll(/[^a-z]/g, '')
     const file = join(folder.path, `${name}.mjs`)
     writeFileSync(file, `${exported}\nlet calls = 0\nexport const reward = () => ${value}`)
-    const options = ['--reward', `./${name}.mjs`, '--steps', '5', '--budget', '50', '--width', '1']
+    const options = [
+      '--reward',
+      `./${name}.mjs`,
+      '--steps',
+      '5',
+      '--budget',
+      '50',
+      '--width',
+      '1',
+      '--method',
+      'dts-star',
+    ]
     const { code, stderr } = await espalier(['steer', '--model', 'world.json', ...options, '--out', name])
     expect(stderr).toMatch(/^error: [^\n]+\n$/)
     expect(stderr).toMatch(says)
@@ -478,18 +491,19 @@ describe('espalier steer', () => {
 })
 
 describe('espalier demo', () => {
-  it('steers the digits of the zoo with both methods, and shows them', async () => {
+  it('steers the digits of the zoo with three methods, and shows them', async () => {
     const { code, stdout, stderr } = await espalier(['demo', '--budget', '60', '--seeds', '0,1', '--out', 'demo'])
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(/reward odds:8 .*2 seeds\n/)
-    expect(stdout).toMatch(/DTS\* minus best-of-N +\S+ \[/)
+    expect(stdout).toMatch(/greedy minus best-of-n +\S+ \[/)
+    expect(stdout).toMatch(/dts-star\(alpha=0.5\) minus best-of-n +\S+ \[/)
     const sheet = decode(readFileSync(join(folder.path, 'demo', 'contact-sheet-odds-8.png')))
     expect(sheet.width).toBeGreaterThan(2 * 84)
     const page = readFileSync(join(folder.path, 'demo', 'report.html'), 'utf8')
-    // Two methods, two seeds, two rewards: eight pictures, each in the page itself.
-    expect(page.match(/<img src="data:image\/png;base64,/g)).toHaveLength(8)
+    // Three methods, two seeds, two rewards: twelve pictures, each in the page itself.
+    expect(page.match(/<img src="data:image\/png;base64,/g)).toHaveLength(12)
     const { runs } = readRunRecord(join(folder.path, 'demo')).result as { runs: { nfe: number }[] }
-    expect(runs.map(({ nfe }) => nfe)).toEqual(new Array(8).fill(60))
+    expect(runs.map(({ nfe }) => nfe)).toEqual(new Array(12).fill(60))
   })
 })
 

@@ -58,7 +58,9 @@ describe('the line that repeats a run', () => {
     steer.action((options) => {
       parsed = options
     })
-    await steer.parseAsync(steerLine(settings).split(' ').slice(2), { from: 'user' })
+    const words = steerLine(settings).match(/'[^']*'|\S+/g) as string[]
+    const given = words.slice(2).map((word) => word.replaceAll("'", ''))
+    await steer.parseAsync(given, { from: 'user' })
     const { rewards, methods, ...rest } = settings
     expect(parsed).toMatchObject({ ...rest, reward: rewards, method: methods })
   })

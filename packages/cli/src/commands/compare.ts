@@ -1,24 +1,46 @@
 import { Command } from 'commander'
 import { gridFrom } from 'espalier/process'
+import { searchFrom } from 'espalier/search'
 import { solverFrom } from 'espalier/solve'
-import { call, calls, collect, counts, integer, seeds } from '../options.ts'
+import { UserError } from '../errors.ts'
+import { call, calls, collect, counts, integer, number, seeds } from '../options.ts'
 import type { CompareSettings } from '../run-compare.ts'
 import { samplerHelp, withGuidanceOptions } from '../sampler.ts'
+import { defaultSettings } from '../steering.ts'
+import { methodHelp } from './steer.ts'
 
-interface CompareOptions extends CompareSettings {
+interface CompareOptions extends Omit<CompareSettings, 'solvers' | 'count'> {
+  readonly solvers?: readonly string[]
+  readonly count?: number
+  readonly methods?: readonly string[]
+  readonly reward?: readonly string[]
+  readonly judge?: string
+  readonly budgets?: readonly number[]
+  readonly lambda: number
+  readonly solver: string
+  readonly odeSolver: string
+  readonly classifier?: string
   readonly out?: string
   readonly json: boolean
 }
 
 export function compareCommand(): Command {
   const command = new Command('compare')
-    .description('Runs solvers from the same noise at equal budgets: a table with intervals, and plots.')
+    .description('Runs solvers, or searches for a reward, at equal budgets: a table with intervals, and plots.')
     .requiredOption('--model <model>', 'zoo name, folder with a card.json, or world.json')
-    .requiredOption('--solvers <list>', 'solvers of the list below, with commas between', calls(solverFrom))
-    .option('--steps <list>', 'steps of the grid, such as 5,10,20; some solvers cost more than one NFE each', counts)
+    .option('--solvers <list>', 'solvers of the list below, with commas between', calls(solverFrom))
+    .option('--methods <list>', 'searches of the list below, with commas between', calls(searchFrom))
+    .option('--steps <list>', 'steps of the grid, such as 5,10,20 (one number for searches, default 50)', counts)
     .option('--nfe <list>', 'NFE a sample; each solver takes as many steps as fit', counts)
     .option('--grid <grid>', 'a grid of the list below', call(gridFrom), 'uniform')
-    .option('--count <n>', 'samples of each seed', integer(1), 64)
+    .option('--reward <reward>', 'what searches are after (see espalier steer --help); may be repeated', collect)
+    .option('--judge <reward>', 'another reward, which the searches do not see, for the best samples')
+    .option('--budgets <list>', 'NFE of a search, such as 1000,3000,10000', counts)
+    .option('--lambda <x>', 'inverse temperature of exp(lambda reward)', number(0), 1)
+    .option('--solver <solver>', 'of searches that branch or resample', call(solverFrom), defaultSettings.solver)
+    .option('--ode-solver <solver>', 'of searches over start noises', call(solverFrom), defaultSettings.odeSolver)
+    .option('--classifier <model>', 'classifier of class rewards (default: the one in the zoo)')
+    .option('--count <n>', 'samples of each seed, for solvers (default: 64)', integer(1))
     .option('--seeds <list>', 'such as 0-4', seeds, [0, 1, 2])
     .option('--reference-steps <n>', 'steps of the fine solution that distances are taken to', integer(1), 200)
     .option('--fid', "CNN-FID, for the zoo's mnist and fashion; wants a --count of hundreds", false)
@@ -30,18 +52,49 @@ export function compareCommand(): Command {
     .addHelpText(
       'after',
       `
-Measured are the distance to the exact solution of the ODE from the same noise (worlds) or to a fine one (networks), but
-for solvers that draw noise; and for worlds the sliced W2 to exact draws.
+Measured of solvers: the distance to the exact solution of the ODE from the same noise (worlds) or a fine one (networks),
+but for solvers that draw noise; and for worlds the sliced W2 to exact draws.
+Measured of searches: the best reward found, the mean reward under their weights, what --judge says of the best sample,
+and how far apart the 16 best are (root mean square).
 
 ${samplerHelp()}
+
+Searches:
+${methodHelp()}
 
 Examples:
   espalier compare --model mnist --solvers ddim,dpm++2m,unipc --steps 5,10,20
   espalier compare --model mnist --solvers "ddim,heun,ghvb(order=3.8)" --nfe 8,16 --guidance 4 --class 3
-  espalier compare --model world.json --solvers "ddim,deis(order=3),heun" --nfe 6,12,24 --count 1000`,
+  espalier compare --model world.json --solvers "ddim,deis(order=3),heun" --nfe 6,12,24 --count 1000
+  espalier compare --model mnist-flow --methods greedy,best-of-n --reward odds:7 --budgets 500,1500 --steps 20`,
     )
-    .action(async ({ out, json, ...settings }: CompareOptions) => {
-      const { runCompare } = await import('../run-compare.ts')
-      await runCompare({ settings, out, json })
+    .action(async ({ out, json, ...given }: CompareOptions) => {
+      const { solvers, methods, reward, budgets, judge, lambda, solver, odeSolver, classifier, ...rest } = given
+      if ((solvers === undefined) === (methods === undefined)) {
+        throw new UserError('one of --solvers and --methods is needed')
+      }
+      if (solvers) {
+        if (reward || budgets || judge) throw new UserError('--reward, --judge and --budgets go with --methods')
+        const { runCompare } = await import('../run-compare.ts')
+        return runCompare({ settings: { ...rest, solvers, count: given.count ?? 64 }, out, json })
+      }
+      if (!reward) throw new UserError('--methods search for a --reward; try --reward class:7')
+      if (!budgets) throw new UserError('--methods need --budgets, NFE of a search; try --budgets 1000,3000')
+      if (given.nfe || given.count !== undefined || given.fid || (given.steps?.length ?? 0) > 1) {
+        throw new UserError('--nfe, --count, --fid and several --steps go with --solvers')
+      }
+      const { runCompareSearches } = await import('../run-compare-searches.ts')
+      const { model, seeds: all, grid, steps, condition } = rest
+      const { class: label, guidance, guidanceRescale, guidanceInterval, threshold } = rest
+      return runCompareSearches({
+        settings: {
+          ...defaultSettings,
+          ...{ model, methods: methods as readonly string[], rewards: [...new Set(reward)], seeds: all, grid, lambda },
+          ...{ solver, odeSolver, condition, classifier, budget: Math.min(...budgets) },
+          ...{ class: label, guidance, guidanceRescale, guidanceInterval, threshold },
+          steps: steps?.[0] ?? defaultSettings.steps,
+        },
+        ...{ budgets, judge, out, json },
+      })
     })
 }

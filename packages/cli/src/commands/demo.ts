@@ -7,7 +7,7 @@ const preset = {
   ...defaultSettings,
   model: 'mnist',
   rewards: ['odds:8', '-jpeg'],
-  methods: ['dts-star', 'best-of-n'],
+  methods: ['greedy', 'dts-star(alpha=0.5)', 'best-of-n'],
   budget: 6000,
   seeds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
   steps: 20,

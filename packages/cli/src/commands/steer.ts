@@ -1,15 +1,17 @@
 import { Command } from 'commander'
 import { gridFrom } from 'espalier/process'
+import { searchCatalogue, searchFrom } from 'espalier/search'
+import { solverFrom } from 'espalier/solve'
 import { UserError } from '../errors.ts'
-import { type MethodName, methodNames, methods } from '../methods.ts'
-import { call, collect, integer, number, oneOf, seeds } from '../options.ts'
+import { call, calls, collect, integer, number, seeds } from '../options.ts'
 import { rewardHelp } from '../rewards.ts'
 import { readRunRecord } from '../run-folder.ts'
+import { withGuidanceOptions } from '../sampler.ts'
 import { defaultSettings, type SteerSettings } from '../steering.ts'
 
 interface SteerOptions extends Partial<Omit<SteerSettings, 'rewards' | 'methods'>> {
   readonly reward?: string[]
-  readonly method?: MethodName[]
+  readonly method?: string[]
   readonly seed?: number
   readonly resume?: string
   readonly out?: string
@@ -23,50 +25,60 @@ const free = new Set(['resume', 'budget', 'width', 'deadline', 'checkpointEvery'
 
 export function steerCommand(): Command {
   const d = defaultSettings
-  return new Command('steer')
+  const command = new Command('steer')
     .description('Steers a diffusion model to a reward by search, and shows what it found.')
     .option('--model <model>', 'zoo name, folder with a card.json, or world.json')
     .option('--reward <reward>', 'what is wanted (list below); may be repeated', collect)
-    .option('--method <methods>', `searches, with commas between (list below; default: ${d.methods})`, methodList)
+    .option(
+      '--method <methods>',
+      `searches, with commas between (list below; default: ${d.methods})`,
+      calls(searchFrom),
+    )
     .option('--budget <nfe>', `network evaluations per search (default: ${d.budget})`, integer(1))
     .option('--lambda <x>', `inverse temperature of exp(lambda reward) (default: ${d.lambda})`, number(0))
     .option('--seed <n>', 'one seed (default: 0)', integer(0))
     .option('--seeds <list>', 'several seeds, such as 0-4; the table then has 95% intervals', seeds)
     .option('--steps <n>', `solver steps of one sample (default: ${d.steps})`, integer(1))
     .option('--grid <grid>', `one of those in espalier sample --help (default: ${d.grid})`, call(gridFrom))
-    .option('--eta <x>', `noise of DDIM steps, above 0 so that a tree can branch (default: ${d.eta})`, number(0, 1))
-    .option('--branch <list>', 'remaining-step counts where the tree may branch, such as 50,40,30,20,10', branches)
+    .option('--solver <solver>', `one that draws noise, to branch at (default: ${d.solver})`, call(solverFrom))
+    .option(
+      '--ode-solver <solver>',
+      `one without noise, for searches over starts (default: ${d.odeSolver})`,
+      call(solverFrom),
+    )
+    .option(
+      '--branch <list>',
+      'remaining-step counts where methods may branch, such as 50,40,30,20,10 (default: what suits each method)',
+      branches,
+    )
     .option(
       '--width <n>',
       `rollouts under way together (default: ${d.width}; 1 is the sequential algorithm)`,
       integer(1),
     )
-    .option('--class <label>', 'a class, or none (default: each sample draws its own, all equally often)')
-    .option('--guidance <w>', `classifier-free guidance; costs 2 NFE a step (default: ${d.guidance}, none)`, number(0))
+  return withGuidanceOptions(command)
     .option('--classifier <model>', 'classifier of class and prob rewards (default: the one in the zoo)')
-    .option('--c <x>', `widening: a node with N visits has c N^alpha children (default: ${d.c})`, number(0))
-    .option('--alpha <x>', `widening; the paper has 0.8, small budgets want less (default: ${d.alpha})`, number(0, 1))
-    .option('--c-uct <x>', `exploration of dts-star (default: ${d.cUct})`, number(0))
+    .option('--condition <name=file>', 'rows of a condition of the network, such as degraded=rows.npy', collect)
     .option('--out <folder>', 'where the run goes (default: runs/steer-<time>)')
     .option('--resume <folder>', 'continue a run, with a larger --budget if wanted')
     .option('--deadline <seconds>', 'stop then, and hand over the best so far', number(0))
-    .option('--checkpoint-every <seconds>', 'save the tree so often', number(0), 10)
+    .option('--checkpoint-every <seconds>', 'save each search so often', number(0), 10)
     .option('--json', 'print one JSON result on stdout', false)
     .addHelpText(
       'after',
       `
 Methods:
-${methodNames.map((name) => `  ${name.padEnd(12)} ${methods[name].about}`).join('\n')}
+${methodHelp()}
 
 Rewards:
 ${rewardHelp()}
 
-Ctrl-C stops a search at any time and keeps the best so far; --resume goes on. A tree that was killed goes on from its
-last checkpoint to the same result; methods without a tree repeat the seed that was under way, with the same result.
+Ctrl-C stops a search at any time and keeps the best so far; --resume goes on. A search that was killed goes on from its
+last checkpoint, to the same result.
 
 Examples:
   espalier steer --model mnist --reward class:7 --budget 20000
-  espalier steer --model mnist --reward=-jpeg --method dts-star,best-of-n --seeds 0-4
+  espalier steer --model mnist --reward=-jpeg --method "greedy,dts-star(alpha=0.5),best-of-n" --seeds 0-4
   espalier steer --model mnist --reward "sum(class:7,0.01*-jpeg)" --reward "constraint(class:7>=-0.1,symmetry)"
   espalier steer --model world.json --reward near:3,1 --method dts --lambda 2 --steps 100
   espalier steer --resume runs/steer-2026-01-31-12-00-00 --budget 40000`,
@@ -116,10 +128,16 @@ function resumedSettings(options: SteerOptions, command: Command): SteerSettings
   return { ...settings, budget, width }
 }
 
-function methodList(text: string): MethodName[] {
-  return [...new Set(text.split(',').map(oneOf(methodNames)))]
-}
-
 function branches(text: string): number[] {
   return text.split(',').map((part) => integer(1)(part))
+}
+
+/** The catalogue of searches, for help texts. */
+export function methodHelp(): string {
+  return searchCatalogue
+    .map(({ name, about, options }) => {
+      const line = `  ${name.padEnd(12)} ${about}`
+      return options.length > 0 ? `${line}\n${' '.repeat(15)}${options.join(', ')}` : line
+    })
+    .join('\n')
 }

@@ -15,8 +15,8 @@ export interface SearchTask<S, X> {
   readonly reward: Reward<X>
   /** Inverse temperature. Default 1. */
   readonly lambda?: number
-  /** The chain that methods of this kind walk (`any` may be of either). */
-  chain(kind: ChainKind): Chain<S, X>
+  /** The chain that a method walks, of the kind that it needs (`any` may be of either). */
+  chain(kind: ChainKind, method: string): Chain<S, X>
 }
 
 /** One number about what a search brought, over the seeds. */
@@ -58,7 +58,7 @@ export async function compareSearches<S, X>(
   for (const task of tasks) {
     for (const method of methods) {
       const { name, search } = typeof method === 'string' ? { name: method, search: searchFrom(method) } : method
-      const chain = task.chain(search.chain)
+      const chain = task.chain(search.chain, name)
       for (const budget of budgets) {
         onRun(done / total, `${name}, ${task.name}, ${budget} NFE`)
         const found: SearchResult<X>[] = []

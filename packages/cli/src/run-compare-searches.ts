@@ -1,0 +1,173 @@
+/** `espalier compare --methods`: searches for the same rewards, on the same seeds, at the same budgets. */
+
+import {
+  bestRewardMetric,
+  type ComparisonRow,
+  compareSearches,
+  heldOutMetric,
+  meanRewardMetric,
+  Results,
+  rmsDistance,
+  type SearchMetric,
+  topSamples,
+} from 'espalier/measure'
+import { nodeRuntime } from 'espalier/node'
+import type { Reward } from 'espalier/reward'
+import { type ChainKind, searchFrom } from 'espalier/search'
+import { stack, type Tensor } from 'espalier/tensor'
+import { asUserError } from './errors.ts'
+import { interruptible } from './interrupt.ts'
+import { progressLine } from './progress.ts'
+import { formatInterval, formatNumber, linePlot, svgToPng, type Table, tableToText } from './report/index.ts'
+import { openReward } from './rewards.ts'
+import { RunFolder } from './run-folder.ts'
+import { shellLine } from './shell-line.ts'
+import { type SteerSettings, setUpSteering } from './steering.ts'
+import { slug } from './trial-files.ts'
+
+export interface CompareSearchesRun {
+  /** Its `budget` is the smallest of the budgets. */
+  readonly settings: SteerSettings
+  readonly budgets: readonly number[]
+  /** A reward that the searches do not see. */
+  readonly judge?: string
+  readonly out?: string
+  readonly json: boolean
+}
+
+/** @throws UserError for what the user can put right, a model or a reward that fails included */
+export async function runCompareSearches({ settings, budgets, judge, out, json }: CompareSearchesRun): Promise<void> {
+  const { methods, rewards, seeds, width, budget: _, ...rest } = settings
+  const runtime = nodeRuntime()
+  const progress = progressLine()
+  try {
+    const steering = await setUpSteering(runtime, settings)
+    const { model } = steering
+    const held = judge === undefined ? undefined : await openReward(judge, { runtime, model })
+    const configuration = { ...settings, budgets, judge }
+    const line = shellLine('compare', { ...rest, methods: methods.join(','), reward: rewards, judge, budgets, seeds })
+    const folder = RunFolder.create({ command: 'compare', out, line, configuration, seeds })
+    await folder.during(async () => {
+      const results = new Results(seeds)
+      const began = performance.now()
+      const interrupt = interruptible((text) => progress.say(text))
+      const tasks = rewards.map((name) => ({
+        name,
+        lambda: settings.lambda,
+        reward: steering.rewards.get(name) as Reward<Tensor>,
+        chain: (_: ChainKind, text: string) => steering.chain(searchFrom(text), name),
+      }))
+      const metrics: SearchMetric<Tensor>[] = [bestRewardMetric, meanRewardMetric, spreadMetric]
+      if (held) metrics.push(heldOutMetric(`${judge} of the best`, held))
+      await asUserError('compare', () =>
+        compareSearches(
+          { tasks, methods, budgets, metrics, width },
+          results,
+          (done, what) => progress.show(() => `${Math.floor(100 * done)}%  ${what}`),
+          interrupt.signal,
+        ).catch((error) => {
+          if (!interrupt.signal.aborted) throw error
+        }),
+      ).finally(() => interrupt.release())
+      progress.clear()
+      const rows = results.rows()
+      const files = writeFiles(folder, model.name, rows, settings)
+      const status = interrupt.signal.aborted ? ('stopped' as const) : ('done' as const)
+      const result = { status, folder: folder.path, rows, seconds: (performance.now() - began) / 1000, files }
+      if (json) process.stdout.write(`${JSON.stringify(result)}\n`)
+      else {
+        const list = files.map((file) => `  ${folder.path}/${file}\n`).join('')
+        process.stdout.write(`${tableToText(tableOf(rows, rewards.length > 1))}\n${list}`)
+      }
+      return result
+    })
+  } finally {
+    progress.clear()
+    await runtime.close()
+  }
+}
+
+/** How far apart the best samples are: searches that look near what they have find many alike. */
+const spreadMetric: SearchMetric<Tensor> = {
+  name: 'spread of the 16 best',
+  values: (results) =>
+    results.map((result) => {
+      const best = topSamples(result, 16)
+      let sum = 0
+      let pairs = 0
+      best.forEach((sample, i) => {
+        const others = best.slice(i + 1)
+        if (others.length === 0) return
+        const all = stack(
+          others.map(({ data }) => data),
+          sample.shape,
+        )
+        const again = stack(
+          others.map(() => sample.data),
+          sample.shape,
+        )
+        for (const distance of rmsDistance(all, again)) sum += distance
+        pairs += others.length
+      })
+      return pairs === 0 ? 0 : sum / pairs
+    }),
+}
+
+function tableOf(rows: readonly ComparisonRow[], several: boolean): Table {
+  const right = true
+  return {
+    columns: [
+      ...(several ? [{ name: 'reward' }] : []),
+      { name: 'metric' },
+      { name: 'NFE', right },
+      { name: 'method' },
+      { name: 'mean [95%]', right },
+      { name: 'gradients', right },
+      { name: 'reward evals', right },
+    ],
+    rows: [...rows]
+      .sort((p, q) => p.setting.localeCompare(q.setting) || p.metric.localeCompare(q.metric) || p.nfe - q.nfe)
+      .map((row) => [
+        ...(several ? [row.setting] : []),
+        ...[row.metric, formatNumber(row.nfe), row.method, formatInterval(row)],
+        ...[formatNumber(row.gradientEvaluations), formatNumber(row.rewardEvaluations)],
+      ]),
+  }
+}
+
+/** For each reward and metric a plot against the budget. @returns the files written */
+function writeFiles(
+  folder: RunFolder,
+  model: string,
+  rows: readonly ComparisonRow[],
+  { methods, rewards, seeds, steps }: SteerSettings,
+): string[] {
+  const files = ['comparison.json']
+  folder.write('comparison.json', `${JSON.stringify(rows, null, 2)}\n`)
+  for (const reward of rewards) {
+    for (const metric of new Set(rows.map((row) => row.metric))) {
+      const shown = rows.filter((row) => row.setting === reward && row.metric === metric)
+      const series = methods
+        .map((name) => ({
+          name,
+          points: shown
+            .filter((row) => row.method === name)
+            .map(({ nfe: x, mean: y, low, high }) => ({ x, y, low, high })),
+        }))
+        .filter(({ points }) => points.length > 0)
+      if (series.length === 0) continue
+      const svg = linePlot({
+        title: `${metric}, searching ${model} for ${reward}`,
+        subtitle: `${seeds.length} seeds, ${steps} steps a sample; mean and 95% interval`,
+        x: { label: 'NFE of a search', log: true },
+        y: { label: metric },
+        series,
+      })
+      const name = slug(`${metric} ${rewards.length > 1 ? reward : ''}`).toLowerCase()
+      folder.write(`${name}.svg`, svg)
+      folder.write(`${name}.png`, svgToPng(svg))
+      files.push(`${name}.svg`, `${name}.png`)
+    }
+  }
+  return files
+}
