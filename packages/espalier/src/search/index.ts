@@ -29,6 +29,7 @@ export {
 export { type SelectStartOptions, type StartSelection, selectStart } from './noise-selection.ts'
 export { type PathsOptions, type PathsResult, type PathsSettings, pathsSearch, type SavedPaths } from './paths.ts'
 export { type RbfInterval, type RbfOptions, type RbfResult, type RbfSettings, rbf, type SavedRbf } from './rbf.ts'
+export { type Regrown, type RegrowOptions, regrow } from './regrow.ts'
 export { type ResamplingScheme, resample, resamplingSchemes } from './resampling.ts'
 export type { RolloutOptions, SavedRollouts } from './rollouts.ts'
 export type { Candidate, Progress, SearchOptions, SearchResult } from './search.ts'
