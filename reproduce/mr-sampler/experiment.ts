@@ -4,12 +4,14 @@
  */
 
 import { versions } from '@espalier/cli'
+import { compareSolvers } from 'espalier/measure'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
 import { degradedPicture, measureAgainst, openJudge, openRestorer, pairsOf, rowKeys } from '../support/restoration.ts'
 import { Results } from '../support/results.ts'
 import { verdictOf } from '../support/verdict.ts'
 import { findings } from './findings.ts'
-import { type Method, methods, posterior } from './methods.ts'
+import { guided, type Method, methods, posterior } from './methods.ts'
+import { planeComparisons } from './plane.ts'
 import { drawWorld, exactDraws, exactQuantiles, w1, wasserstein1, world } from './world.ts'
 
 /** What the network `fashion-restore-mr` was trained to undo. */
@@ -27,7 +29,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   const images = quick ? 8 : 20
   const cells = methods.flatMap((method) => budgetsOf(method, quick).map((budget) => ({ ...method, budget })))
 
-  // 1. A world in closed form: what the solvers do with a perfect network.
+  // 1. Worlds in closed form: what the solvers do with a perfect network.
   const exact = exactQuantiles(samples)
   const at = { setting: world, metric: w1 }
   results.add({
@@ -41,6 +43,9 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
     for (const seed of seeds) values.push(wasserstein1((await drawWorld(cell, cell.budget, seed, samples)).data, exact))
     results.add({ ...at, method: cell.method, budget: cell.budget, nfe: cell.budget, values })
   }
+  const points = quick ? 500 : 4000
+  const plane = methods.map((method) => ({ ...method, budgets: budgetsOf(method, quick) }))
+  await compareSolvers(planeComparisons({ methods: plane, guided, seeds, samples: points }), results)
 
   // 2. A trained network, three degradations of held-out pictures, the same start noise for every method.
   const pairs = pairsOf(degradations, { seeds, images })
@@ -72,7 +77,9 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
     command: `npx espalier reproduce mr-sampler${quick ? ' --quick' : ''}`,
     seeds,
     versions: versions(),
-    budget: `5 to 100 NFE a picture; ${seeds.length} seeds of ${images} pictures of each degradation, and of ${samples} numbers`,
+    budget:
+      `4 to 100 NFE a picture; ${seeds.length} seeds of ${images} pictures of each degradation, of ${samples} numbers and of ` +
+      `${points} points`,
     table: results.rows(),
   }
 }

@@ -2,12 +2,14 @@ import { degradedPicture, metrics, together } from '../support/restoration.ts'
 import type { Results, Where } from '../support/results.ts'
 import { type Finding, lower, show } from '../support/verdict.ts'
 import { first, type Method, naivePosterior, ofNoise, posterior, sde, second } from './methods.ts'
+import { guidedPlane, plane, w2 } from './plane.ts'
 import { w1, world } from './world.ts'
 
 /** The parts of the claim, each read off with its intervals: on the closed-form world, and on pictures. */
 export function findings(results: Results): Finding[] {
   return [5, 10].flatMap((budget) => {
     const inTheWorld = { setting: world, metric: w1, budget }
+    const inThePlane = { setting: plane, metric: w2, budget }
     const features = { setting: together, metric: metrics.feature, budget }
     const set = { setting: together, metric: metrics.fid, budget }
     const against = ({ method }: Method, where: Where) => lower(results, second.method, method, where)
@@ -15,6 +17,9 @@ export function findings(results: Results): Finding[] {
       againstBaselines(results, inTheWorld),
       against(first, inTheWorld),
       against(ofNoise, inTheWorld),
+      againstBaselines(results, inThePlane),
+      against(first, inThePlane),
+      against(posterior, { ...inThePlane, setting: guidedPlane, budget: 2 * budget }),
       ...[second, sde, posterior].map((m) => asGoodAsHundred(results, m, features)),
       againstBaselines(results, features),
       against(first, features),

@@ -12,7 +12,7 @@ export interface Method {
 }
 
 /** The noise form of the SDE multiplies errors by `exp(2 h)`: fewer than 15 steps are not asked of it. */
-const few = [5, 10, 20, 50]
+const few = [4, 5, 10, 20, 50]
 const all = [...few, 100]
 const many = [20, 50]
 
@@ -34,7 +34,7 @@ const sdeOfNoise = [1, 2].map((order) =>
   method(`SDE-noise-${order}`, mrSampler({ form: 'sde', order, prediction: 'noise' }), many),
 )
 const onLambda = [first, second, posterior, sde].map(({ method: name, solver }) =>
-  method(`${name}, even lambda`, solver, [5, 10, 20], logSnrGrid),
+  method(`${name}, even lambda`, solver, [4, 5, 10, 20], logSnrGrid),
 )
 
 export const methods = [
@@ -49,3 +49,9 @@ export const methods = [
   ...sdeOfNoise,
   ...onLambda,
 ]
+
+/** Under guidance, in the closed form; a step costs 2 NFE. */
+export const guided = {
+  methods: [naivePosterior, posterior, euler, first, second, ofNoise, sde],
+  budgets: [4, 8, 10, 20, 50],
+}
