@@ -1,6 +1,6 @@
 /**
- * Inference-time scaling beyond denoising steps (Ma et al. 2025, arXiv 2501.09732): searches over start noises, algorithms by
- * verifiers, beside the same number of network evaluations spent on more steps.
+ * Inference-time scaling beyond denoising steps (Ma et al. 2025, arXiv 2501.09732): searches over start noises,
+ * algorithms by verifiers, beside the same number of network evaluations spent on more steps.
  */
 
 import { versions } from '@espalier/cli'

@@ -13,8 +13,8 @@ export interface Traced {
 }
 
 /**
- * A chain whose samples know what they were expected to be `lag` levels before. The prediction is the one that the step from
- * there begins with, so it costs nothing; a state that was noised again has a new past.
+ * A chain whose samples know what they were expected to be `lag` levels before. The prediction is the one that the
+ * step from there begins with, so it costs nothing; a state that was noised again has a new past.
  */
 export function traced<S extends object>(chain: NoiseChain<S, Tensor>, lag: number): NoiseChain<S, Traced> {
   /** Clean predictions on the way to a state, newest first. */
@@ -66,8 +66,8 @@ function ofSample(reward: Reward<Tensor>): Reward<Traced> {
 }
 
 /**
- * How alike the features of a sample and of what the network expected it to be are, as `-log10(1 - cosine)`: high where the
- * picture was settled early. It needs no label (Ma et al. 2025, self-supervised verifiers).
+ * How alike the features of a sample and of what the network expected it to be are, as `-log10(1 - cosine)`: high
+ * where the picture was settled early. It needs no label (Ma et al. 2025, self-supervised verifiers).
  */
 function selfSimilarity(world: Digits): Reward<Traced> {
   return {

@@ -1,6 +1,7 @@
 /**
- * Rollover budget forcing (Kim, Yoon, Hwang, Sung 2025, arXiv 2503.19385): a flow model made stochastic at inference time, on
- * its own interpolant or on the variance-preserving one, and searched with a fixed number of network evaluations.
+ * Rollover budget forcing (Kim, Yoon, Hwang, Sung 2025, arXiv 2503.19385): a flow model made stochastic at inference
+ * time, on its own interpolant or on the variance-preserving one, and searched with a fixed number of network
+ * evaluations.
  */
 
 import { versions } from '@espalier/cli'
@@ -40,7 +41,9 @@ export const metrics = {
 interface Goal {
   readonly setting: string
   reward(world: Digits): Reward<Tensor>
-  /** What the judge says of it. Of symmetry there is no second opinion; whether the picture is still a digit there is. */
+  /**
+   * What the judge says of it. Of symmetry there is no second opinion; whether the picture is still a digit there is.
+   */
   held(judgement: Judgement): readonly number[]
 }
 

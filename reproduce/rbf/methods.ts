@@ -29,7 +29,10 @@ interface Kernel {
 
 const vp = vpLinear()
 
-/** The linear flow at the noise levels that the VP process has on the quarter circle: the paper's "timestep conversion only". */
+/**
+ * The linear flow at the noise levels that the VP process has on the quarter circle: the paper's "timestep conversion
+ * only".
+ */
 const vpLevels: Grid = (process, n) => [
   uniformGrid(process, 1)[0],
   ...circularGrid(vp, n)

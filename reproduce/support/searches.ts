@@ -71,7 +71,10 @@ export function spreads({ features }: Judgement): number[] {
   return jackknife(features.length, (kept) => spread(kept.map((i) => features[i])))
 }
 
-/** How many digits there are among the samples of all seeds, each as often as the others: `exp` of the entropy, jackknifed. */
+/**
+ * How many digits there are among the samples of all seeds, each as often as the others: `exp` of the entropy,
+ * jackknifed.
+ */
 export function digitCount({ digit }: Judgement): number[] {
   return jackknife(digit.length, (kept) => {
     const counts = new Map<number, number>()

@@ -32,10 +32,10 @@ export const uniformGrid: Grid = powerGrid(1)
 export const quadraticGrid: Grid = powerGrid(2)
 
 /**
- * A quarter circle, `t_i = sqrt(1 - (i/n)^2)` (the "exp" warp of Kim et al. 2025, section 5.2): small steps near the noise, large
- * ones near the data, for searches with few steps over a flow seen on a VP process. Its last step is long, from
- * `sqrt(1 - (1 - 1/n)^2)`, and shrinks as `n^(-1/2)` only: with n = 10 on `vpLinear` it is a clean estimate from the noise level
- * of t = 0.71 on the linear flow, a mean over much that is still open. Where samples matter, take even times.
+ * A quarter circle, `t_i = sqrt(1 - (i/n)^2)` (the "exp" warp of Kim et al. 2025, section 5.2): small steps near the
+ * noise, large ones near the data, for searches with few steps over a flow seen on a VP process. Its last step is long,
+ * from `sqrt(1 - (1 - 1/n)^2)`, and shrinks as `n^(-1/2)` only: with n = 10 on `vpLinear` it is a clean estimate from the
+ * noise level of t = 0.71 on the linear flow, a mean over much that is still open. Where samples matter, take even times.
  */
 export const circularGrid: Grid = gridAlong(
   { of: (_, t) => t, time: (_, v) => v },

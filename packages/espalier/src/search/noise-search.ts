@@ -16,9 +16,9 @@ export interface RandomSearchOptions<S, X> extends Omit<RolloutOptions<S, X>, 'c
 }
 
 /**
- * Random search over start noises (Ma et al. 2025, "Inference-time scaling for diffusion models beyond scaling denoising
- * steps", arXiv 2501.09732, section 3): {@link bestOfN} of a deterministic sampler. It is global, and of all searches the one
- * that a verifier is misled by most.
+ * Random search over start noises (Ma et al. 2025, "Inference-time scaling for diffusion models beyond scaling
+ * denoising steps", arXiv 2501.09732, section 3): {@link bestOfN} of a deterministic sampler. It is global, and of all
+ * searches the one that a verifier is misled by most.
  *
  * A verifier that ranks the samples of one call against each other needs all of them in that call: `width` = `count`.
  */
@@ -53,15 +53,16 @@ export interface ZeroOrderOptions<S, X> extends Omit<SearchOptions<S, X>, 'chain
   /** Cosine of the angle between a pivot and its neighbours, in [-1, 1]. Default 0.95. */
   readonly cosine?: number
   /**
-   * Whether a pivot that none of its neighbours beats stays for another round (default), or gives way to fresh noise. The
-   * second compares samples across calls of the reward, so it is not for verifiers that rank within a call.
+   * Whether a pivot that none of its neighbours beats stays for another round (default), or gives way to fresh noise.
+   * The second compares samples across calls of the reward, so it is not for verifiers that rank within a call.
    */
   readonly keepPivot?: boolean
   /** Rounds at most. Default: as many as the budget pays. */
   readonly rounds?: number
   /**
-   * Search with few steps, sample with many: once the budget but for its cost is spent, the winner's start goes through this
-   * chain too, and that sample is selected. It must begin as `chain` does: the same network, at the same first time.
+   * Search with few steps, sample with many: once the budget but for its cost is spent, the winner's start goes
+   * through this chain too, and that sample is selected. It must begin as `chain` does: the same network, at the same
+   * first time.
    */
   readonly final?: NoiseChain<S, X>
   readonly resume?: SavedNoiseSearch
@@ -108,15 +109,15 @@ export interface ZeroOrderResult<X> extends SearchResult<X> {
  *     pivot ~ prior;   repeat:   N neighbours of the pivot at a fixed angle;   pivot = the best of pivot and neighbours
  *
  * A neighbour of a draw from the prior is again one where nothing is selected (see `NoiseChain.neighbours`), so the
- * search leaves the prior only as far as selection takes it. It costs `1 + N rounds` runs of the sampler; the last round
- * may be smaller. Pivot and neighbours are scored in ONE call, in this order, so that a verifier may rank them against
- * each other; so the pivot's score is asked for again in every round, and counted. Of equals the pivot stays.
+ * search leaves the prior only as far as selection takes it. It costs `1 + N rounds` runs of the sampler; the last
+ * round may be smaller. Pivot and neighbours are scored in ONE call, in this order, so that a verifier may rank them
+ * against each other; so the pivot's score is asked for again in every round, and counted. Of equals the pivot stays.
  *
  * Round r draws from its own keys: runs are the same however they were interrupted. The first pivot is rollout 0 of
  * best-of-N with the same seed.
  *
- * `selected` is the last pivot (where pivots are not kept, the best one), `best` the largest number that the reward ever
- * gave: another one only where verifiers rank.
+ * `selected` is the last pivot (where pivots are not kept, the best one), `best` the largest number that the reward
+ * ever gave: another one only where verifiers rank.
  * @throws SearchError with everything found so far, where the model or the reward fails
  */
 export async function zeroOrderSearch<S, X>(options: ZeroOrderOptions<S, X>): Promise<ZeroOrderResult<X>> {

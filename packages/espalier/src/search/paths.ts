@@ -22,11 +22,14 @@ export interface PathsOptions<S, X> extends Omit<SearchOptions<S, X>, 'chain' | 
   /** Paths that are kept, N. Default 2. */
   readonly paths?: number
   /**
-   * Branches of a path in each round, M. Default: as many as the budget pays for one pass. With a number of them, passes
-   * are made, each from fresh noise, until the budget is spent.
+   * Branches of a path in each round, M. Default: as many as the budget pays for one pass. With a number of them,
+   * passes are made, each from fresh noise, until the budget is spent.
    */
   readonly branches?: number
-  /** The level that the first look-aheads are at. Default: at 0.89 of the levels (the paper's sigma of 0.11, on even times). */
+  /**
+   * The level that the first look-aheads are at. Default: at 0.89 of the levels (the paper's sigma of 0.11, on even
+   * times).
+   */
   readonly level?: number
   /** Levels that a round noises a path back. Default: 0.78 of the levels, the paper's. */
   readonly back?: number
@@ -77,12 +80,12 @@ export interface PathsResult<X> extends SearchResult<X> {
  *              keep the N with the best expected clean samples
  *     until the end;   the best of the last N M
  *
- * so `ceil((depth - level) / (forward - back))` rounds. The forward noising is the kernel `q(x_to | x)` of the process, so
- * without selection every path keeps the law of the model. Verifiers see the expected clean sample, in one call for the N M
- * of a round; of equals the first branch of each path is kept.
+ * so `ceil((depth - level) / (forward - back))` rounds. The forward noising is the kernel `q(x_to | x)` of the
+ * process, so without selection every path keeps the law of the model. Verifiers see the expected clean sample, in one
+ * call for the N M of a round; of equals the first branch of each path is kept.
  *
- * The candidates are the samples of last rounds. A run that is stopped before its first pass ends hands over the expected
- * clean samples of its survivors (a resumed one from its first round on).
+ * The candidates are the samples of last rounds. A run that is stopped before its first pass ends hands over the
+ * expected clean samples of its survivors (a resumed one from its first round on).
  * @throws SearchError with everything found so far, where the model or the reward fails
  */
 export async function pathsSearch<S, X>(options: PathsOptions<S, X>): Promise<PathsResult<X>> {

@@ -25,15 +25,16 @@ export interface RbfOptions<S, X> extends Omit<SearchOptions<S, X>, 'chain' | 'l
   /** Start states of each chain, of which the one with the best look-ahead is taken. Default 25. */
   readonly starts?: number
   /**
-   * Candidates of one chain that are proposed together. Default 1, the published algorithm. With more, those behind the first
-   * success of a block are paid all the same, so that less is rolled over. Start states, and the candidates of the last
-   * interval, of which none is in vain, come 16 at a time or more.
+   * Candidates of one chain that are proposed together. Default 1, the published algorithm. With more, those behind
+   * the first success of a block are paid all the same, so that less is rolled over. Start states, and the candidates
+   * of the last interval, of which none is in vain, come 16 at a time or more.
    */
   readonly width?: number
   /**
-   * Which success of a block is taken: the `first` (default), as one candidate at a time would, or the `best` (ours). Where
-   * look-aheads improve by themselves as the noise falls, almost every first candidate is a success, and RBF hurries to the
-   * last step, where candidates differ least; `best` with a width looks around at every step, and wastes nothing.
+   * Which success of a block is taken: the `first` (default), as one candidate at a time would, or the `best` (ours).
+   * Where look-aheads improve by themselves as the noise falls, almost every first candidate is a success, and RBF
+   * hurries to the last step, where candidates differ least; `best` with a width looks around at every step, and
+   * wastes nothing.
    */
   readonly choice?: 'first' | 'best'
   readonly resume?: SavedRbf
@@ -102,8 +103,8 @@ export interface RbfResult<X> extends SearchResult<X> {
 const INDEPENDENT = 16
 
 /**
- * Rollover budget forcing (Kim, Yoon, Hwang, Sung 2025, "Inference-time scaling for flow models via stochastic generation and
- * rollover budget forcing", arXiv 2503.19385, Algorithm 2), over the edges of a stochastic chain:
+ * Rollover budget forcing (Kim, Yoon, Hwang, Sung 2025, "Inference-time scaling for flow models via stochastic
+ * generation and rollover budget forcing", arXiv 2503.19385, Algorithm 2), over the edges of a stochastic chain:
  *
  *     x = the best of `starts` draws from the prior by r(E[x_0 | x]),   record = its value
  *     for each edge:  repeat up to the quota:   c = step(x);   e = r(E[x_0 | c])
@@ -112,17 +113,17 @@ const INDEPENDENT = 16
  *     on the last edge no c ends the search: all that is left is spent, and the best sample counts.
  *
  * The prediction that scores a candidate is the one that its next step begins with, so on a chain that remembers it a
- * candidate of one solver step costs 1 NFE. Quotas are even in candidates, `floor(share / sum of the edges' costs)`, and what
- * is left of them is rolled over in NFE; what this does not divide belongs to the last edge.
+ * candidate of one solver step costs 1 NFE. Quotas are even in candidates, `floor(share / sum of the edges' costs)`,
+ * and what is left of them is rolled over in NFE; what this does not divide belongs to the last edge.
  *
- * The released code lets its chains draw on one counter of NFE, so that a chain that ends early takes from the others, and
- * divides by one interval more than it visits; here every chain has its even share, which makes chains independent of each
- * other and of the order of computation. A step that ends in the clean estimate (`flowSde`) makes the last edge's samples the
- * clean estimates that the paper puts out.
+ * The released code lets its chains draw on one counter of NFE, so that a chain that ends early takes from the others,
+ * and divides by one interval more than it visits; here every chain has its even share, which makes chains independent
+ * of each other and of the order of computation. A step that ends in the clean estimate (`flowSde`) makes the last
+ * edge's samples the clean estimates that the paper puts out.
  *
- * Candidate j of edge e of chain k draws from the key (seed, k, e, j) alone. A resumed run asks again for the predictions of
- * the states that it goes on from, up to two a chain, which is not counted. The candidates of the result are the samples of last
- * edges; of a chain stopped before, its expected clean sample.
+ * Candidate j of edge e of chain k draws from the key (seed, k, e, j) alone. A resumed run asks again for the
+ * predictions of the states that it goes on from, up to two a chain, which is not counted. The candidates of the
+ * result are the samples of last edges; of a chain stopped before, its expected clean sample.
  * @throws SearchError with everything found so far, where the model or the reward fails
  */
 export async function rbf<S, X>(options: RbfOptions<S, X>): Promise<RbfResult<X>> {
@@ -318,8 +319,8 @@ export async function rbf<S, X>(options: RbfOptions<S, X>): Promise<RbfResult<X>
 }
 
 /**
- * The edges of the chain, each with a random step in it: a first one that has none, after the draw of the start, is one with
- * the next.
+ * The edges of the chain, each with a random step in it: a first one that has none, after the draw of the start, is
+ * one with the next.
  */
 function intervalsOf<S, X>(chain: StochasticChain<S, X>): Edge[] {
   const [first, second, ...rest] = edgesOf(chain)

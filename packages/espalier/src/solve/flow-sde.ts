@@ -31,15 +31,15 @@ export interface FlowSdeOptions {
 
 /**
  * The probability flow `dx = u dt` as an SDE with the same marginals for any `g(t)` (Kim, Yoon, Hwang, Sung 2025,
- * "Inference-time scaling for flow models via stochastic generation and rollover budget forcing", arXiv 2503.19385, eq. 7;
- * Song et al. 2021), by Euler-Maruyama:
+ * "Inference-time scaling for flow models via stochastic generation and rollover budget forcing", arXiv 2503.19385,
+ * eq. 7; Song et al. 2021), by Euler-Maruyama:
  *
  *     dx = (u - g^2/2 score) dt + g dw,
  *     x_to = x - h u + h g^2/2 score + g sqrt(h) z,        h = t - t_to > 0.
  *
- * Both `u = a' x_0 + s' eps` and `score = -eps / s` are linear in the state and the prediction, so a step is one row of a
- * table. It makes a flow model's states have many continuations, which searches need. `g = 0` is {@link euler} in time.
- * A step to clean data, s = 0, is the data prediction itself, without noise. Weak order 1.
+ * Both `u = a' x_0 + s' eps` and `score = -eps / s` are linear in the state and the prediction, so a step is one row
+ * of a table. It makes a flow model's states have many continuations, which searches need. `g = 0` is {@link euler} in
+ * time. A step to clean data, s = 0, is the data prediction itself, without noise. Weak order 1.
  *
  * With the network seen on another process (`viewed`), times, u and score are that process's: a flow model through
  * `viewed(denoiser, vpLinear())` has the paper's VP-SDE.
