@@ -16,7 +16,8 @@ export interface RegrowOptions<S, X> {
   readonly seed: number
   /**
    * Where the samples leave their old paths: the share of a rollout's NFE that they walk anew, in (0, 1). More makes them
-   * differ more, costs more, and is refused more often. Default 0.1; taken to the next stop that leaves no more.
+   * differ more, costs more, and is refused more often. Taken to the next stop that leaves no more. Default 0.1, or what the
+   * last stop leaves.
    */
   readonly share?: number
   readonly signal?: AbortSignal
@@ -43,9 +44,12 @@ export async function regrow<S, X>(
   islands: readonly IslandRun<S, X>[],
   options: RegrowOptions<S, X>,
 ): Promise<Regrown<X>> {
-  const { chain, lambda = 1, count, seed, share = 0.1, signal } = options
+  const { chain, lambda = 1, count, seed, signal } = options
   const edges = edgesOf(chain)
-  const stop = edges.findIndex((_, e) => e > 0 && costFrom(edges, e) <= share * costFrom(edges, 0))
+  if (edges.length < 2) throw new Error('this chain is a single block, so its paths have no inner stop to be cut at')
+  const shares = edges.map((_, e) => costFrom(edges, e) / costFrom(edges, 0))
+  const share = options.share ?? Math.max(0.1, shares[shares.length - 1])
+  const stop = edges.findIndex((_, e) => e > 0 && shares[e] <= share)
   if (!(share > 0 && share < 1)) throw new Error(`share is ${share}, expected a share of a rollout in (0, 1)`)
   if (stop < 0) throw new Error(`no stop of this chain leaves ${share} of a rollout or less: give a larger share`)
   const leaves = islands.flatMap((island) => (island.leaves ?? []).map((leaf, row) => ({ island, row, leaf })))

@@ -51,7 +51,7 @@ describe('further samples from a finished forest', () => {
     }
     const result = await forest({ chain: plane, reward: linear, seed: 1, budget: 60 * steps })
     const drawn = new Set(result.draw(200, 1).map((i) => result.candidates[i].sample.data[0])).size
-    const again = { chain: plane, reward: linear, count: 200, seed: 5 }
+    const again = { chain: plane, reward: linear, count: 200, seed: 5, share: 0.2 }
     const { samples, rewards, accepted } = await regrow(result.islands, again)
     expect(drawn).toBeLessThan(60)
     expect(new Set(samples.map(({ data }) => data[0])).size).toBeGreaterThan(150)
@@ -64,6 +64,8 @@ describe('further samples from a finished forest', () => {
 
   it('are refused where there is nothing to grow from', async () => {
     const options = { chain, reward, count: 3, seed: 1 }
+    const block = finiteWorld(5, 1, 4).chain
+    await expect(regrow([], { ...options, chain: block })).rejects.toThrow('single block')
     await expect(regrow([], options)).rejects.toThrow('no island has come to its end')
     const { islands } = await forest({ chain, reward, seed: 1, budget: 100 })
     await expect(regrow(islands, { ...options, share: 0 })).rejects.toThrow('share is 0')
