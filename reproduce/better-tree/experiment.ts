@@ -18,6 +18,9 @@ import { makeWorld, modeDistance, type World, type WorldName, worldNames } from 
 /** Counts up when the same seed no longer gives the same numbers, so that no result is mixed from two programs. */
 const protocol = 1
 
+/** Runs that are kept together: what an interruption loses at most. */
+const atOnce = 20
+
 export interface Cell {
   readonly world: WorldName
   readonly method: Method
@@ -29,7 +32,7 @@ export interface Cell {
 export function cells(quick: boolean, chosen?: readonly number[]): Cell[] {
   const seeds = (n: number) => chosen ?? Array.from({ length: n }, (_, i) => i)
   const budgets = quick ? [1e3, 1e4] : [1e3, 1e4, 1e5]
-  const repeats = (budget: number) => (quick ? 8 : budget >= 1e5 ? 20 : 60)
+  const repeats = (budget: number) => (quick ? 8 : budget >= 1e5 ? 40 : 60)
   const worlds = quick ? (['gmm', 'sharp3', 'mode3', 'hd32b', 'gauss'] as const) : worldNames
   return budgets.flatMap((budget) => {
     const all = worlds.flatMap((world) =>
@@ -95,16 +98,21 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   for (const cell of plan) {
     const { world: name, method, budget } = cell
     const title = titleOf(name, method, budget)
-    const cellName = `${title}, seeds ${cell.seeds.join(' ')}`
     onProgress?.(done / total, title)
-    let found = kept.get(cellName)
-    if (!found) {
-      const world = worlds.get(name) ?? makeWorld[name]()
-      worlds.set(name, world)
-      const runs: Outcome[] = []
-      for (const seed of cell.seeds) runs.push(await once(world, method, seed, budget))
-      kept.set(cellName, runs)
-      found = runs
+    const found: Outcome[] = []
+    for (let first = 0; first < cell.seeds.length; first += atOnce) {
+      const some = cell.seeds.slice(first, first + atOnce)
+      const cellName = `${title}, seeds ${some.join(' ')}`
+      const before = kept.get(cellName)
+      if (before) found.push(...before)
+      else {
+        const world = worlds.get(name) ?? makeWorld[name]()
+        worlds.set(name, world)
+        const runs: Outcome[] = []
+        for (const seed of some) runs.push(await once(world, method, seed, budget))
+        kept.set(cellName, runs)
+        found.push(...runs)
+      }
     }
     outcomes.set(title, found)
     table.push(...rowsOf(cell, found))
