@@ -12,7 +12,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 const path = (...names: string[]) => join(folder.path, ...names)
 
 const line = (method: string, out: string) => [
-  ...['steer', '--model', 'world.json', '--reward', 'near:2,0', '--steps', '10', '--budget', '16000', '--seed', '3'],
+  ...['steer', '--model', 'world.json', '--reward', 'near:2,0', '--steps', '10', '--budget', '6000', '--seed', '3'],
   ...['--method', method, '--checkpoint-every', '0', '--out', out],
 ]
 
@@ -59,7 +59,7 @@ describe.concurrent('a tree search that is killed ten times', () => {
       const untouched = run(line(method, whole), folder.path)
       let kills = 0
       let early = 0
-      let lost = 0
+      const before = { nfe: 0, events: 0 }
       for (let attempt = 0; attempt < 10; attempt++) {
         const resumed = existsSync(path(killed, 'run.json'))
         const { child, ended } = start(
@@ -70,14 +70,14 @@ describe.concurrent('a tree search that is killed ten times', () => {
         ended.then(() => {
           alive = false
         })
-        const before = events(killed).length
+        before.events = events(killed).length
         if (draws.uniform() < 0.3 && resumed) await pause(500 * draws.uniform())
         else {
           // Somewhere between this checkpoint and the next, a write of a file included.
           const checkpoints = draws.integer(8)
           const seen = () =>
             events(killed)
-              .slice(before)
+              .slice(before.events)
               .filter(({ type }) => type === 'checkpoint').length
           await until(
             () => alive,
@@ -88,20 +88,20 @@ describe.concurrent('a tree search that is killed ten times', () => {
         child.kill('SIGKILL')
         const { signal } = await ended
         if (signal === 'SIGKILL') kills++
-        // What is there is whole, and nothing older than the last checkpoint that was told.
+        // What is there is whole, and has all that was told at the last checkpoint, but for the 16 rollouts that were under
+        // way: of 10 NFE each, up to twice as much where states are walked to again.
         const told =
           events(killed)
             .filter(({ type }) => type === 'checkpoint')
             .at(-1)?.nfe ?? 0
-        const saved = treeOf(killed)
-        expect(saved?.account.nfe ?? 0).toBeGreaterThanOrEqual(told)
-        if (!saved) early++
-        else lost = Math.max(lost, saved.account.nfe - told)
+        const saved = treeOf(killed)?.account.nfe ?? 0
+        expect(saved).toBeGreaterThanOrEqual(told - 16 * 20)
+        expect(saved).toBeGreaterThanOrEqual(before.nfe)
+        before.nfe = saved
+        if (saved === 0) early++
       }
       expect(kills).toBeGreaterThanOrEqual(9)
       expect(early).toBeLessThan(8)
-      // A checkpoint that was written and not told yet: one wave of 16 rollouts of 10 NFE, or less.
-      expect(lost).toBeLessThanOrEqual(16 * 10 * (method.includes('recompute') ? 2 : 1))
       const last = await run(['steer', '--resume', killed], folder.path)
       expect(last.stderr).toBe('')
       expect(last.code).toBe(0)
