@@ -1,0 +1,85 @@
+import { contactSheet, picturesOf as drawn, linePlot, type PlotAxis } from '@espalier/cli'
+import { stack } from 'espalier/tensor'
+import type { Files, ReproductionResult } from '../result.ts'
+import { fromBytes } from '../support/image-world.ts'
+import { figureFiles } from '../support/report.ts'
+import { picturesOf } from './experiment.ts'
+import { methods } from './methods.ts'
+import { bestOfN, error, label, metrics, settings } from './names.ts'
+
+const event = [1, 28, 28]
+const names = Object.values(methods).map(({ name }) => name)
+/** What is drawn as a line; the rest is in the table. */
+const shown = [bestOfN, 'DTS*, alpha=.8', 'DTS*, alpha=.5', 'SVDD, M=5', 'FK, max', 'ZO-4', methods.greedy.name]
+
+/** Reward against NFE for each goal, held-out against optimised reward, and what was found. */
+export function figures(result: ReproductionResult): Files {
+  const { digit, jpeg, both, noisy, clothes } = settings
+  const nfe = (setting: string, metric: string, title: string, y: PlotAxis) => plot(result, setting, metric, title, y)
+  const log = (text: string): PlotAxis => ({ label: text })
+  const svgs = figureFiles({
+    figure: nfe(digit, metrics.found, `Searched for: log-odds of a ${label}`, log('log-odds')),
+    'digit-held-out': nfe(digit, metrics.held, 'The same pictures before another judge', log('log-odds, judge')),
+    'digit-trade-off': tradeOff(result, digit, `Log-odds of a ${label}: searched for, and what the judge says`),
+    jpeg: nfe(jpeg, metrics.found, 'Searched for: few bytes as JPEG', log('minus bytes')),
+    'jpeg-trade-off': tradeOff(result, jpeg, 'Few bytes, and whether it is still a digit'),
+    both: nfe(both, metrics.found, `Searched for: a ${label} of few bytes`, log(`log p - bytes / 100`)),
+    noisy: nfe(noisy, metrics.truth, `A reward with an error of ${error}: what was really found`, log('log-odds')),
+    clothes: nfe(clothes, metrics.found, 'Clothes of few bytes as JPEG', log('minus bytes')),
+    'clothes-trade-off': tradeOff(result, clothes, 'Clothes of few bytes, and whether the judge knows them'),
+  })
+  return { ...svgs, ...sheets(result) }
+}
+
+function plot({ table, seeds }: ReproductionResult, setting: string, metric: string, title: string, y: PlotAxis) {
+  const rows = table.filter((r) => r.setting === setting && r.metric === metric)
+  const series = shown.flatMap((name) => {
+    const points = rows
+      .filter(({ method }) => method === name)
+      .map(({ nfe, mean, low, high }) => ({ x: nfe, y: mean, low, high }))
+    return points.length === 0 ? [] : [{ name, points, dashed: name === bestOfN }]
+  })
+  if (series.length === 0) return undefined
+  return linePlot({
+    ...{ title, series, y },
+    subtitle: `10 steps a sample; mean and 95%, ${seeds.length} seeds`,
+    x: { label: 'NFE a search', log: true },
+  })
+}
+
+/** Every method at its largest budget: what it found against what the judge says of it. */
+function tradeOff({ table }: ReproductionResult, setting: string, title: string) {
+  const last = (method: string, metric: string) =>
+    table.filter((r) => r.setting === setting && r.method === method && r.metric === metric).at(-1)
+  const series = names.flatMap((name) => {
+    const [found, held] = [last(name, metrics.found), last(name, metrics.held)]
+    return found && held ? [{ name, points: [{ x: found.mean, y: held.mean }] }] : []
+  })
+  if (series.length === 0) return undefined
+  return linePlot({ title, x: { label: 'reward found' }, y: { label: 'held-out judge' }, series, height: 460 })
+}
+
+/** The best of each seed at the largest budget that all methods had, one row a method; only where a run has just ended. */
+function sheets(result: ReproductionResult): Files {
+  const cells = picturesOf(result)
+  const files: Record<string, Uint8Array> = {}
+  for (const name of ['digit', 'jpeg', 'clothes'] as const) {
+    const setting = settings[name]
+    const rows = result.table.filter((r) => r.setting === setting && r.metric === metrics.found)
+    if (!cells || rows.length === 0) continue
+    const budget = cells.budgets(setting).at(-2) as number
+    const groups = names
+      .filter((method) => rows.some((r) => r.method === method))
+      .map((method) => {
+        const outcomes = cells.outcomes({ method, setting, budget })
+        const data = outcomes.map(({ pictures = [] }) => fromBytes(pictures[0], event).data)
+        const pictures = drawn(stack(data, event)).map((picture, i) => ({
+          ...picture,
+          caption: outcomes[i].values[metrics.found].toFixed(name === 'digit' ? 1 : 0),
+        }))
+        return { label: method, pictures }
+      })
+    files[`${name}-sheet.png`] = contactSheet(groups, { title: `${setting}: found with ${budget} NFE`, scale: 2 })
+  }
+  return files
+}
