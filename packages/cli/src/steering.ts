@@ -1,7 +1,7 @@
 /** Searches over one model for one reward: set up once, run once per method and seed. */
 
 import type { Chain } from 'espalier/chain'
-import { forestBranches, odeChain, pixelChain } from 'espalier/chain'
+import { odeChain, pixelChain } from 'espalier/chain'
 import { cleanGradient } from 'espalier/guide'
 import { asDifferentiable, gridFrom } from 'espalier/process'
 import { isDifferentiable, type Reward } from 'espalier/reward'
@@ -85,23 +85,22 @@ export async function setUpSteering(runtime: Runtime, settings: SteerSettings): 
   const condition = asked.condition || rows ? { ...asked.condition, ...rows } : undefined
   const mean = model.card.type === 'network' ? (model.card as NetworkCard).mean : undefined
   const grid = gridFrom(settings.grid)(process, settings.steps)
-  const steps = grid.length - 1
   const common = { denoiser: asked.denoiser, condition, mean, range: model.range }
+
+  const branchAt = ({ blocks }: SearchMethod) => (blocks === 'one' ? blocks : (settings.branch ?? blocks))
 
   const make = (method: SearchMethod, name: string, reward: Reward<Tensor>): Chain<Float32Array, Tensor> => {
     if (method.chain === 'deterministic') {
       const plan = solverFrom(settings.odeSolver)(process, grid)
-      return odeChain({ ...common, plan, branchAt: branchPoints(method, settings, steps, 1) })
+      return odeChain({ ...common, plan, branchAt: branchAt(method) })
     }
     const plan = solverFrom(settings.solver)(process, grid)
-    // The last step of most solvers draws no noise, so the last block has two.
-    const branchAt = branchPoints(method, settings, steps, 2)
-    if (method.chain !== 'guided') return pixelChain({ ...common, plan, branchAt })
+    if (method.chain !== 'guided') return pixelChain({ ...common, plan, branchAt: branchAt(method) })
     if (!isDifferentiable(reward)) {
       throw new UserError(`--reward ${name} has no gradient, which this --method needs; take one that needs none`)
     }
     const gradient = cleanGradient(asDifferentiable(asked.denoiser), reward, { range: model.range, mean })
-    return pixelChain({ ...common, plan, branchAt, gradient })
+    return pixelChain({ ...common, plan, branchAt: branchAt(method), gradient })
   }
   const chains = new Map<string, Chain<Float32Array, Tensor>>()
   const keyOf = ({ chain, blocks }: SearchMethod, reward: string) =>
@@ -122,20 +121,6 @@ export async function setUpSteering(runtime: Runtime, settings: SteerSettings): 
     }
   }
   return { model, rewards, chain: (method, reward) => chains.get(keyOf(method, reward)) as Chain<Float32Array, Tensor> }
-}
-
-/** Where a chain is cut for a method: as it is asked for, or as is best for it. */
-function branchPoints(
-  { blocks }: SearchMethod,
-  { branch }: SteerSettings,
-  steps: number,
-  last: number,
-): readonly number[] | undefined {
-  if (blocks === 'one') return [steps]
-  if (branch) return branch
-  if (blocks === 'even') return undefined
-  const points = blocks === 'fine' ? forestBranches(steps) : Array.from({ length: steps }, (_, i) => steps - i)
-  return points.filter((left) => left === steps || left >= last)
 }
 
 /** NFE of one sample. */

@@ -7,7 +7,7 @@ import { row, sizeOf, stack, type Tensor } from '../tensor/tensor.ts'
 import type { Chain } from './chain.ts'
 import { checkEnd, type FinishPlan, finishing } from './finish.ts'
 import { asksHere, Recollection, recalling } from './recall.ts'
-import type { Block } from './schedule.ts'
+import type { Block, Branching } from './schedule.ts'
 
 /** What every chain of arrays takes. */
 export interface ArrayChainOptions {
@@ -15,8 +15,8 @@ export interface ArrayChainOptions {
   readonly denoiser: Denoiser
   /** From noise to clean data: on a grid that ends at 0, or `denoised` where the process has noise there. */
   readonly plan: Plan
-  /** Remaining-step counts at which a search may branch, decreasing from all. */
-  readonly branchAt?: readonly number[]
+  /** Remaining-step counts at which a search may branch, decreasing from all, or a named schedule ({@link Branching}). */
+  readonly branchAt?: readonly number[] | Branching
   /**
    * Further inputs of the network, `[k, ...]` each. One row is given to every state; of several, each start draws its
    * own (all equally likely) and keeps it, so that the prior is the mixture of the conditional laws.

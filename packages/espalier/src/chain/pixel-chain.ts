@@ -6,7 +6,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { type ArrayChainOptions, arrayChain } from './array-chain.ts'
 import type { GaussianChain, GuidedChain } from './chain.ts'
 import { hasGaussianSteps, propose } from './propose.ts'
-import { type Block, blocksOf, evenBranches } from './schedule.ts'
+import { type Block, type Branching, blocksOf, branchPoints } from './schedule.ts'
 
 /**
  * A stochastic one-step plan, such as `ddpm()` or `ddim({ eta: 1 })`; `branchAt` is by default five blocks of even
@@ -54,7 +54,8 @@ export function pixelChain(options: PixelChainOptions): PixelChain {
         'stochastic solver such as ddpm, or an odeChain, whose start noises can be searched over',
     )
   }
-  const blocks = blocksOf(steps, options.branchAt ?? stochasticBranches(steps, drawsNoise))
+  const { branchAt = 'even' } = options
+  const blocks = blocksOf(steps, typeof branchAt === 'string' ? noisyPoints(branchAt, steps, drawsNoise) : branchAt)
   for (const block of blocks.slice(1)) if (!drawsNoise(block)) throw new Error(equalBranches(plan, block))
   const arrays = arrayChain(options, blocks)
   const { chain, denoiser, size } = arrays
@@ -113,10 +114,10 @@ export function pixelChain(options: PixelChainOptions): PixelChain {
   return guided
 }
 
-/** The even schedule without the points after which nothing random happens. */
-function stochasticBranches(steps: number, drawsNoise: (block: Block) => boolean): number[] {
-  const branches = evenBranches(steps)
-  return branches.filter((b, i) => i === 0 || drawsNoise({ from: steps - b, to: steps - (branches[i + 1] ?? 0) }))
+/** A named schedule without the points after which nothing random happens. */
+function noisyPoints(branching: Branching, steps: number, drawsNoise: (block: Block) => boolean): number[] {
+  const points = branchPoints(branching, steps)
+  return points.filter((b, i) => i === 0 || drawsNoise({ from: steps - b, to: steps - (points[i + 1] ?? 0) }))
 }
 
 function equalBranches(plan: Plan, { from, to }: Block): string {

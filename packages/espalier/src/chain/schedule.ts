@@ -41,3 +41,23 @@ export function forestBranches(steps: number): number[] {
   const points = ofHundred.map((of) => Math.round((steps * of) / 100)).filter((left) => left >= 1)
   return [...new Set([steps, ...points])]
 }
+
+/**
+ * Where a chain may be branched, by a name: at the start alone; five even blocks (Jain et al. 2025); ever closer towards the
+ * clean end ({@link forestBranches}); after every solver step.
+ */
+export type Branching = 'one' | 'even' | 'fine' | 'every'
+
+/** The remaining-step counts of a named schedule. */
+export function branchPoints(branching: Branching, steps: number): number[] {
+  switch (branching) {
+    case 'one':
+      return [steps]
+    case 'even':
+      return evenBranches(steps)
+    case 'fine':
+      return forestBranches(steps)
+    case 'every':
+      return Array.from({ length: steps }, (_, i) => steps - i)
+  }
+}

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Chain, GuidedChain, NoiseChain } from '../chain/chain.ts'
 import { stochasticChain } from '../chain/chain.ts'
+import type { Branching } from '../chain/schedule.ts'
 import { type CatalogueEntry, catalogueEntry, fromCatalogue } from '../tensor/catalogue.ts'
 import { bestOfN } from './best-of-n.ts'
 import { dps } from './dps.ts'
@@ -23,16 +24,11 @@ import { stateKeepings } from './tree-states.ts'
 /** What kind of chain a method walks. */
 export type ChainKind = 'any' | 'stochastic' | 'guided' | 'deterministic'
 
-/**
- * Where a chain is best cut for a method: at the start alone; five even blocks (trees); ever closer towards the end
- * (methods that look ahead); after every solver step.
- */
-export type Blocks = 'one' | 'even' | 'fine' | 'every'
-
 /** A search with its settings, ready to be run. */
 export interface SearchMethod {
   readonly chain: ChainKind
-  readonly blocks: Blocks
+  /** Where a chain is best branched for it. */
+  readonly blocks: Branching
   /** Whether it is after the best sample, or after samples of the tilted law. */
   readonly goal: 'best' | 'samples'
   /** Whether its result is a tree that is read out without the model: a {@link TreeSearchResult}. */
@@ -96,7 +92,7 @@ const kinds: Record<ChainKind, <S, X>(chain: Chain<S, X>, method: string) => Cha
 }
 
 const samples = (chain: ChainKind) => ({ chain, blocks: 'fine', goal: 'samples' }) as const
-const best = (chain: ChainKind, blocks: Blocks) => ({ chain, blocks, goal: 'best' }) as const
+const best = (chain: ChainKind, blocks: Branching) => ({ chain, blocks, goal: 'best' }) as const
 
 /** Every search, by the name that the field uses, for {@link searchFrom}. */
 export const searchCatalogue: readonly CatalogueEntry<SearchMethod>[] = [

@@ -1,6 +1,5 @@
 export { bestOfN } from './best-of-n.ts'
 export {
-  type Blocks,
   type ChainKind,
   type MethodOptions,
   type SearchMethod,
