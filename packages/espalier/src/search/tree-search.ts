@@ -5,6 +5,7 @@ import { costFrom, edgesOf, rootKey } from './edges.ts'
 import { Ledger } from './ledger.ts'
 import { softmax } from './log-weights.ts'
 import { argmax } from './rollouts.ts'
+import { RunningStd } from './running-std.ts'
 import { checkOptions, checkSettings, type SearchResult } from './search.ts'
 import { SearchError } from './search-error.ts'
 import { ROOT, Tree } from './tree.ts'
@@ -334,24 +335,6 @@ async function decodeLeaves<S, X>(chain: Chain<S, X>, tree: Tree<S>): Promise<X[
     samples.push(...(await chain.decode(leaves.map((leaf) => tree.state(leaf)))))
   }
   return samples
-}
-
-/** Standard deviation of the finite values so far (Welford); 1 until it is positive. */
-class RunningStd {
-  #n = 0
-  #mean = 0
-  #squares = 0
-
-  add(value: number): void {
-    if (value === -Infinity) return
-    const delta = value - this.#mean
-    this.#mean += delta / ++this.#n
-    this.#squares += delta * (value - this.#mean)
-  }
-
-  value(): number {
-    return this.#squares > 0 ? Math.sqrt(this.#squares / (this.#n - 1)) : 1
-  }
 }
 
 function bump(counts: Map<number, number>, node: number, by: number): void {
