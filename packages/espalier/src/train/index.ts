@@ -9,3 +9,5 @@ export {
   type TrainResult,
   train,
 } from './trainer.ts'
+export { type ValueNetwork, type ValueNetworkOptions, valueNetwork } from './value-network.ts'
+export { type FittedValues, type FitValuesOptions, fitValues } from './values.ts'
