@@ -44,6 +44,11 @@ export interface IslandRule<S> {
   /** Independent draws from the prior, and how many rows begin at each of them. */
   readonly starts: number
   readonly copies: number
+  /**
+   * Number of states that the rows are copies of after every stop, where it is fewer than the rows and known beforehand:
+   * where values look at no state, one prediction then serves all its copies. Default: as many as rows.
+   */
+  readonly families?: number
   /** First values of what is remembered of each row. */
   readonly memory?: readonly number[]
   /** Whether rows are scored at this stop before the end (0 is the start). */
@@ -147,11 +152,19 @@ export class IslandRun<S, X> {
   async advance(): Promise<void> {
     const { chain, edges, values, signal } = this.#sea
     const { rule, from } = this.plan
-    const { stop, states: before, logWeights: weights, memory } = this.#last
+    const { stop, states: before, parents, logWeights: weights, memory } = this.#last
     const edge = edges[stop]
     const keys = this.#keys(stop, before.length)
+    const shared = headsOf(this.#sea, this.plan, stop) > 0
+    if (shared) {
+      // By ancestor, not by object: states of a resumed run are objects of their own.
+      const met = new Set<number>()
+      const heads = before.filter((_, k) => !met.has(parents[k]) && met.add(parents[k]))
+      await chain.lookahead(heads, edge.from)
+      this.#spend(heads.length * chain.lookaheadCost(edge.from))
+    }
     const known = stop === from?.stop ? from.looked === true : stop === 0 && sharesLook(chain, rule)
-    const looked = known || (rule.looks(stop) && values.looks)
+    const looked = known || shared || (rule.looks(stop) && values.looks)
     const logWeights = weights.slice()
     let states = before
     for (let level = edge.from; level < edge.to; level++) {
@@ -272,11 +285,21 @@ function sharesLook<S, X>(chain: StochasticChain<S, X>, { copies }: IslandRule<S
   return copies > 1 && chain.cost(0, true) < chain.cost(0)
 }
 
-/** NFE of an island from its first rows to its end, as long as the rule keeps the number of rows. */
-export function islandCost<S, X>(
+/** How many states the rows are copies of after a stop, where these have a prediction to share that nobody asked for; else 0. */
+function headsOf<S, X>(
   { chain, edges, values }: Pick<Sea<S, X>, 'chain' | 'edges' | 'values'>,
   { rule, from }: IslandPlan<S>,
+  stop: number,
 ): number {
+  const level = edges[stop].from
+  const open = rule.looks(stop) && !values.looks && stop !== from?.stop
+  return open && chain.cost(level, true) < chain.cost(level) ? (rule.families ?? 0) : 0
+}
+
+/** NFE of an island from its first rows to its end, as long as the rule keeps the number of rows. */
+export function islandCost<S, X>(sea: Pick<Sea<S, X>, 'chain' | 'edges' | 'values'>, plan: IslandPlan<S>): number {
+  const { chain, edges, values } = sea
+  const { rule, from } = plan
   const rows = rule.starts * rule.copies
   const shared = !from && sharesLook(chain, rule)
   let cost = shared ? rule.starts * chain.lookaheadCost(0) : 0
@@ -284,8 +307,10 @@ export function islandCost<S, X>(
     const { from: first, to } = edges[stop]
     const looks = rule.looks(stop)
     if (looks) cost += rows * values.cost(first)
+    const heads = headsOf(sea, plan, stop)
+    cost += heads * chain.lookaheadCost(first)
     const known = stop === from?.stop ? from.looked === true : stop === 0 && shared
-    const looked = known || (looks && values.looks)
+    const looked = known || heads > 0 || (looks && values.looks)
     for (let level = first; level < to; level++) cost += rows * chain.cost(level, looked && level === first)
   }
   return cost

@@ -44,6 +44,7 @@ export function svdd<S, X>(options: SvddOptions<S, X>): Promise<IslandResult<S, 
   const rule = (n: number): IslandRule<S> => ({
     starts: selectStart ? n * candidates : n,
     copies: selectStart ? 1 : candidates,
+    families: n,
     looks: (stop) => stop > 0 || selectStart,
     select(population, { last, draws }) {
       if (population.stop === 0 && !selectStart) return undefined
