@@ -25,12 +25,21 @@ export {
 } from './fid.ts'
 export { NotInstalledError } from './idx.ts'
 export { imagesTensor, type LabelledImages, oneHot, writeImage } from './images.ts'
+export {
+  type MinorityScores,
+  minorityClassNames,
+  minorityScoreOptions,
+  minorityScores,
+  minorityScoring,
+  scoreDigits,
+} from './minority.ts'
 export { type LoadedZooModel, loadZoo, type ZooModel, zooModels } from './models.ts'
 export {
   type DigitNetworkSize,
   digitClassifier,
   digitJudge,
   digitNetwork,
+  minorityClassifier,
   mnistFlowNetworkSize,
   mnistNetworkSize,
   mnistSmallNetworkSize,
@@ -40,6 +49,7 @@ export {
   restorationNetworkSize,
 } from './networks.ts'
 export type { Recipe, RecipeSettings } from './recipe.ts'
+export { minorityTask } from './recipes/minority.ts'
 export {
   type EvaluateRestorationOptions,
   evaluateRestoration,

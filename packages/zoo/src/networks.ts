@@ -153,3 +153,20 @@ export function digitJudge(seed: number, name = 'mnist-judge'): Network {
   b.output('features', features)
   return { model: b.build(), parameters: layers.parameters }
 }
+
+/**
+ * A classifier of noisy digits into ten classes of rarity: a small residual network that knows the time. Inputs
+ * `x [N, 1, 28, 28]` and `t [N]` in [0, 1]; output `logits [N, 10]`.
+ */
+export function minorityClassifier(seed: number): Network {
+  const b = new GraphBuilder({ name: 'mnist-minority' })
+  const layers = new Layers(b, purpose(key(seed), 'weights'))
+  const x = b.input('x', ['N', 1, 28, 28])
+  const t = b.input('t', ['N'])
+  const condition = layers.linear('time', layers.sinusoids(t, 16, 1, 100), 64).silu()
+  let h = layers.residual('block1', layers.conv('stem', spaceToDepth(x), 24), 24, condition, 8)
+  h = layers.residual('block2', layers.conv('down', h, 64, { stride: 2 }), 64, condition, 8)
+  const features = layers.groupNorm('norm', h, 8).silu().mean([2, 3])
+  b.output('logits', layers.linear('logits', features, 10))
+  return { model: b.build(), parameters: layers.parameters }
+}

@@ -22,12 +22,15 @@ export interface Recipe {
   /** More that the card's `training` entry says. */
   readonly details?: Readonly<Record<string, unknown>>
   readonly defaults: RecipeSettings
-  task(settings: RecipeSettings): Task
+  /** Computes what the task needs beyond the data, and keeps it in the run's folder: once, a run that goes on finds it. */
+  prepare?(folder: string, options: EvaluateOptions): Promise<void>
+  /** @param folder of the run, where something was prepared */
+  task(settings: RecipeSettings, folder?: string): Task
   optimizer(settings: RecipeSettings): AdamWOptions
   /** Decay of the moving average of the weights; the average is what is exported. */
   readonly ema: number
   /** The card without its `training` entry. */
   card(): Readonly<Record<string, unknown>>
   /** Numbers about the trained model, for the card. `onProgress` gets the share that is done. */
-  evaluate(model: Model, options?: EvaluateOptions): Promise<object>
+  evaluate(model: Model, options?: EvaluateOptions & { readonly folder?: string }): Promise<object>
 }

@@ -7,6 +7,7 @@ import { bakeParameters, type TrainProgress, train } from 'espalier/train'
 import type { Recipe, RecipeSettings } from './recipe.ts'
 import { fashionJudge, mnistClassifier, mnistJudge } from './recipes/classifier.ts'
 import { fashion, mnist, mnistFlow, mnistSmall } from './recipes/diffusion.ts'
+import { mnistMinority } from './recipes/minority.ts'
 import {
   fashionConditional,
   fashionRegression,
@@ -22,6 +23,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   'mnist-flow': mnistFlow,
   'mnist-classifier': mnistClassifier,
   'mnist-judge': mnistJudge,
+  'mnist-minority': mnistMinority,
   fashion,
   'fashion-judge': fashionJudge,
   'fashion-restore-mr': fashionRestore,
@@ -35,6 +37,8 @@ export interface RunRecipeOptions extends Partial<RecipeSettings> {
   /** Where `checkpoint.safetensors`, `loss.jsonl`, `model.onnx` and `card.json` go. */
   readonly folder: string
   readonly onStep?: (progress: TrainProgress) => void
+  /** Called with the share that is done of what a recipe computes before its training. */
+  readonly onPrepare?: (share: number) => void
   /** Measure the finished model for its card (minutes for `mnist`). Default true. */
   readonly evaluate?: boolean
   /** Called during that measurement with the share that is done. */
@@ -73,7 +77,13 @@ export async function runRecipe(name: string, options: RunRecipeOptions): Promis
   const losses = join(folder, 'loss.jsonl')
   const runtime = nodeRuntime({ workers: 0 })
   try {
-    const task = recipe.task(settings)
+    try {
+      await recipe.prepare?.(folder, { signal: options.signal, onProgress: options.onPrepare })
+    } catch (error) {
+      if (options.signal?.aborted) return { finished: false, step: 0, steps: settings.steps, ...nothing }
+      throw error
+    }
+    const task = recipe.task(settings, folder)
     let sum = 0
     let count = 0
     const result = await train(task, {
@@ -103,7 +113,7 @@ export async function runRecipe(name: string, options: RunRecipeOptions): Promis
       },
     })
     const { step, seconds } = result
-    const stopped = { finished: false, step, steps: settings.steps, seconds, files: [], metrics: {} }
+    const stopped = { ...nothing, finished: false, step, steps: settings.steps, seconds }
     if (step < settings.steps) return stopped
     const model = bakeParameters(task.model, result.average)
     const write = (metrics: object) =>
@@ -121,7 +131,7 @@ export async function runRecipe(name: string, options: RunRecipeOptions): Promis
     if (options.evaluate === false)
       return { finished: true, step, steps: settings.steps, seconds, files, metrics: known }
     try {
-      const metrics = await recipe.evaluate(model, { signal: options.signal, onProgress: options.onEvaluate })
+      const metrics = await recipe.evaluate(model, { folder, signal: options.signal, onProgress: options.onEvaluate })
       return { finished: true, step, steps: settings.steps, seconds, files: write(metrics), metrics }
     } catch (error) {
       if (options.signal?.aborted) return stopped
@@ -131,6 +141,8 @@ export async function runRecipe(name: string, options: RunRecipeOptions): Promis
     await runtime.close()
   }
 }
+
+const nothing = { seconds: 0, files: [], metrics: {} }
 
 function resolveSettings(recipe: Recipe, options: Partial<RecipeSettings>): RecipeSettings {
   const { seed = recipe.defaults.seed, steps = recipe.defaults.steps, batch = recipe.defaults.batch } = options
