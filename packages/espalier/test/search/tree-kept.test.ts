@@ -145,6 +145,20 @@ describe('the same seed', () => {
   })
 })
 
+it('rollouts of different lengths keep the batch full', async () => {
+  const { mixture, reward } = gmmWorld()
+  const evaluator = batched(mixture.denoiser(process), { maxBatch: 16 })
+  const plan = ddim({ eta: 1 })(process, uniformGrid(process, 10))
+  const { tree } = await dts({
+    ...base({ width: 16, budget: 8000 }),
+    chain: pixelChain({ denoiser: evaluator, plan }),
+    reward,
+  })
+  // Far from all rollouts begin at the root.
+  expect(tree.childCount(0)).toBeLessThan(tree.leaves.length / 4)
+  expect(evaluator.statistics.occupancy).toBeGreaterThan(0.9)
+})
+
 describe('rollouts that finish by a short plan', () => {
   const short = (rules: Partial<Options> = {}) => {
     const { mixture, reward } = gmmWorld()
