@@ -12,6 +12,7 @@ export {
   stochasticChain,
 } from './chain.ts'
 export { type FinishPlan, thinned } from './finish.ts'
+export { latentChain } from './latent-chain.ts'
 export { type MixtureChainOptions, mixtureChain } from './mixture-chain.ts'
 export { type OdeChainOptions, odeChain } from './ode-chain.ts'
 export { type PixelChain, type PixelChainOptions, pixelChain } from './pixel-chain.ts'

@@ -15,6 +15,7 @@ export {
 } from './combinators.ts'
 export { type Composition, composedReward } from './composed.ts'
 export { type CosineSimilarityOptions, cosineSimilarity, featureSimilarity } from './cosine-similarity.ts'
+export { decodedReward } from './decoded.ts'
 export { distanceTo, type Formula, formulaReward } from './formula.ts'
 export { type FunctionRewardOptions, functionReward, type RewardFunction } from './function.ts'
 export {

@@ -15,6 +15,7 @@ export {
   coalesce,
   type Slice,
 } from './coalesce.ts'
+export { type Decoder, type DecoderOptions, type LoadedDecoder, loadDecoder } from './decoder.ts'
 export { networkDenoiser } from './denoiser.ts'
 export { type BatchedDenoiser, type BatchedOptions, batched } from './evaluator.ts'
 export type { Feeds } from './feeds.ts'
