@@ -13,6 +13,8 @@ export interface Outcome {
   readonly z: number | null
   /** How far the best reward found is below the largest there is. */
   readonly gap: number
+  /** Number of distinct samples. */
+  readonly distinct: number
 }
 
 export interface CellFile {

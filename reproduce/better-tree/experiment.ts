@@ -12,6 +12,7 @@ import { cellFile, type Outcome } from './cells.ts'
 import { findings, titleOf } from './findings.ts'
 import { type Method, methods } from './methods.ts'
 import { metrics } from './names.ts'
+import { readOuts } from './read-out.ts'
 import { robustness } from './robustness.ts'
 import { makeWorld, modeDistance, type World, type WorldName, worldNames } from './worlds.ts'
 
@@ -32,19 +33,24 @@ export interface Cell {
 export function cells(quick: boolean, chosen?: readonly number[]): Cell[] {
   const seeds = (n: number) => chosen ?? Array.from({ length: n }, (_, i) => i)
   const budgets = quick ? [1e3, 1e4] : [1e3, 1e4, 1e5]
-  const repeats = (budget: number) => (quick ? 8 : budget >= 1e5 ? 40 : 60)
+  /** A run in many dimensions, or with 5000 rollouts, takes three times as long. */
+  const long: readonly WorldName[] = ['hd32', 'hd32b', 'gauss']
+  const repeats = (world: WorldName, budget: number) => (quick ? 8 : budget < 1e5 ? 60 : long.includes(world) ? 20 : 40)
   const worlds = quick ? (['gmm', 'sharp3', 'mode3', 'hd32b', 'gauss'] as const) : worldNames
   return budgets.flatMap((budget) => {
     const all = worlds.flatMap((world) =>
       methods
         .filter(({ most = Infinity }) => budget <= most)
-        .map((method): Cell => ({ world, method, budget, seeds: seeds(repeats(budget)) })),
+        .map((method): Cell => ({ world, method, budget, seeds: seeds(repeats(world, budget)) })),
     )
     if (budget < 1e4) return all
     const robust = (['gmm', 'hd32b'] as const).flatMap((world) =>
-      robustness.map((method): Cell => ({ world, method, budget, seeds: seeds(repeats(budget)) })),
+      robustness.map((method): Cell => ({ world, method, budget, seeds: seeds(repeats(world, budget)) })),
     )
-    return [...all, ...robust]
+    const drawn = (['gmm', 'mode3', 'hd32', 'hd32b'] as const).flatMap((world) =>
+      readOuts.map((method): Cell => ({ world, method, budget, seeds: seeds(repeats(world, budget)) })),
+    )
+    return [...all, ...robust, ...(budget > 1e4 ? [] : drawn)]
   })
 }
 
@@ -55,6 +61,7 @@ async function once(world: World, method: Method, seed: number, budget: number):
     distance: modeDistance(world, candidates),
     z: logZ === undefined ? null : Math.exp(logZ - world.logZ),
     gap: world.highest - candidates[best].reward,
+    distinct: new Set(candidates.map(({ sample }) => sample)).size,
   }
 }
 
@@ -80,6 +87,9 @@ function rowsOf({ world, method, budget }: Cell, outcomes: readonly Outcome[]): 
   }
   if (method.measured.includes('best')) {
     rows.push({ ...all, metric: metrics.gap(world), ...mean95(outcomes.map((o) => o.gap)) })
+  }
+  if (method.measured.includes('distinct')) {
+    rows.push({ ...all, metric: metrics.distinct(world), ...mean95(outcomes.map((o) => o.distinct)) })
   }
   return rows
 }

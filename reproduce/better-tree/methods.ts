@@ -26,8 +26,8 @@ type State = Float32Array
 export interface Method {
   readonly method: string
   readonly setting: string
-  /** What is read off its runs: its weighted samples, the best reward, or both. */
-  readonly measured: readonly ('samples' | 'best')[]
+  /** What is read off its runs: its weighted samples, the best reward, how many samples are distinct. */
+  readonly measured: readonly ('samples' | 'best' | 'distinct')[]
   /** Largest budget at which it differs from another method here. */
   readonly most?: number
   run(world: World, seed: number, budget: number): Promise<SearchResult<Tensor>>
@@ -40,8 +40,10 @@ const given = (world: World, schedule: Schedule, seed: number, budget: number) =
   ...{ chain: world.chains[schedule], reward: world.reward, seed, budget },
 })
 
-const on = (schedule: Schedule, more?: string) =>
-  `${schedule === 'coarse' ? 'even levels' : 'fine levels'}${more ? `, ${more}` : ''}`
+const on = (schedule: Schedule, more?: string) => {
+  const levels = schedule === 'coarse' ? 'even levels' : `${schedule} levels`
+  return more ? `${levels}, ${more}` : levels
+}
 
 const population =
   <O extends IslandOptions<State, Tensor>>(
@@ -95,6 +97,7 @@ export const exactWeights = {
 }
 export const tempered = {
   coarse: forestOn('coarse', 'no guard', { guard: false }),
+  few: forestOn('few', 'no guard', { guard: false }),
   fine: forestOn('fine', 'no guard', { guard: false }),
   guarded: forestOn('fine', 'guard', { guard: true }),
 }

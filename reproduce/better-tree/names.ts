@@ -8,6 +8,7 @@ export const metrics = {
   z: (world: WorldName) => `${world}: estimated Z over Z`,
   size: (world: WorldName) => `${world}: effective samples, 1 / relative mean square error of Z`,
   gap: (world: WorldName) => `${world}: highest reward less best found`,
+  distinct: (world: WorldName) => `${world}: distinct samples of 200`,
 } as const
 
 /** The row of a method at about this budget: methods leave what does not pay a whole rollout. */

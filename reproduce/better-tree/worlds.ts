@@ -15,8 +15,13 @@ import type { Reward } from 'espalier/reward'
 import { key, purpose, stream, type Tensor } from 'espalier/tensor'
 import { gmmWorld } from '../dts/worlds.ts'
 
-/** Where a search may branch: five even blocks, as in the tree papers, or ever finer ones towards the clean end. */
-export type Schedule = 'coarse' | 'fine'
+/**
+ * Where a search may branch: five even blocks, as in the tree papers; ever finer ones towards the clean end (17 of 100 steps);
+ * or about every other one of those (8 of 100 steps: half the look-aheads).
+ */
+export type Schedule = 'coarse' | 'fine' | 'few'
+
+const fewOfHundred = [100, 60, 40, 30, 20, 12, 6, 2]
 
 export interface World {
   readonly name: string
@@ -57,7 +62,11 @@ function world({ name, mixture, reward, steps = 100, betas = [0.001, 0.07] }: De
   return {
     name,
     steps,
-    chains: { coarse: chain(), fine: chain(forestBranches(steps)) },
+    chains: {
+      coarse: chain(),
+      fine: chain(forestBranches(steps)),
+      few: chain([...new Set(fewOfHundred.map((of) => Math.max(1, Math.round((of * steps) / 100))))]),
+    },
     reward: {
       name,
       evaluate: async (samples) => samples.map(({ data }) => rewardOf(reward, data.subarray(0, q))),
