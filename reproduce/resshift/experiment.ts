@@ -22,6 +22,7 @@ import { collapse, findings } from './findings.ts'
 import { gaussian, kept, varianceTable } from './gaussian.ts'
 import { methods, regression } from './methods.ts'
 import { degradations, draws, posteriorSpread, setting, spread, spreadOf } from './pictures.ts'
+import { addPlane } from './plane.ts'
 
 export async function run(options: ReproductionOptions = {}): Promise<ReproductionResult> {
   const { quick = false, onProgress } = options
@@ -29,9 +30,10 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   const results = new Results(seeds)
   const images = quick ? 16 : 64
 
-  // 1. In closed form: the spread of the results when the network is perfect.
+  // 1. In closed form: the spread of the results when the network is perfect, and how near they come to the data.
   for (const { method, steps, value } of varianceTable())
     results.add({ method, setting: gaussian, metric: kept, budget: steps, nfe: steps, values: seeds.map(() => value) })
+  await addPlane(results, quick ? 500 : 4000)
 
   // 2. Trained networks of one size and one number of training steps, on held-out pictures.
   const { settings, ...once } = pairsOf(degradations, { seeds, images })

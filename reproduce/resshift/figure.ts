@@ -2,9 +2,11 @@ import { linePlot } from '@espalier/cli'
 import type { Files, ReproductionResult } from '../result.ts'
 import { figureFiles, nfePlot } from '../support/report.ts'
 import { metrics } from '../support/restoration.ts'
+import { chainNames } from './chains.ts'
 import { gaussian, kept } from './gaussian.ts'
 import { ancestral, fromNoise, fromNoise2, methods, odes, strided } from './methods.ts'
 import { setting, spread } from './pictures.ts'
+import { guidedPlane, plane, w2 } from './plane.ts'
 
 /** Dashed: what is not the paper's. */
 const controls = [strided, ...odes, fromNoise, fromNoise2, ancestral]
@@ -19,15 +21,23 @@ export function figures(result: ReproductionResult): Files {
       ...{ title, setting, metric, methods: shown, y: { label: metric }, height: 440 },
       subtitle: '4x super-resolution of clothes',
     })
+  const points = (where: string, title: string) =>
+    nfePlot(result, {
+      ...{ title, setting: where, metric: w2, y: { label: w2, log: true } },
+      methods: chainNames.map((method) => ({ method, dashed: method.endsWith('from noise') })),
+      subtitle: 'Two numbers, perfect network',
+    })
   return figureFiles({
     figure: pictures(metrics.feature, 'Distance to the clean picture'),
     fid: pictures(metrics.fid, 'Distance to the set of clean pictures'),
     psnr: pictures(metrics.psnr, 'Fidelity in dB'),
     tradeoff: tradeoff(result),
+    plane: points(plane, 'Six clusters around the degraded point'),
+    'guided-plane': points(guidedPlane, 'One class of clusters, guidance w = 4'),
     variance: nfePlot(result, {
       ...{ title: 'What few steps leave of the variance', setting: gaussian, metric: kept },
       subtitle: 'Perfect network, Gaussian posterior, exact',
-      methods: ['ResShift', 'ResShift as an ODE', 'DDIM from noise', 'DDPM from noise'].map((method) => ({ method })),
+      methods: chainNames.map((method) => ({ method })),
       y: { label: kept },
     }),
   })

@@ -1,8 +1,9 @@
 import { metrics } from '../support/restoration.ts'
 import type { Results } from '../support/results.ts'
-import { type Finding, show } from '../support/verdict.ts'
+import { type Finding, lower, show } from '../support/verdict.ts'
 import { ancestral, fromNoise, fromNoise2, type Method, regression, resShift4, resShift15, strided } from './methods.ts'
 import { posteriorSpread, setting, spread } from './pictures.ts'
+import { guidedPlane, plane, w2 } from './plane.ts'
 
 const larger: readonly string[] = [metrics.psnr, metrics.ssim, spread]
 
@@ -28,7 +29,7 @@ export function findings(results: Results): Finding[] {
   const mean = [regression, 1] as const
   return [
     ...[metrics.feature, metrics.fid].flatMap((metric) => [
-      ...of(metric, four, ddim4, second4, ddim15, ddim100, [strided, 4], mean),
+      ...of(metric, four, ddim4, second4, [ancestral, 4], ddim15, ddim100, [strided, 4], mean),
       ...of(metric, fifteen, ddim15, second15, [ancestral, 15], ddim100, four),
     ]),
     ...[metrics.psnr, metrics.ssim].flatMap((metric) => [
@@ -37,6 +38,18 @@ export function findings(results: Results): Finding[] {
     ]),
     ...of(metrics.psnr, four, fifteen),
     ...of(spread, fifteen, four),
+    ...(
+      [
+        [plane, 4],
+        [plane, 15],
+        [guidedPlane, 8],
+        [guidedPlane, 20],
+      ] as const
+    ).flatMap(([world, budget]) =>
+      [fromNoise, fromNoise2, ancestral].map(({ method }) =>
+        lower(results, resShift4.method, method, { setting: world, metric: w2, budget }),
+      ),
+    ),
   ]
 }
 
