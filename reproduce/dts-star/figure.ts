@@ -59,7 +59,7 @@ function tradeOff({ table }: ReproductionResult, setting: string, title: string)
   return linePlot({ title, x: { label: 'reward found' }, y: { label: 'held-out judge' }, series, height: 460 })
 }
 
-/** The best of each seed at the largest budget that all methods had, one row a method; only where a run has just ended. */
+/** The best of each seed at the second budget, one row a method; only where a run has just ended. */
 function sheets(result: ReproductionResult): Files {
   const cells = picturesOf(result)
   const files: Record<string, Uint8Array> = {}
@@ -67,7 +67,7 @@ function sheets(result: ReproductionResult): Files {
     const setting = settings[name]
     const rows = result.table.filter((r) => r.setting === setting && r.metric === metrics.found)
     if (!cells || rows.length === 0) continue
-    const budget = cells.budgets(setting).at(-2) as number
+    const budget = cells.budgets({ method: bestOfN, setting })[1]
     const groups = names
       .filter((method) => rows.some((r) => r.method === method))
       .map((method) => {

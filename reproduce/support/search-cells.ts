@@ -36,8 +36,8 @@ export interface RunCellsOptions {
 export interface FinishedCells {
   /** Outcomes of a cell, one a seed. */
   outcomes(cell: Pick<SearchCell, 'method' | 'setting' | 'budget'>): readonly Outcome[]
-  /** Budgets of a setting, rising. */
-  budgets(setting: string): readonly number[]
+  /** Budgets of a method, rising. */
+  budgets(of: Pick<SearchCell, 'method' | 'setting'>): readonly number[]
   /** Deletes the file: the next run begins anew. */
   remove(): void
 }
@@ -58,7 +58,8 @@ export async function runCells(
   const { seeds } = results
   const total = seeds.length * cells.reduce((sum, { budget }) => sum + budget, 0)
   let done = 0
-  const waiting = cells.flatMap((cell) => seeds.map((seed) => ({ cell, seed })))
+  // Seed by seed: what is finished is a whole comparison, of fewer seeds.
+  const waiting = seeds.flatMap((seed) => cells.map((cell) => ({ cell, seed })))
   const worker = async () => {
     for (let job = waiting.shift(); job; job = waiting.shift()) {
       const { cell, seed } = job
@@ -87,8 +88,11 @@ export async function runCells(
       })
     }
   }
-  const budgets = (setting: string) =>
-    [...new Set(cells.filter((cell) => cell.setting === setting).map(({ budget }) => budget))].sort((a, b) => a - b)
+  const budgets: FinishedCells['budgets'] = ({ method, setting }) =>
+    cells
+      .filter((cell) => cell.method === method && cell.setting === setting)
+      .map(({ budget }) => budget)
+      .sort((a, b) => a - b)
   return { outcomes, budgets, remove: file.remove }
 }
 
