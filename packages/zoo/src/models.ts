@@ -10,6 +10,7 @@ export const zooModels = [
   'mnist-flow',
   'mnist-classifier',
   'mnist-judge',
+  'mnist-minority',
   'fashion',
   'fashion-judge',
   'fashion-restore-mr',

@@ -69,7 +69,7 @@ export const mnistMinority: Recipe = {
   name: 'mnist-minority',
   title: 'classifier of noisy digits by how rare they are, for minority guidance',
   data: mnistData.source,
-  details: { labels: `tenths of the minority scores of ${minorityScoring.images} images`, ...minorityScoring },
+  details: { labels: { tenthsOf: 'minority scores', ...minorityScoring } },
   defaults: { seed: 22, steps: 4000, batch: 64 },
   prepare: scoreDigits,
   task: (settings, folder) => minorityTask(settings, { folder }),
