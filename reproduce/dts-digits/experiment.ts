@@ -24,7 +24,7 @@ export const gradientBudgets = [500, 1500] as const
 /** Samples read out of every search. */
 const count = 500
 /** Scales of DPS, chosen from on a seed of its own. */
-const dpsScales = [0.3, 1, 3, 10]
+const dpsScales = [0.3, 1, 3, 10, 30]
 const tuning = { seed: 999_999, budget: 500 }
 
 /** The names of the rows that no search made. */
@@ -66,11 +66,13 @@ export async function run(options: ReproductionOptions = {}): Promise<DigitsResu
     const truth = (task: Task) => truths.get(task.setting) as Truth
 
     onProgress(0.1, 'the scale of DPS')
-    const scale = await dpsScaleOf(world, store, chosen, truth)
+    const scales = new Map<string, number>()
+    for (const task of chosen) scales.set(task.setting, await dpsScaleOf(world, store, task, truth(task)))
+    const scale = (task: Task) => scales.get(task.setting) as number
     const methods = methodsOf(scale)
     const cells = new Map<string, Cell>()
     const at = (method: Method, task: Task, seed: number, budget: number) =>
-      `${method.name}${method.name === names.dps ? ` at ${scale}` : ''}, ${task.setting}, seed ${seed}, ${budget} NFE`
+      `${method.name}${method.name === names.dps ? ` at ${scale(task)}` : ''}, ${task.setting}, seed ${seed}, ${budget} NFE`
     const work = workOf(methods, quick)
     let done = 0
     for (const { seed, parts } of seeds.flatMap((seed) => work.map((parts) => ({ seed, parts })))) {
@@ -114,7 +116,7 @@ export async function run(options: ReproductionOptions = {}): Promise<DigitsResu
       versions: versions(),
       budget:
         `${budgetsOf(methods[0], quick).join(', ')} NFE a search, ${steps} a sample, ${seeds.length} seeds, ${count} samples ` +
-        `read out, posterior from ${size} rollouts, DPS scale ${scale}`,
+        `read out, posterior from ${size} rollouts, DPS scale ${chosen.map(scale).join(', ')}`,
       table: results.rows(),
       shown,
     }
@@ -175,28 +177,18 @@ function ofClasses(images: LabelledImages, labels: readonly string[]): LabelledI
   return { ...images, count: own.length, pixels, labels: Uint8Array.from(own, (i) => images.labels[i]) }
 }
 
-/** The scale with the least distance to the posteriors, over the tasks. */
-async function dpsScaleOf(
-  world: World,
-  store: Store,
-  chosen: readonly Task[],
-  truth: (task: Task) => Truth,
-): Promise<number> {
-  let best = { scale: dpsScales[0], distance: Infinity }
-  for (const scale of dpsScales) {
-    const distances = await Promise.all(
-      chosen.map((task) =>
-        store.value(`DPS at ${scale}, ${task.setting}, for its choice`, async () => {
-          const job = { world, store, task, seed: tuning.seed, budgets: [tuning.budget], count }
-          const [{ read }] = await dpsAt(scale).run(job)
-          return (await measured(world, task, truth(task), read)).posterior as number
-        }),
-      ),
-    )
-    const distance = distances.reduce((sum, d) => sum + d, 0)
-    if (distance < best.distance) best = { scale, distance }
-  }
-  return best.scale
+/** The scale of DPS with the least distance to the posterior of a task. */
+async function dpsScaleOf(world: World, store: Store, task: Task, truth: Truth): Promise<number> {
+  const distances = await Promise.all(
+    dpsScales.map((scale) =>
+      store.value(`DPS at ${scale}, ${task.setting}, for its choice`, async () => {
+        const job = { world, store, task, seed: tuning.seed, budgets: [tuning.budget], count }
+        const [{ read }] = await dpsAt(() => scale).run(job)
+        return (await measured(world, task, truth, read)).posterior as number
+      }),
+    ),
+  )
+  return dpsScales[distances.indexOf(Math.min(...distances))]
 }
 
 type Where = { readonly method: string; readonly setting: string; readonly budget?: number }

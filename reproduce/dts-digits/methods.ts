@@ -181,7 +181,7 @@ export const names = {
 } as const
 
 /** @param dpsScale chosen on a seed of its own */
-export function methodsOf(dpsScale: number): readonly Method[] {
+export function methodsOf(dpsScale: (task: Task) => number): readonly Method[] {
   return [
     tree(names.paper, 'tree', {}),
     tree(names.narrow, 'tree', { alpha: 0.5 }),
@@ -205,4 +205,7 @@ export function methodsOf(dpsScale: number): readonly Method[] {
   ]
 }
 
-export const dpsAt = (scale: number): Method => population(names.dps, 'rival', `dps(scale=${scale})`)
+export function dpsAt(scale: (task: Task) => number): Method {
+  const at = (factor: number) => population(names.dps, 'rival', `dps(scale=${factor})`)
+  return { ...at(1), run: (job) => at(scale(job.task)).run(job) }
+}
