@@ -12,7 +12,7 @@ import { ddim } from 'espalier/solve'
 import type { Tensor } from 'espalier/tensor'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
 import { type Digits, openDigits } from '../support/digits.ts'
-import { allHigher, digitCount, higher, judgedBy, spreads } from '../support/searches.ts'
+import { allHigher, digitPairs, higher, judgedBy, spreads } from '../support/searches.ts'
 import { type Finding, verdictOf } from '../support/verdict.ts'
 import { ensemble, label, singleNames, type Traced, traced, type Verifier, verifiersOf } from './verifiers.ts'
 
@@ -27,7 +27,7 @@ export const metrics = {
   held: `held-out judge: log-odds of a ${label}`,
   sure: 'held-out judge: log p of the likeliest digit',
   spread: 'spread of the winners',
-  digits: 'effective number of digits among the winners',
+  digits: 'share of pairs of winners that are different digits',
 } as const
 
 /** By the names of the tables; `goes` says which search that is. */
@@ -68,7 +68,7 @@ export async function run(
       judged(metrics.held, (judgement) => judgement.logOdds(label)),
       judged(metrics.sure, (judgement) => judgement.confidence),
       judged(metrics.spread, spreads),
-      judged(metrics.digits, digitCount),
+      judged(metrics.digits, digitPairs),
     ]
     const shares = (from: number, to: number) => (share: number, what: string) =>
       onProgress?.(from + share * (to - from), what)
@@ -150,7 +150,10 @@ function findings(results: Results, sizes: readonly number[]): Finding[] {
         text: `it grows with ${names.filter((_, i) => grows[i].holds).join(', ') || 'none'}`,
       })
     }
-    out.push(allHigher(results, ['random'], at(''), at('ZO-4')), allHigher(results, ['random'], at(''), at('Paths-2')))
+    for (const nfe of sizes.slice(-2)) {
+      const place = (method: string) => at(method, metric, nfe)
+      out.push(...['ZO-4', 'Paths-2'].map((other) => higher(results, place('random'), place(other))))
+    }
     out.push(allHigher(results, ['ZO-4', 'Paths-2'], at('', metrics.spread), at('random', metrics.spread)))
   }
   // Hacking: what verifiers that know nothing of digits make of them, beside samples without a search.

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { traced } from '../../../reproduce/inference-time-scaling/verifiers.ts'
 import { kernelNames, methodsOf, sampled, stochastic } from '../../../reproduce/rbf/methods.ts'
 import { type Digits, spread } from '../../../reproduce/support/digits.ts'
-import { digitCount } from '../../../reproduce/support/searches.ts'
+import { digitPairs } from '../../../reproduce/support/searches.ts'
 
 const mixture = new GaussianMixture({ means: [[-1.5], [1]], stds: [0.4, 0.6], weights: [0.3, 0.7] })
 const plane = new GaussianMixture({
@@ -126,12 +126,10 @@ describe('reproduce inference-time-scaling', () => {
         [0, 0],
       ]),
     ).toBeCloseTo(10 / 3, 12)
-    const judgement = { digit: Array.from({ length: 80 }, (_, i) => i % 4) } as never as Parameters<
-      typeof digitCount
-    >[0]
-    const values = digitCount(judgement)
+    // 4 digits, 20 times each: 60 of the 79 others are different
+    const values = digitPairs({ digit: Array.from({ length: 80 }, (_, i) => i % 4) } as never)
     expect(values).toHaveLength(80)
-    expect(Math.abs(values.reduce((a, b) => a + b, 0) / 80 - 4)).toBeLessThan(0.1)
-    expect(digitCount({ digit: [7, 7, 7] } as never)).toEqual([1, 1, 1])
+    expect(values.reduce((a, b) => a + b, 0) / 80).toBeCloseTo(60 / 79, 12)
+    expect(digitPairs({ digit: [7, 7, 7] } as never)).toEqual([0, 0, 0])
   })
 })
