@@ -44,6 +44,11 @@ export interface FitValuesOptions<S, X> {
   readonly batch?: number
   /** Peak learning rate. Default 2e-3. */
   readonly rate?: number
+  /**
+   * Share of the rollouts that are kept back; of 20 moments of the training, the one whose weights fit these best is taken, so
+   * that rollouts are not learned by heart. 0 takes the last weights. Default 0.1.
+   */
+  readonly heldOut?: number
   /** Rollouts that walk together. Default 64. */
   readonly width?: number
   readonly signal?: AbortSignal
@@ -57,6 +62,8 @@ export interface FittedValues<S> extends ValueFunction<S> {
   readonly fitting: { readonly nfe: number; readonly rewardEvaluations: number; readonly seconds: number }
   /** Loss over training, mean of each hundredth of the steps. */
   readonly losses: readonly number[]
+  /** How the rollouts that were kept back were fitted: at first, where nothing is known, and by what was taken. */
+  readonly heldOut?: { readonly first: number; readonly loss: number; readonly step: number }
   /** Number of trained weights. */
   readonly parameters: number
   release(): Promise<void>
@@ -72,26 +79,50 @@ export interface FittedValues<S> extends ValueFunction<S> {
  * @throws Error where a reward fails or is infinite, states are not of the event, or training diverges
  */
 export async function fitValues<S, X>(options: FitValuesOptions<S, X>): Promise<FittedValues<S>> {
-  const { chain, runtime, event, seed, lambda = 1, steps = 2000, rate = 2e-3, signal, onProgress } = options
+  const {
+    chain,
+    runtime,
+    event,
+    seed,
+    lambda = 1,
+    steps = 2000,
+    rate = 2e-3,
+    heldOut = 0.1,
+    signal,
+    onProgress,
+  } = options
   const kind = oneOf('loss', options.loss ?? 'mean', ['mean', 'exponential', 'poisson'])
   if (!(lambda > 0 && lambda < Infinity)) throw new Error(`lambda is ${lambda}, expected a positive number`)
   for (const [name, value] of Object.entries({ rollouts: options.rollouts, steps, batch: options.batch ?? 1 })) {
     if (!(Number.isInteger(value) && value >= 1)) throw new Error(`${name} is ${value}, expected 1 or more`)
   }
+  if (!(heldOut >= 0 && heldOut < 1))
+    throw new Error(`heldOut is ${heldOut}, expected a share of the rollouts in [0, 1)`)
   const began = performance.now()
   const network = options.network ?? valueNetwork(event, { seed })
   const input = inputOf(options)
   const time = (level: number) => 1 - level / chain.depth
   const walked = await rolloutsOf(options, input)
-  const goal = goalOf(kind, lambda, walked.rewards)
+  const learned = options.rollouts - Math.floor(heldOut * options.rollouts)
+  const goal = goalOf(kind, lambda, walked.rewards.subarray(0, learned))
+  const check = learned < options.rollouts ? heldOutLoss(options, walked, goal, time, learned) : undefined
 
+  const model = (weights: ReadonlyMap<string, Float32Array>) => writeModel(bakeParameters(network.model, weights))
+  let best = { model: model(new Map()), step: 0, loss: Infinity }
+  let first = Infinity
+  if (check) first = best.loss = await check(best.model)
   const losses: number[] = []
   let sum = 0
-  const { average } = await train(taskOf(options, network, walked, goal, time), {
+  const { average } = await train(taskOf(options, network, walked, goal, time, learned), {
     ...{ runtime, steps, signal, ema: 0.99 },
     optimizer: { rate: warmupCosine(rate, steps, Math.min(100, steps / 10)) },
-    onStep: async ({ step, loss }) => {
+    onStep: async ({ step, loss }, weights) => {
       sum += loss
+      if (check && step % Math.ceil(steps / 20) === 0) {
+        const now = model(weights())
+        const found = await check(now)
+        if (found < best.loss) best = { model: now, step, loss: found }
+      }
       const every = Math.max(1, Math.floor(steps / 100))
       if (step % every !== 0) return
       losses.push(sum / every)
@@ -101,15 +132,19 @@ export async function fitValues<S, X>(options: FitValuesOptions<S, X>): Promise<
     },
   })
   signal?.throwIfAborted()
-  const session = await runtime.load(writeModel(bakeParameters(network.model, average)))
+  const session = await runtime.load(check ? best.model : model(average))
   return {
     name: `learned by ${kind} loss`,
     cost: () => 0,
     rewardEvaluations: 0,
     looks: false,
-    evaluate: (states, level) => valuesBy(session, states.map(input), event, time(level), goal),
+    async evaluate(states, level) {
+      const outputs = await outputsBy(session, states.map(input), event, time(level))
+      return Float64Array.from(outputs, (y) => goal.offset + goal.scale * y)
+    },
     fitting: { ...walked.cost, seconds: (performance.now() - began) / 1000 },
     losses,
+    heldOut: check && { first, loss: best.loss, step: best.step },
     parameters: network.parameters.reduce((total, name) => total + (average.get(name)?.length ?? 0), 0),
     release: () => session.release(),
   }
@@ -172,6 +207,8 @@ interface Goal {
   readonly offset: number
   readonly scale: number
   readonly loss: Loss
+  /** The loss of one output. */
+  readonly lossOf: (y: number, target: number) => number
   readonly target: (reward: number) => number
 }
 
@@ -179,7 +216,8 @@ function goalOf(kind: 'mean' | 'exponential' | 'poisson', lambda: number, reward
   const centre = rewards.reduce((sum, r) => sum + r / rewards.length, 0)
   const scale = Math.sqrt(rewards.reduce((sum, r) => sum + (r - centre) ** 2 / rewards.length, 0)) || 1
   if (kind === 'mean') {
-    return { offset: centre, scale, loss: meanSquare('value'), target: (r) => (r - centre) / scale }
+    const lossOf = (y: number, target: number) => (y - target) ** 2
+    return { offset: centre, scale, loss: meanSquare('value'), lossOf, target: (r) => (r - centre) / scale }
   }
   // Both exponents less that of the soft mean: it only rescales the loss, which is then about 1 at first. The largest
   // reward bounds the targets by the number of rollouts.
@@ -188,6 +226,10 @@ function goalOf(kind: 'mean' | 'exponential' | 'poisson', lambda: number, reward
     offset,
     scale,
     target: (r) => Math.exp(lambda * (r - offset)),
+    lossOf(value, target) {
+      const y = lambda * scale * value
+      return kind === 'exponential' ? (Math.exp(y) - target) ** 2 : Math.exp(y) - y * target
+    },
     loss: (b) => {
       const y = b.get('value').mul(lambda * scale)
       const target = b.inputLike('target', y)
@@ -202,6 +244,7 @@ function taskOf(
   { levels, states, rewards }: Walked,
   { loss, target }: Goal,
   time: (level: number) => number,
+  learned: number,
 ): Task {
   const size = sizeOf(event)
   const x = new Float32Array(batch * size)
@@ -215,7 +258,7 @@ function taskOf(
       const draws = stream(fold(root, step))
       for (let row = 0; row < batch; row++) {
         const at = Math.floor(((row + draws.uniform()) / batch) * levels.length)
-        const rollout = draws.integer(rewards.length)
+        const rollout = draws.integer(learned)
         x.set(states[at][rollout], row * size)
         t[row] = time(levels[at])
         targets[row] = target(rewards[rollout])
@@ -230,13 +273,36 @@ function taskOf(
   }
 }
 
-async function valuesBy(
+/** The mean loss of a model over all levels of the rollouts that it does not learn from. */
+function heldOutLoss<S, X>(
+  { runtime, event }: FitValuesOptions<S, X>,
+  { levels, states, rewards }: Walked,
+  { lossOf, target }: Goal,
+  time: (level: number) => number,
+  from: number,
+): (model: Uint8Array) => Promise<number> {
+  const targets = rewards.subarray(from).map(target)
+  return async (model) => {
+    const session = await runtime.load(model)
+    try {
+      let sum = 0
+      for (const [at, level] of levels.entries()) {
+        const outputs = await outputsBy(session, states[at].slice(from), event, time(level))
+        for (let i = 0; i < targets.length; i++) sum += lossOf(outputs[i], targets[i])
+      }
+      return sum / (levels.length * targets.length)
+    } finally {
+      await session.release()
+    }
+  }
+}
+
+async function outputsBy(
   session: Session,
   states: readonly Float32Array[],
   event: readonly number[],
   t: number,
-  { offset, scale }: Goal,
-): Promise<Float64Array> {
+): Promise<Float32Array> {
   const n = states.length
   const size = sizeOf(event)
   const x: Tensor = { shape: [n, ...event], data: new Float32Array(n * size) }
@@ -244,5 +310,5 @@ async function valuesBy(
     x.data.set(state, i * size)
   })
   const { value } = await session.run({ x, t: { shape: [n], data: new Float32Array(n).fill(t) } }, ['value'])
-  return Float64Array.from(value.data as Float32Array, (y) => offset + scale * y)
+  return value.data as Float32Array
 }
