@@ -110,7 +110,8 @@ function shares(results: Results, { setting, runs, truth }: Goal): ReproductionR
   const metric = truth ? metrics.truth : metrics.found
   const budget = Math.max(...runs[0].budgets)
   const mark = { budget, values: results.values(bestOfN, { setting, metric, budget }) }
-  return runs.map(({ method: { name }, budgets }) => {
+  const compared = runs.filter(({ budgets }) => budgets.includes(budget))
+  return compared.map(({ method: { name }, budgets }) => {
     const curve = budgets.map((nfe) => ({
       budget: nfe,
       values: results.values(name, { setting, metric, budget: nfe }),

@@ -1,5 +1,6 @@
-import { type SearchMethod, searchFrom } from 'espalier/search'
-import { bestOfN, dtsStar, greedy, narrow } from './names.ts'
+import type { StochasticChain } from 'espalier/chain'
+import { greedyIslands, type MethodOptions, type SearchMethod, searchFrom } from 'espalier/search'
+import { bestOfN, bold, dtsStar, greedy, narrow } from './names.ts'
 
 /** A method of the comparison. */
 export interface Method {
@@ -32,5 +33,14 @@ export const methods = {
   },
   forest: fixed('forest (ours)', 'forest'),
   greedy: fixed(greedy, 'greedy'),
-  greedy8: fixed('greedy islands of 8', 'greedy(particles=8)'),
+  /** Branching after every step, and without plain rollouts first where the budget is small. */
+  bold: {
+    name: bold,
+    at: () => ({
+      ...searchFrom('greedy'),
+      blocks: 'every',
+      run: <S, X>(options: MethodOptions<S, X>) =>
+        greedyIslands({ ...options, chain: options.chain as StochasticChain<S, X>, resume: undefined, hedge: false }),
+    }),
+  },
 } as const satisfies Record<string, Method>

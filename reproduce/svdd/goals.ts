@@ -1,7 +1,7 @@
 import { ink, type Reward, scaled } from 'espalier/reward'
 import type { Tensor } from 'espalier/tensor'
 import type { ImageWorld, ImageWorldName } from '../support/image-world.ts'
-import { bestOfN, cold, dps, learned, type Method, replacing, samples, smc, svdd, warm, warmSmc } from './methods.ts'
+import { bestOfN, cold, dps, type Method, replacing, samples, smc, svdd, warm, warmSmc } from './methods.ts'
 import { compute, settings } from './names.ts'
 
 export interface Goal {
@@ -24,7 +24,7 @@ const jpeg = { world: 'digits', scale: 60, reward: (world: ImageWorld) => world.
 export function goals(quick: boolean): Goal[] {
   const few = (of: readonly number[]) => [
     { method: bestOfN, of: [1, ...of] },
-    { method: smc, of },
+    { method: smc, of: [1, ...of] },
     { method: svdd, of },
     { method: replacing, of },
   ]
@@ -36,9 +36,9 @@ export function goals(quick: boolean): Goal[] {
       runs: [
         { method: bestOfN, of: compute },
         { method: svdd, of: several },
-        ...[smc, replacing].map((method) => ({ method, of: [5, 10, 20] })),
+        { method: smc, of: [1, 5, 10, 20] },
+        { method: replacing, of: [5, 10, 20] },
         ...[warmSmc, cold, warm].map((method) => ({ method, of: [10] })),
-        { method: learned, of: [20] },
       ],
     },
     {
