@@ -6,7 +6,7 @@
 import { versions } from '@espalier/cli'
 import { minorityClassNames, minorityScoring } from '@espalier/zoo'
 import { classifierGuided, type NoisyClassifier } from 'espalier/guide'
-import { drawSamples, jackknife } from 'espalier/measure'
+import { drawSamples } from 'espalier/measure'
 import { type Denoiser, uniformGrid } from 'espalier/process'
 import { ddim, execute } from 'espalier/solve'
 import { gather, type Tensor } from 'espalier/tensor'
@@ -143,19 +143,7 @@ interface Spent {
 
 async function add(world: World, results: Results, spent: Spent, drawn: readonly Tensor[]): Promise<void> {
   await addMeasured(world, results, spent, drawn)
-  const kept = new Map<string, number>()
-  const each = await Promise.all(
-    [...drawn.keys(), -1].map(async (left) => {
-      kept.set(`${left}`, await world.fid(drawn.filter((_, i) => i !== left)))
-    }),
-  )
-  // Without the bias that pooled samples have, one value a seed.
-  const of = (indices: readonly number[]) =>
-    kept.get(
-      indices.length === each.length - 1 ? '-1' : `${[...drawn.keys()].find((i) => !indices.includes(i))}`,
-    ) as number
-  const values = jackknife(drawn.length, of)
-  results.add({ ...spent, setting, metric: metrics.fid, values })
+  results.add({ ...spent, setting, metric: metrics.fid, values: await world.fid.values(drawn) })
 }
 
 async function addMeasured(world: World, results: Results, spent: Spent, drawn: readonly Tensor[]): Promise<void> {
@@ -194,7 +182,7 @@ async function addRejection(world: World, results: Results, steps: number, drawn
 /** The real digits of a class in the same numbers: where samples of that class should come. */
 async function addReal(world: World, results: Results, label: number, samples: number): Promise<Tensor> {
   // Behind those that samples are measured against.
-  const sets = results.seeds.map((_, i) => world.real(label, 1000 + i * samples, samples))
+  const sets = results.seeds.map((_, i) => world.real(label, 1000 + ((i * samples) % 1000), samples))
   await add(world, results, { method: names.real(label), nfe: 0 }, sets)
   return sets[0]
 }

@@ -13,7 +13,7 @@ import {
   recipes,
 } from '@espalier/zoo'
 import { type LoadedNoisyClassifier, minorityScore, noisyClassifier } from 'espalier/guide'
-import { fitGaussian, frechetDistance, type GaussianFit, mean, RealSet } from 'espalier/measure'
+import { frechetMetric, type Metric, mean, RealSet } from 'espalier/measure'
 import { nodeRuntime } from 'espalier/node'
 import type { Denoiser } from 'espalier/process'
 import { type ClassifierCard, loadDenoiser, type NetworkCard } from 'espalier/runtime'
@@ -49,7 +49,7 @@ export interface World {
   scores(samples: Tensor, what: string): Promise<Float64Array>
   measured(samples: Tensor): Promise<Measured>
   /** To the real digits of the rarest tenth. Compare equal numbers of samples. */
-  fid(samples: readonly Tensor[]): Promise<number>
+  readonly fid: Metric
   /** Real digits of a class, from the part that the classifier was trained on. */
   real(label: number, from: number, count: number): Tensor
   close(): Promise<void>
@@ -72,9 +72,8 @@ export async function openWorld(reference: number): Promise<World> {
   const read = async (images: Tensor) => classify(judge, images)
   const from = minorityScoring.images
   const all = new RealSet((await read(imagesTensor(digits, from, from + reference))).features)
-  const rarest = (await read(real(9, 0, 1000))).features
-  const rareSet = new RealSet(gather(rarest, [...Array(500).keys()]), 5)
-  const rareFit = fitGaussian(rarest)
+  const rarest = real(9, 0, 1000)
+  const rareSet = new RealSet((await read(gather(rarest, [...Array(500).keys()]))).features, 5)
   const opened: { release(): Promise<void> }[] = [denoiser, classifier]
   const scores = (samples: Tensor, what: string) =>
     minorityScore(denoiser, samples, { ...minorityScoreOptions, key: purpose(minorityScoreOptions.key, what) })
@@ -111,10 +110,9 @@ export async function openWorld(reference: number): Promise<World> {
         [metrics.digits]: entropy,
       }
     },
-    async fid(samples) {
-      const fit: GaussianFit = fitGaussian((await read(concatenate(samples))).features)
-      return frechetDistance(rareFit, fit)
-    },
+    fid: frechetMetric(metrics.fid, async (images) => (await read(images)).features, {
+      ...{ target: rarest, floor: [real(9, 1000, 1000)], floorName: 'other real digits of the rarest tenth' },
+    }),
     async close() {
       for (const model of opened) await model.release()
       await runtime.close()
