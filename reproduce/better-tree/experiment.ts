@@ -133,9 +133,9 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
     paper: 'ours: a tempered forest, exact weights for adaptive trees, greedy islands with re-branching',
     claim:
       'Branching by a tempered look-ahead, with the true weights carried in the open, samples p(x) exp(lambda r(x)) / Z without ' +
-      'bias in Z and with fewer network evaluations than Diffusion Tree Sampling, SMC and importance resampling where the ' +
-      'reward is rare or sharp; adaptive trees become unbiased by exact weights; and greedy islands that branch again from ' +
-      'the best path find better rewards than DTS*, SVDD, FK steering and best-of-N.',
+      'bias in Z and nearer to it, at the same network evaluations, than importance resampling, Diffusion Tree Sampling, SMC ' +
+      'and SVDD; adaptive trees become unbiased by exact weights; and greedy islands that branch again from the best path ' +
+      'find better rewards than best-of-N, DTS*, FK steering and SVDD.',
     ...verdictOf(findings(outcomes, budgets)),
     command: `npx espalier reproduce better-tree${quick ? ' --quick' : ''}`,
     seeds: plan.reduce<readonly number[]>((most, { seeds }) => (seeds.length > most.length ? seeds : most), []),

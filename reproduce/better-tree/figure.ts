@@ -55,7 +55,7 @@ export function figures(result: ReproductionResult): Files {
       ...{ name, dashed },
       points: budgets.flatMap((budget) => {
         const row = find(result, method, metric, budget)
-        // A gap that is all closed has no place on a logarithmic axis.
+        // A logarithmic axis has no place for what is closed altogether, nor for an interval that reaches there.
         return row && row.mean > 0
           ? [{ x: budget, y: row.mean, low: Math.max(row.low, row.mean / 10), high: row.high }]
           : []
