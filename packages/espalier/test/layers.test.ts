@@ -4,7 +4,19 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
 // The table of ARCHITECTURE.md: a layer imports only from those above it.
-const layers = ['tensor', 'process', 'runtime', 'solve', 'reward', 'guide', 'chain', 'search', 'measure', 'train']
+const layers = [
+  'tensor',
+  'process',
+  'runtime',
+  'solve',
+  'reward',
+  'guide',
+  'chain',
+  'text',
+  'search',
+  'measure',
+  'train',
+]
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 const sources = (folder: string): string[] =>

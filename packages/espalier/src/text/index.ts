@@ -1,0 +1,47 @@
+export { cleanFromScore, concreteScore } from './concrete-score.ts'
+export { type ConfidenceOptions, confidenceOrdered } from './confidence.ts'
+export {
+  checkPrompt,
+  countedTokens,
+  freePrompt,
+  stackTokens,
+  type TokenBatch,
+  type TokenDenoiser,
+} from './denoiser.ts'
+export { type FirstHittingOptions, firstHitting } from './first-hitting.ts'
+export { float32Gumbels, type GumbelNoise, gumbelDraw, largestGumbel, truncatedGumbelLaw } from './gumbel.ts'
+export {
+  ancestral,
+  type KernelFamily,
+  type KernelStage,
+  type RemaskingOptions,
+  remasking,
+  removal,
+  type TokenKernel,
+  tauLeaping,
+  thetaRk2,
+  thetaTrapezoidal,
+  tokenEuler,
+} from './kernel.ts'
+export { type KernelSamplerOptions, kernelSampler } from './kernel-sampler.ts'
+export { fillValue, type MaskedChainOptions, maskedChain, type TokenChain, type TokenSample } from './masked-chain.ts'
+export { maskedProcess, maskOf, noiseTokens, type TokenProcess, transition, uniformProcess } from './process.ts'
+export { type SampledTokens, type SampleTokensOptions, sampleTokens, type TokenProgress } from './sample-tokens.ts'
+export {
+  evenTimes,
+  type TokenSampler,
+  type TokenSolver,
+  type TokenState,
+  type TokenTask,
+} from './sampler.ts'
+export {
+  cosine,
+  geometric,
+  logLinear,
+  parseTokenSchedule,
+  polynomial,
+  type TokenSchedule,
+  type TokenScheduleSpecification,
+} from './schedule.ts'
+export { type ShapeOptions, shaped } from './shaped.ts'
+export { TokenLaw } from './token-law.ts'
