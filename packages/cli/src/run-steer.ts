@@ -34,9 +34,10 @@ export async function runSteer(run: SteerRun): Promise<void> {
     const steering = await setUpSteering(runtime, settings)
     const folder = openFolder(run)
     const interrupt = interruptible((text) => progress.say(text))
-    const signal = run.deadline
-      ? AbortSignal.any([interrupt.signal, AbortSignal.timeout(1000 * run.deadline)])
-      : interrupt.signal
+    const signal =
+      run.deadline === undefined
+        ? interrupt.signal
+        : AbortSignal.any([interrupt.signal, AbortSignal.timeout(Math.ceil(1000 * run.deadline))])
     try {
       const result = await folder.during(async () => {
         const trials = await searchAll({ run, steering, folder, signal, progress })

@@ -8,6 +8,7 @@ import { isDifferentiable, type Reward } from 'espalier/reward'
 import { batched, type NetworkCard, type Runtime } from 'espalier/runtime'
 import {
   type Progress,
+  rolloutCost,
   SearchError,
   type SearchMethod,
   type SearchResult,
@@ -108,26 +109,23 @@ export async function setUpSteering(runtime: Runtime, settings: SteerSettings): 
   for (const text of settings.methods) {
     const method = searchFrom(text)
     for (const [name, reward] of rewards) {
-      const key = keyOf(method, name)
-      if (chains.has(key)) continue
-      const chain = await asUserError(`--method ${text}`, () => make(method, name, reward))
-      chains.set(key, chain)
-      const cost = rolloutCost(chain)
-      if (settings.budget < cost) {
-        throw new UserError(
-          `--budget ${settings.budget} is less than one sample of ${cost} NFE; raise it, or lower --steps`,
-        )
-      }
+      await asUserError(`--method ${text}`, async () => {
+        const key = keyOf(method, name)
+        const chain = chains.get(key) ?? make(method, name, reward)
+        chains.set(key, chain)
+        const cost = rolloutCost(chain)
+        if (settings.budget < cost) {
+          throw new UserError(
+            `--budget ${settings.budget} is less than one sample of ${cost} NFE; raise it, or lower --steps`,
+          )
+        }
+        // A search that is stopped before it begins has looked at its options.
+        const { budget, lambda, width } = settings
+        await method.run({ chain, reward, budget, lambda, width, seed: settings.seeds[0], signal: AbortSignal.abort() })
+      })
     }
   }
   return { model, rewards, chain: (method, reward) => chains.get(keyOf(method, reward)) as Chain<Float32Array, Tensor> }
-}
-
-/** NFE of one sample. */
-export function rolloutCost(chain: Chain<unknown, unknown>): number {
-  let cost = 0
-  for (let level = 0; level < chain.depth; level++) cost += chain.cost(level)
-  return cost
 }
 
 /** What one search brought. */
@@ -180,7 +178,7 @@ export async function runTrial(steering: Steering, options: TrialOptions): Promi
     return trial(found)
   } catch (error) {
     if (error instanceof SearchError) return trial(error.result as SearchResult<Tensor>, messageOf(error))
-    throw error
+    throw new UserError(`--method ${method}: ${messageOf(error)}`, { cause: error })
   }
 }
 

@@ -185,6 +185,23 @@ const calls: [string, string[], RegExp][] = [
   ],
   ['a negative budget', [...steer, '--budget', '-5'], /'-5' is invalid.*from 1 on/],
   ['a budget below one sample', [...steer, '--budget', '10', '--steps', '50'], /less than one sample of 50 NFE/],
+  [
+    'a budget below one population',
+    [...steer, '--budget', '30', '--steps', '10', '--method', 'svdd'],
+    /--method svdd: a budget of 30 NFE is less than the smallest population/,
+  ],
+  [
+    'a budget below the intervals of RBF',
+    [...steer, '--budget', '30', '--steps', '10', '--method', 'greedy,rbf'],
+    /--method rbf: a budget of 30 NFE is less than 2 chains/,
+  ],
+  [
+    'options of a method that exclude each other',
+    [...steer, '--method', 'svdd(weighted=true)'],
+    /--method svdd\(weighted=true\): weighted svdd needs/,
+  ],
+  ['paths of one level', [...steer, '--steps', '1', '--method', 'paths'], /--method paths: .*this chain has 1/],
+  ['a deadline beyond all timers', [...steer, '--deadline', '1e12'], /between 0 and 2000000/],
   ['a negative lambda', [...steer, '--lambda', '-1'], /from 0 on/],
   ['one seed and several', [...steer, '--seed', '1', '--seeds', '0-3'], /--seed and --seeds/],
   ['seeds that run backwards', [...steer, '--seeds', '5-2'], /Seeds are needed as/],

@@ -279,7 +279,7 @@ describe('espalier steer', () => {
     expect(files).toEqual(expect.arrayContaining(['report.html', 'reward-against-nfe.svg', 'samples.png', 'searches']))
     expect(readFileSync(join(folder.path, 'all', 'report.html'), 'utf8')).toContain('dts-star')
     const { tensors } = readSafetensors(
-      readFileSync(join(folder.path, 'all', 'searches', 'near-2-0-best-of-n-seed-1.safetensors')),
+      readFileSync(join(folder.path, 'all', 'searches', 'near-minus-2-0-best-of-n-seed-1.safetensors')),
     )
     expect(tensors.samples.shape).toEqual([60, 2])
     expect(Math.max(...(tensors.rewards.data as Float64Array))).toBe(
@@ -321,7 +321,7 @@ describe('espalier steer', () => {
     const args = [...base, '--method', 'dts-star', '--budget', '12000', '--checkpoint-every', '0']
     await answer(...args, '--out', 'whole-tree')
     const { child, ended } = start([...args, '--out', 'killed'], folder.path)
-    const tree = join('searches', 'near-2-0-dts-star-seed-0')
+    const tree = join('searches', 'near-minus-2-0-dts-star-seed-0')
     while (!existsSync(join(folder.path, 'killed', `${tree}.tree.safetensors`))) {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
@@ -481,12 +481,14 @@ describe('espalier steer', () => {
       '--method',
       'best-of-n',
       '--deadline',
-      '0.3',
+      '0.30001',
       '--out',
       'due',
     )
     expect(result.status).toBe('stopped')
     expect(result.runs[0].candidates).toBeGreaterThan(0)
+    const none = await answer(...base, '--deadline', '0', '--out', 'at-once')
+    expect(none.status).toBe('stopped')
   })
 })
 

@@ -232,9 +232,15 @@ it('rewards that differ have files that differ', () => {
     `min(${'ink,'.repeat(80)}ink)`,
     'jpeg',
     '-jpeg',
+    'near:1,2',
+    'near:1,-2',
+    '-near:1,2',
+    './my-reward.mjs',
+    './my_reward.mjs',
+    './my/reward.mjs',
   ]
   const names = texts.map(slug)
   expect(new Set(names).size).toBe(texts.length)
   for (const name of names) expect(name).toMatch(/^[A-Za-z0-9-]{1,60}$/)
-  expect(slug('near:-2,0')).toBe('near-2-0')
+  expect(slug('near:-2,0')).toBe('near-minus-2-0')
 })

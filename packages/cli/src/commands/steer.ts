@@ -23,6 +23,9 @@ interface SteerOptions extends Partial<Omit<SteerSettings, 'rewards' | 'methods'
 /** What a continued run may change: how much is spent, and how it is told. */
 const free = new Set(['resume', 'budget', 'width', 'deadline', 'checkpointEvery', 'json'])
 
+/** Seconds that a timer can wait, about: 24 days. */
+const LONGEST = 2_000_000
+
 export function steerCommand(): Command {
   const d = defaultSettings
   const command = new Command('steer')
@@ -61,7 +64,7 @@ export function steerCommand(): Command {
     .option('--condition <name=file>', 'rows of a condition of the network, such as degraded=rows.npy', collect)
     .option('--out <folder>', 'where the run goes (default: runs/steer-<time>)')
     .option('--resume <folder>', 'continue a run, with a larger --budget if wanted')
-    .option('--deadline <seconds>', 'stop then, and hand over the best so far', number(0))
+    .option('--deadline <seconds>', 'stop then, and hand over the best so far', number(0, LONGEST))
     .option('--checkpoint-every <seconds>', 'save each search so often', number(0), 10)
     .option('--json', 'print one JSON result on stdout', false)
     .addHelpText(
