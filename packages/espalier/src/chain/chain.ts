@@ -132,6 +132,18 @@ export function guidedChain<S, X>(chain: Chain<S, X>): GuidedChain<S, X> {
   )
 }
 
+/**
+ * The chain as one whose start decides its sample, where only a run can tell.
+ * @throws Error where it draws noise on its way
+ */
+export function noiseChain<S, X>(chain: Chain<S, X>): NoiseChain<S, X> {
+  if (chain.kernel === 'deterministic') return chain as NoiseChain<S, X>
+  throw new Error(
+    'this chain draws noise on its way, so its start does not decide its sample; take a deterministic solver (ddim, ' +
+      'dpm++2m), or a search over paths of a stochastic one',
+  )
+}
+
 export function isGuidedChain<S, X>(chain: Chain<S, X>): chain is GuidedChain<S, X> {
   return isStochasticChain(chain) && 'propose' in chain
 }

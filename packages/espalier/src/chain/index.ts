@@ -7,6 +7,7 @@ export {
   isGuidedChain,
   isStochasticChain,
   type NoiseChain,
+  noiseChain,
   type Proposal,
   type StochasticChain,
   stochasticChain,

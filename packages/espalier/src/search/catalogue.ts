@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import type { Chain, GuidedChain, NoiseChain } from '../chain/chain.ts'
-import { stochasticChain } from '../chain/chain.ts'
+import { type Chain, guidedChain, noiseChain, stochasticChain } from '../chain/chain.ts'
 import type { Branching } from '../chain/schedule.ts'
 import { type CatalogueEntry, catalogueEntry, fromCatalogue } from '../tensor/catalogue.ts'
 import { bestOfN } from './best-of-n.ts'
@@ -12,7 +11,7 @@ import { greedyIslands } from './greedy-islands.ts'
 import { importanceResampling } from './importance-resampling.ts'
 import { randomSearch, zeroOrderSearch } from './noise-search.ts'
 import { pathsSearch } from './paths.ts'
-import { rbf } from './rbf.ts'
+import { choices, rbf } from './rbf.ts'
 import { resamplingSchemes } from './resampling.ts'
 import type { SearchOptions, SearchResult } from './search.ts'
 import { smc } from './smc.ts'
@@ -74,21 +73,15 @@ function entry<Shape extends z.ZodRawShape>(
   return catalogueEntry(name, about, shape, (own) => ({
     tree: false,
     ...kind,
-    run: (options) => search({ ...options, ...own, chain: kinds[kind.chain](options.chain, name) } as never),
+    run: (options) => search({ ...options, ...own, chain: kinds[kind.chain](options.chain) } as never),
   }))
 }
 
-const kinds: Record<ChainKind, <S, X>(chain: Chain<S, X>, method: string) => Chain<S, X>> = {
+const kinds: Record<ChainKind, <S, X>(chain: Chain<S, X>) => Chain<S, X>> = {
   any: (chain) => chain,
   stochastic: (chain) => stochasticChain(chain),
-  guided<S, X>(chain: Chain<S, X>, method: string): GuidedChain<S, X> {
-    if ('propose' in chain) return chain as GuidedChain<S, X>
-    throw new Error(`${method} moves the steps along the gradient of the reward: make the chain with a gradient`)
-  },
-  deterministic<S, X>(chain: Chain<S, X>, method: string): NoiseChain<S, X> {
-    if ('neighbours' in chain) return chain as NoiseChain<S, X>
-    throw new Error(`${method} searches over start noises: make a deterministic chain, with a solver such as ddim`)
-  },
+  guided: (chain) => guidedChain(chain),
+  deterministic: (chain) => noiseChain(chain),
 }
 
 const samples = (chain: ChainKind) => ({ chain, blocks: 'fine', goal: 'samples' }) as const
@@ -100,7 +93,7 @@ export const searchCatalogue: readonly CatalogueEntry<SearchMethod>[] = [
     'greedy',
     'greedy islands (ours): small populations, and new ones along the best path',
     best('stochastic', 'fine'),
-    { particles: count, ess: share, local: share },
+    { particles: count, ess: share, local: share, hedge: z.boolean() },
     greedyIslands as Run,
   ),
   entry(
@@ -163,7 +156,7 @@ export const searchCatalogue: readonly CatalogueEntry<SearchMethod>[] = [
     'rbf',
     'rollover budget forcing (Kim 2025): on as soon as something is better',
     best('stochastic', 'every'),
-    { chains: count, starts: count },
+    { chains: count, starts: count, choice: z.enum(choices) },
     rbf as Run,
   ),
   entry('random', 'best-of-N of a deterministic sampler', best('deterministic', 'one'), { count }, randomSearch as Run),

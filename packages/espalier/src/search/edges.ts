@@ -41,6 +41,11 @@ export function costFrom(edges: readonly Edge[], first: number): number {
   return cost
 }
 
+/** NFE of one row from the start to its end. */
+export function rolloutCost<S, X>(chain: Chain<S, X>): number {
+  return costFrom(edgesOf(chain), 0)
+}
+
 /** Key of the root, above the prior: every path of every search with this seed hangs below it. */
 export function rootKey(seed: number): Key {
   return purpose(key(seed), 'path')

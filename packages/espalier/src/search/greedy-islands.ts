@@ -1,6 +1,6 @@
 import type { Chain } from '../chain/chain.ts'
 import { fold, purpose, key as seedKey, stream } from '../tensor/random.ts'
-import { costFrom, edgesOf } from './edges.ts'
+import { rolloutCost } from './edges.ts'
 import type { IslandPlan, IslandRule, IslandRun } from './island.ts'
 import { type IslandOptions, type IslandResult, runIslands, type Voyage } from './islands.ts'
 import { effectiveSampleSize, softmax } from './log-weights.ts'
@@ -46,7 +46,7 @@ export function greedyIslands<S, X>(options: GreedyIslandsOptions<S, X>): Promis
   }
   if (!(ess > 0 && ess <= 1)) throw new Error(`ess is ${ess}, expected a share of the rows in (0, 1]`)
   if (!(local >= 0 && local <= 1)) throw new Error(`local is ${local}, expected a share of the NFE in [0, 1]`)
-  const few = budget < 3 * particles * costFrom(edgesOf(options.chain as Chain<S, X>), 0)
+  const few = budget < 3 * particles * rolloutCost(options.chain as Chain<S, X>)
   const hedge = options.hedge ?? (resume ? resume.settings.hedge === true : few)
   const plain = (rows: number): IslandRule<S> => ({
     ...{ starts: rows, copies: 1, looks: () => false },
@@ -96,8 +96,10 @@ export function greedyIslands<S, X>(options: GreedyIslandsOptions<S, X>): Promis
     readOut: 'best',
     next(done, left, cost) {
       for (; seen < done.length; seen++) learn(done[seen])
+      // A resumed island keeps its size, though another budget would give it another one.
+      const saved = resume?.islands[done.length]?.populations[0].parents.length
       if (hedge && done.length === 0) {
-        return [{ rule: plain(Math.max(1, Math.floor(left / 2 / cost({ rule: plain(1) })))) }]
+        return [{ rule: plain(saved ?? Math.max(1, Math.floor(left / 2 / cost({ rule: plain(1) })))) }]
       }
       const path = best?.path ?? []
       const inside = path.slice(1, -1)
@@ -107,7 +109,7 @@ export function greedyIslands<S, X>(options: GreedyIslandsOptions<S, X>): Promis
         const from = inside[stream(fold(root, done.length)).integer(inside.length)]
         return { rule: rule(rows, from.stop), from, above: path }
       }
-      const rows = Math.min(particles, Math.floor(left / cost(plan(1))))
+      const rows = saved ?? Math.min(particles, Math.floor(left / cost(plan(1))))
       return rows >= 1 ? [plan(rows)] : []
     },
   }

@@ -8,7 +8,7 @@ export {
 } from './catalogue.ts'
 export { type DpsOptions, dps } from './dps.ts'
 export { dts, dtsStar } from './dts.ts'
-export { type Edge, edgesOf } from './edges.ts'
+export { type Edge, edgesOf, rolloutCost } from './edges.ts'
 export { type FkOptions, fkSteering, type Potential } from './fk-steering.ts'
 export { type ForestOptions, type ForestResult, forest, type Member } from './forest.ts'
 export { type ForestDiagnostics, nodeValues } from './forest-diagnostics.ts'

@@ -1,4 +1,4 @@
-import type { GuidedChain, StochasticChain } from '../chain/chain.ts'
+import { guidedChain, type StochasticChain } from '../chain/chain.ts'
 import { checkedReward } from '../reward/checked.ts'
 import type { Reward } from '../reward/reward.ts'
 import { fold, type Key, purpose, type Stream, stream } from '../tensor/random.ts'
@@ -170,11 +170,11 @@ export class IslandRun<S, X> {
     for (let level = edge.from; level < edge.to; level++) {
       if (signal?.aborted) return
       if (rule.strength) {
-        const proposal = await guided(chain).propose(states, level, keys, rule.strength)
+        const proposal = await guidedChain(chain).propose(states, level, keys, rule.strength)
         states = proposal.states
         for (let k = 0; k < logWeights.length; k++) logWeights[k] += proposal.logRatio[k]
-        this.spent.gradientEvaluations += keys.length * guided(chain).gradientCost(level)
-        this.spent.rewardEvaluations += keys.length * guided(chain).rewardCost(level)
+        this.spent.gradientEvaluations += keys.length * guidedChain(chain).gradientCost(level)
+        this.spent.rewardEvaluations += keys.length * guidedChain(chain).rewardCost(level)
       } else states = await chain.step(states, level, keys)
       if (states.length !== keys.length) {
         throw new Error(
@@ -314,9 +314,4 @@ export function islandCost<S, X>(sea: Pick<Sea<S, X>, 'chain' | 'edges' | 'value
     for (let level = first; level < to; level++) cost += rows * chain.cost(level, looked && level === first)
   }
   return cost
-}
-
-function guided<S, X>(chain: StochasticChain<S, X>): GuidedChain<S, X> {
-  if ('propose' in chain) return chain as GuidedChain<S, X>
-  throw new Error('this method moves the steps along the gradient of the reward: make the chain with a gradient')
 }

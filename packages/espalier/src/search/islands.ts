@@ -86,6 +86,24 @@ export async function runIslands<S, X>(
     ...voyage.settings,
   }
   if (resume) checkSettings(settings, resume.settings)
+  const next = (finished: readonly IslandRun<S, X>[]) => {
+    let least = Number.POSITIVE_INFINITY
+    const left = budget - ledger.nfe
+    const plans = voyage.next(finished, left, (plan) => {
+      const cost = islandCost(sea, plan)
+      least = Math.min(least, cost)
+      return cost
+    })
+    return { plans, left, least }
+  }
+  if (!resume) {
+    const { plans, left, least } = next([])
+    if (plans.length === 0) {
+      throw new Error(
+        `a budget of ${left} NFE is less than the smallest population of ${voyage.method} needs (${least} NFE)`,
+      )
+    }
+  }
   const done: IslandRun<S, X>[] = []
   let running: IslandRun<S, X>[] = []
   const leaves = () => done.flatMap((island) => island.leaves ?? [])
@@ -122,7 +140,7 @@ export async function runIslands<S, X>(
   try {
     for (;;) {
       if (signal?.aborted) return result('signal')
-      const plans = voyage.next(done, budget - ledger.nfe, (plan) => islandCost(sea, plan))
+      const { plans } = next(done)
       if (plans.length === 0) return result('budget')
       running = plans.map((plan, i) => new IslandRun(sea, done.length + i, plan))
       await all(running.map((island) => begin(island, resume?.islands[island.index])))

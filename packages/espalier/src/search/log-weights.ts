@@ -27,9 +27,14 @@ export function softMean(values: ArrayLike<number>, lambda: number, n = values.l
   return max + Math.log1p(sum / n) / lambda
 }
 
-/** `lambda * reward`, the log of a tilt, with `0 * -Infinity = 0`: at lambda = 0 nothing is tilted. */
+/**
+ * `lambda * reward`, the log of a tilt, with `0 * -Infinity = 0`: at lambda = 0 nothing is tilted.
+ * @throws Error where it is beyond the largest number
+ */
 export function logTilt(lambda: number, reward: number): number {
-  return lambda === 0 ? 0 : lambda * reward
+  const tilt = lambda === 0 ? 0 : lambda * reward
+  if (tilt < Infinity) return tilt
+  throw new Error(`lambda ${lambda} times a reward of ${reward} is beyond the largest number; take a smaller lambda`)
 }
 
 /** Kish's effective sample size `1 / sum_i w_i^2` of normalised weights. */

@@ -1,8 +1,8 @@
-import type { NoiseChain } from '../chain/chain.ts'
+import { type NoiseChain, noiseChain } from '../chain/chain.ts'
 import { checkedReward } from '../reward/checked.ts'
 import { fold, type Key, purpose } from '../tensor/random.ts'
 import { bestOfN } from './best-of-n.ts'
-import { costFrom, edgesOf, rootKey } from './edges.ts'
+import { rolloutCost, rootKey } from './edges.ts'
 import { type Account, Ledger } from './ledger.ts'
 import { argmax, type RolloutOptions } from './rollouts.ts'
 import { checkOptions, checkSettings, type SearchOptions, type SearchResult } from './search.ts'
@@ -24,8 +24,8 @@ export interface RandomSearchOptions<S, X> extends Omit<RolloutOptions<S, X>, 'c
  */
 export async function randomSearch<S, X>(options: RandomSearchOptions<S, X>): Promise<SearchResult<X>> {
   const { chain, final, budget, seed, ...rest } = options
-  checkNoiseChain(chain)
-  const spare = final ? rolloutCost(final) : 0
+  const spare = final ? rolloutCost(noiseChain(final)) : 0
+  checkOptions(options, rolloutCost(noiseChain(chain)) + spare, 16)
   const found = await bestOfN({ ...rest, chain, seed, budget: budget - spare })
   const method = 'random-search'
   if (!final || found.stopped === 'signal' || found.selected < 0) return { ...found, method }
@@ -123,8 +123,8 @@ export interface ZeroOrderResult<X> extends SearchResult<X> {
 export async function zeroOrderSearch<S, X>(options: ZeroOrderOptions<S, X>): Promise<ZeroOrderResult<X>> {
   const { chain, reward, budget, seed, signal, final, resume, rounds: limit = Number.POSITIVE_INFINITY } = options
   const { neighbours = 4, cosine = 0.95, keepPivot = true } = options
-  const cost = rolloutCost(chain)
-  const spare = final ? rolloutCost(final) : 0
+  const cost = rolloutCost(noiseChain(chain))
+  const spare = final ? rolloutCost(noiseChain(final)) : 0
   const { width } = checkOptions(options, cost + spare, neighbours + 1)
   if (!(Number.isInteger(neighbours) && neighbours >= 1)) {
     throw new Error(`neighbours is ${neighbours}, expected an integer from 1 on`)
@@ -233,18 +233,4 @@ async function regenerate<S, X>(
   trials.samples.push(sample)
   trials.rewards.push(value)
   ledger.report()
-}
-
-/** NFE of one sample. */
-function rolloutCost<S, X>(chain: NoiseChain<S, X>): number {
-  return costFrom(edgesOf(checkNoiseChain(chain)), 0)
-}
-
-/** For chains that come from files and options. @throws where the chain is stochastic */
-export function checkNoiseChain<S, X>(chain: NoiseChain<S, X>): NoiseChain<S, X> {
-  if (chain.kernel === 'deterministic') return chain
-  throw new Error(
-    'this chain draws noise on its way, so its start does not decide its sample; take a deterministic solver (ddim, ' +
-      'dpm++2m), or a search over paths of a stochastic one',
-  )
 }

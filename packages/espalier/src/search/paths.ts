@@ -1,9 +1,8 @@
-import type { NoiseChain } from '../chain/chain.ts'
+import { type NoiseChain, noiseChain } from '../chain/chain.ts'
 import { checkedReward } from '../reward/checked.ts'
 import { fold, type Key, purpose } from '../tensor/random.ts'
 import { rootKey } from './edges.ts'
 import { type Account, Ledger } from './ledger.ts'
-import { checkNoiseChain } from './noise-search.ts'
 import { checkOptions, checkSettings, type SearchOptions, type SearchResult } from './search.ts'
 import { SearchError } from './search-error.ts'
 import {
@@ -90,7 +89,7 @@ export interface PathsResult<X> extends SearchResult<X> {
  */
 export async function pathsSearch<S, X>(options: PathsOptions<S, X>): Promise<PathsResult<X>> {
   const { reward, budget, seed, signal, resume } = options
-  const chain = checkNoiseChain(options.chain)
+  const chain = noiseChain(options.chain)
   const { depth } = chain
   const rounds = roundsOf(options)
   const { width } = checkOptions(options, 0, Number.MAX_SAFE_INTEGER)

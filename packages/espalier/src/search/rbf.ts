@@ -18,6 +18,8 @@ import {
   walkStretch,
 } from './trials.ts'
 
+export const choices = ['first', 'best'] as const
+
 export interface RbfOptions<S, X> extends Omit<SearchOptions<S, X>, 'chain' | 'lambda'> {
   readonly chain: StochasticChain<S, X>
   /** Independent chains, which share the budget evenly. Default 2. */
@@ -36,7 +38,7 @@ export interface RbfOptions<S, X> extends Omit<SearchOptions<S, X>, 'chain' | 'l
    * hurries to the last step, where candidates differ least; `best` with a width looks around at every step, and
    * wastes nothing.
    */
-  readonly choice?: 'first' | 'best'
+  readonly choice?: (typeof choices)[number]
   readonly resume?: SavedRbf
   /** Called after every turn, in which each chain has proposed one block; `save` takes a snapshot. */
   readonly onCheckpoint?: (save: () => SavedRbf) => void | Promise<void>
@@ -355,7 +357,7 @@ function resolve<S, X>(options: RbfOptions<S, X>, edges: readonly Edge[], costs:
         `${chains * first} for ${starts} start states each); take fewer chains or starts`,
     )
   }
-  const choice = oneOf('choice', options.choice ?? 'first', ['first', 'best'])
+  const choice = oneOf('choice', options.choice ?? 'first', choices)
   const settings: RbfSettings = {
     ...{ method: 'rbf', seed, budget, chains, starts, choice, block: choice === 'best' ? width : 0 },
     edges: edges.map((edge) => edge.cost),

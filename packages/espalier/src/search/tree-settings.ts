@@ -1,6 +1,6 @@
 import type { StochasticChain } from '../chain/chain.ts'
 import type { Edge } from './edges.ts'
-import type { SearchOptions, SearchResult } from './search.ts'
+import { oneOf, type SearchOptions, type SearchResult } from './search.ts'
 import type { Backup, Tree } from './tree.ts'
 import type { SavedSearch } from './tree-file.ts'
 import { type StateKeeping, stateKeepings } from './tree-states.ts'
@@ -141,9 +141,4 @@ export function resolveSettings<S, X>(
     rollout: oneOf('rollout', options.rollout ?? 'full', ['full', 'finish']),
     edges: edges.map((edge) => edge.cost),
   }
-}
-
-function oneOf<const T extends string>(name: string, value: T, known: readonly T[]): T {
-  if (!known.includes(value)) throw new Error(`${name} is '${value}', expected one of ${known.join(', ')}`)
-  return value
 }

@@ -66,12 +66,40 @@ describe('the catalogue of searches', () => {
     expect(() => searchFrom('svdd(m=3)')).toThrow('svdd')
   })
 
+  it.each(['svdd', 'svdd(samples=20)', 'smc(particles=11)', 'tds(particles=11)', 'dps(particles=11)'])(
+    '%s refuses a budget that pays for no population of it',
+    async (name) => {
+      const method = searchFrom(name)
+      const options = { chain: chainOf(method.chain), reward, seed: 3 }
+      const refused = await method.run({ ...options, budget: 10 }).catch((error: Error) => error.message)
+      expect(refused).toMatch(/^a budget of 10 NFE is less than the smallest population of \w+ needs \((\d+) NFE\)$/)
+      const least = Number(/\((\d+) NFE/.exec(refused as string)?.[1])
+      await expect(async () => method.run({ ...options, budget: least - 1 })).rejects.toThrow('a budget of')
+      const { nfe, candidates } = await method.run({ ...options, budget: least })
+      expect(nfe).toBe(least)
+      expect(candidates.length).toBeGreaterThan(0)
+    },
+  )
+
+  it.each(searchCatalogue.filter(({ name }) => !['das', 'tds', 'dps'].includes(name)).map(({ name }) => name))(
+    '%s with a tilt beyond all numbers says so, or needs none',
+    async (name) => {
+      const method = searchFrom(name)
+      const large = { name: 'large', evaluate: async (xs: readonly Tensor[]) => xs.map(({ data }) => 1e10 + data[0]) }
+      const options = { chain: chainOf(method.chain), reward: large, seed: 3, budget: 300, lambda: 1e300 }
+      const found = await method.run(options).catch((error: Error) => error.message)
+      if (typeof found === 'string')
+        expect(found).toMatch(/lambda 1e\+300 times a reward of .* is beyond the largest number/)
+      else for (const { weight } of found.candidates) expect(weight).toBeGreaterThanOrEqual(0)
+    },
+  )
+
   it('says which chain a method needs', async () => {
     const run = (name: string, chain: typeof stochastic | typeof deterministic) =>
       searchFrom(name).run({ chain, reward, seed: 1, budget: 100 })
     const plain = pixelChain({ denoiser, plan: ddim({ eta: 1 })(denoiser.process, grid) })
     expect(() => run('smc', deterministic)).toThrow('draws no noise on its way')
-    expect(() => run('tds', plain)).toThrow('make the chain with a gradient')
-    expect(() => run('paths', stochastic)).toThrow('make a deterministic chain')
+    expect(() => run('tds', plain)).toThrow('give it a differentiable reward')
+    expect(() => run('paths', stochastic)).toThrow('take a deterministic solver')
   })
 })

@@ -128,6 +128,25 @@ describe('greedy islands', () => {
     }
   })
 
+  it('an island that was cut short by the budget keeps its size under a larger one', async () => {
+    const snapshots: SavedIslands[] = []
+    const onCheckpoint = (save: () => SavedIslands) => void snapshots.push(structuredClone(save()))
+    await greedyIslands({ ...options, budget: 60 * steps, hedge: false, onCheckpoint })
+    const cut = snapshots.find(
+      ({ islands }) => islands.length > 0 && islands.at(-1)!.populations[0].parents.length < 16,
+    )
+    const { islands } = await greedyIslands({ ...options, budget: 100 * steps, hedge: false, resume: cut })
+    for (const { populations } of islands) {
+      expect(new Set(populations.map(({ parents }) => parents.length)).size).toBe(1)
+    }
+  })
+
+  it('small islands are not narrowed to their best row', async () => {
+    const { islands } = await greedyIslands({ ...options, particles: 4, hedge: false })
+    const kept = islands.flatMap(({ populations }) => populations.map(({ parents }) => new Set(parents).size))
+    expect(kept.filter((families) => families === 2).length).toBeGreaterThan(20)
+  })
+
   it.each([
     [{ particles: 1 }, 'an island of 1 rows'],
     [{ ess: 0 }, 'ess is 0'],

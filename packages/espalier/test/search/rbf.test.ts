@@ -168,6 +168,17 @@ describe('rollover budget forcing', () => {
     expect(wide.intervals[0].map((i) => i.candidates)).toEqual([4, 4, 4, 4, 4, 100 - 5 - 20])
   })
 
+  test('what an interval leaves of its quota is tried in the next; a candidate that is taken for want of a better leaves the record', async () => {
+    // Five starts, a success, the 15 candidates of two quotas in vain, and then what beats those, but not the record.
+    let at = 0
+    const toldAt = (call: number) => (call === 5 ? 1 : call < 5 + 1 + 15 ? 0 : 0.5)
+    const reward: Reward<State> = { name: 'told', evaluate: async (xs) => xs.map(() => toldAt(at++)) }
+    const { intervals } = await rbf(base({ reward, chains: 1, budget: 5 + 6 * 8 }))
+    expect(intervals[0].map((i) => i.candidates)).toEqual([1, 15, 8, 8, 8, 8])
+    expect(intervals[0].map((i) => i.improved)).toEqual([true, false, false, false, false, false])
+    expect(intervals[0].map((i) => i.record)).toEqual([1, 1, 1, 1, 1, 1])
+  })
+
   test('the best of a block looks around at every step (ours), and width 1 is the published algorithm', async () => {
     const plain = await rbf(base())
     expect((await rbf(base({ choice: 'best' }))).candidates).toEqual(plain.candidates)
