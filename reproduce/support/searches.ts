@@ -35,18 +35,17 @@ export function allHigher(results: Results, methods: readonly string[], where: W
   const named = (sign: number) =>
     all.filter((c) => c.sign === sign).map(({ method }) => `${method} (${show(results.at(method, where).mean)})`)
   const told = [
-    ['is higher than', named(1)],
-    ['is not told apart from', named(0)],
-    ['is lower than', named(-1)],
+    ['higher', named(1)],
+    ['not told apart', named(0)],
+    ['lower', named(-1)],
   ] as const
-  const [first, ...rest] = told.filter(([, names]) => names.length > 0)
-  const list = ([how, names]: (typeof told)[number]) =>
-    `${names.join(', ')} ${names.length > 1 ? how.replace('is', 'are') : how}`
+  const list = told.flatMap(([how, names]) => (names.length > 0 ? [`${how} ${names.join(', ')}`] : []))
   const more = than.budget === where.budget ? '' : ` at ${than.budget} NFE`
+  const reference = `${than.method}${more} (${show(results.at(than.method, than).mean)})`
   return {
     holds: all.every(({ holds }) => holds),
     about: `${where.setting}, ${where.metric} at ${where.budget} NFE`,
-    text: `${[first, ...rest].map(list).join(' it, ')} ${than.method}${more} (${show(results.at(than.method, than).mean)})`,
+    text: `beside ${reference}: ${list.join(', ')}`,
   }
 }
 
