@@ -1,5 +1,6 @@
 import { categorical, type Key, purpose, stream, uniform } from '../tensor/random.ts'
 import { maskedPositions, softmaxAt } from './denoiser.ts'
+import { checkDrafts, chooseDrafts, type DraftOptions } from './energy.ts'
 import type { TokenProcess } from './process.ts'
 import { freePositions, startStates, stepStream, type TokenSolver, type TokenState } from './sampler.ts'
 
@@ -13,6 +14,8 @@ export interface FirstHittingOptions {
    * section 3.2). Then a step needs the prediction before it, and cannot be branched. Default 1.
    */
   readonly order?: 1 | 2
+  /** Groups are taken from a draft of the whole sequence that is kept by its energy (EDLM). Order 1 alone. */
+  readonly draft?: DraftOptions
 }
 
 /**
@@ -29,7 +32,9 @@ export function firstHitting(options: FirstHittingOptions = {}): TokenSolver {
     const { vocabulary } = process
     if (process.kind !== 'masked') throw new Error('first hitting is for masked processes, this one is uniform')
     const groups = groupsOf(freePositions(task).length, options)
-    const order = options.order ?? 1
+    const { order = 1, draft } = options
+    if (draft) checkDrafts(draft)
+    if (draft && order === 2) throw new Error('first hitting takes drafts at order 1, or order 2 without drafts')
     const before = new WeakMap<TokenState, Predicted>()
     return {
       name: `first-hitting(${groups.length}, order ${order})`,
@@ -45,6 +50,16 @@ export function firstHitting(options: FirstHittingOptions = {}): TokenSolver {
           states,
           hops.map(({ hits }) => hits[0].time),
         )
+        const drafts =
+          draft &&
+          (await chooseDrafts(
+            process,
+            draft,
+            states,
+            answers,
+            hops.map(({ hits }) => hits[0].time),
+            hops.map(({ key }) => key),
+          ))
         return states.map((state, i) => {
           const { hits, key } = hops[i]
           const now = { time: hits[0].time, logits: answers[i] }
@@ -53,7 +68,9 @@ export function firstHitting(options: FirstHittingOptions = {}): TokenSolver {
           const where = new Float64Array(hits.length)
           uniform(purpose(key, 'where'), where)
           hits.forEach(({ position, time }, k) => {
-            tokens[position] = categorical(where[k], cleanAt(now, old, position, time, vocabulary))
+            tokens[position] = drafts
+              ? drafts[i][position]
+              : categorical(where[k], cleanAt(now, old, position, time, vocabulary))
           })
           const next = { tokens, time: (hits.at(-1) as Hit).time }
           if (order === 2) before.set(next, now)

@@ -1,3 +1,4 @@
+export { type AutoregressiveModel, autoregressiveTable } from './autoregressive.ts'
 export { cleanFromScore, concreteScore } from './concrete-score.ts'
 export { type ConfidenceOptions, confidenceOrdered } from './confidence.ts'
 export {
@@ -8,6 +9,14 @@ export {
   type TokenBatch,
   type TokenDenoiser,
 } from './denoiser.ts'
+export {
+  autoregressiveEnergy,
+  carryOverEnergy,
+  countedEnergy,
+  type DraftOptions,
+  type SequenceEnergy,
+} from './energy.ts'
+export { type EnergySamplerOptions, energySampler } from './energy-sampler.ts'
 export { type FirstHittingOptions, firstHitting } from './first-hitting.ts'
 export { float32Gumbels, type GumbelNoise, gumbelDraw, largestGumbel, truncatedGumbelLaw } from './gumbel.ts'
 export {

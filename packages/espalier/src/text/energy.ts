@@ -1,0 +1,158 @@
+import { categorical, categoricalFromLog, fold, type Key, purpose, stream, uniform } from '../tensor/random.ts'
+import type { AutoregressiveModel } from './autoregressive.ts'
+import { maskedPositions, softmaxAt, stackTokens, type TokenBatch } from './denoiser.ts'
+import { maskOf, type TokenProcess } from './process.ts'
+import type { TokenState } from './sampler.ts'
+
+/**
+ * An energy of whole sequences: `p(x_0 | x_t) = p_mu(x_0 | x_t) exp(-E(x_0, x_t)) / Z(x_t)`, with the factorised law `p_mu` of a
+ * denoiser (EDLM, Xu et al. 2024, arXiv 2410.21357, equation 6).
+ */
+export interface SequenceEnergy {
+  readonly name: string
+  /**
+   * `-E` of each draft, up to a number that depends on its state alone.
+   * @param drafts whole sequences `[n, length]`
+   * @param states what each was drafted for, `[n, length]`, unknown tokens as `mask`
+   * @param logProposals `log p_mu(draft | state)` of each
+   */
+  logWeights(drafts: TokenBatch, states: TokenBatch, mask: number, logProposals: Float64Array): Promise<Float64Array>
+}
+
+/**
+ * EDLM-AR: `E = -log p_AR(x_0) + log p_mu(x_0 | x_t)`, whose target is the autoregressive model's own posterior given the known tokens,
+ * wherever they stand. Z is not known, and cancels.
+ */
+export function autoregressiveEnergy(model: AutoregressiveModel): SequenceEnergy {
+  return {
+    name: `ar(${model.name})`,
+    async logWeights(drafts, _states, _mask, logProposals) {
+      const logs = await model.logProbabilities(drafts)
+      return sums(logs, drafts, () => true).map((log, i) => log - logProposals[i])
+    },
+  }
+}
+
+/**
+ * EDLM-coAR: only unknown tokens count, `log p = sum_l log p_AR(x_l | x_<l)` over masks, which is normalised. It does not see
+ * known tokens to the right of a mask, so it is not the model's posterior given them.
+ */
+export function carryOverEnergy(model: AutoregressiveModel): SequenceEnergy {
+  return {
+    name: `co-ar(${model.name})`,
+    async logWeights(drafts, states, mask, logProposals) {
+      const logs = await model.logProbabilities(drafts)
+      return sums(logs, drafts, (i) => states.data[i] === mask).map((log, i) => log - logProposals[i])
+    },
+  }
+}
+
+/** Counts drafts that are scored. */
+export function countedEnergy(energy: SequenceEnergy, meter: { evaluations: number }): SequenceEnergy {
+  return {
+    name: energy.name,
+    logWeights(drafts, states, mask, logProposals) {
+      meter.evaluations += drafts.shape[0]
+      return energy.logWeights(drafts, states, mask, logProposals)
+    },
+  }
+}
+
+export interface DraftOptions {
+  readonly energy: SequenceEnergy
+  /** Drafts of one state, k; 1 is the denoiser alone. Default 2. */
+  readonly drafts?: number
+  /** Drafts are weighed at times in `(1 - window, 1]`; later ones are drawn from the denoiser alone. Default 1. */
+  readonly window?: number
+  /** Divides the log-weights. Default 1. */
+  readonly temperature?: number
+  /**
+   * `released`: the weights of the published code, `exp(+E)`, which prefer the worst drafts: more of them lead further from the
+   * target. Here to show it; the default is `exp(-E)`, as the paper has it.
+   */
+  readonly variant?: 'paper' | 'released'
+  /** Told the normalised weights of each state's drafts; `1 / sum w^2` is their effective number. */
+  readonly onWeights?: (weights: Float64Array) => void
+}
+
+/** @throws one line where an option is out of range */
+export function checkDrafts({ drafts = 2, window = 1, temperature = 1 }: DraftOptions): void {
+  if (!(Number.isInteger(drafts) && drafts >= 1)) throw new Error(`${drafts} drafts, expected a whole number from 1 on`)
+  if (!(window >= 0 && window <= 1)) throw new Error(`the window is ${window}, expected a share in [0, 1]`)
+  if (!(temperature > 0)) throw new Error(`the temperature is ${temperature}, expected a number above 0`)
+}
+
+/**
+ * One whole sequence for each state, by self-normalised importance sampling: k drafts from the factorised clean law, one of
+ * which is kept with the probability `softmax(-E / temperature)`. As k grows its law tends to the joint law, at the rate 1/k.
+ * Known tokens are kept. All drafts of all states are scored in one call.
+ */
+export async function chooseDrafts(
+  process: TokenProcess,
+  options: DraftOptions,
+  states: readonly TokenState[],
+  answers: readonly Float32Array[],
+  times: ArrayLike<number>,
+  keys: readonly Key[],
+): Promise<Int32Array[]> {
+  const { energy, drafts = 2, window = 1, temperature = 1, variant = 'paper', onWeights } = options
+  const weighed = states.map((_, i) => drafts > 1 && 1 - times[i] < window)
+  const made = states.map((state, i) =>
+    Array.from({ length: weighed[i] ? drafts : 1 }, (_, j) => draft(process, state, answers[i], fold(keys[i], j))),
+  )
+  const open = states.flatMap((state, i) => (weighed[i] ? made[i].map((draft) => ({ draft, state })) : []))
+  const logs =
+    open.length > 0
+      ? await energy.logWeights(
+          stackTokens(open.map(({ draft }) => draft.tokens)),
+          stackTokens(open.map(({ state }) => state.tokens)),
+          maskOf(process),
+          Float64Array.from(open, ({ draft }) => draft.logProbability),
+        )
+      : new Float64Array(0)
+  const odd = logs.findIndex((log) => !(log < Infinity))
+  if (odd >= 0) throw new Error(`the energy ${energy.name} gave ${-logs[odd]} for draft ${odd} of ${logs.length}`)
+  const sign = (variant === 'paper' ? 1 : -1) / temperature
+  let from = 0
+  return states.map((_, i) => {
+    if (!weighed[i]) return made[i][0].tokens
+    const own = logs.subarray(from, from + drafts).map((log) => sign * log)
+    from += drafts
+    onWeights?.(normalised(own))
+    return made[i][categoricalFromLog(stream(purpose(keys[i], 'choice')).uniform(), own)].tokens
+  })
+}
+
+/** Every unknown token from its clean law. */
+function draft(process: TokenProcess, state: TokenState, logits: Float32Array, key: Key) {
+  const { vocabulary } = process
+  const tokens = state.tokens.slice()
+  const where = new Float64Array(tokens.length)
+  uniform(purpose(key, 'draft'), where)
+  const clean = new Float64Array(vocabulary)
+  let logProbability = 0
+  for (const p of maskedPositions(process, tokens)) {
+    softmaxAt(logits, p * vocabulary, vocabulary, clean)
+    tokens[p] = categorical(where[p], clean)
+    logProbability += Math.log(clean[tokens[p]])
+  }
+  return { tokens, logProbability }
+}
+
+function normalised(logs: Float64Array): Float64Array {
+  const max = Math.max(...logs)
+  const weights = logs.map((log) => (max === -Infinity ? 1 : Math.exp(log - max)))
+  const total = weights.reduce((a, b) => a + b)
+  return weights.map((w) => w / total)
+}
+
+/** Sums of each row over the elements that count. */
+function sums(
+  logs: Float64Array,
+  { shape: [n, length] }: TokenBatch,
+  counts: (element: number) => boolean,
+): Float64Array {
+  const out = new Float64Array(n)
+  for (let i = 0; i < n * length; i++) if (counts(i)) out[Math.floor(i / length)] += logs[i]
+  return out
+}
