@@ -43,9 +43,11 @@ export function figures(result: ReproductionResult): Files {
       figure: byClass(metrics.distance, 'Distance to the nearest real digits'),
       score: byClass(metrics.score, 'Minority score, recomputed on the samples'),
       scale: linePlot({
-        ...{ title: 'The rarest class over the guidance scale', subtitle: `Relative to plain samples. ${subtitle}` },
+        ...{
+          title: 'The rarest class over the guidance scale',
+          subtitle: `Relative to plain samples, which are w = 0. ${subtitle}`,
+        },
         ...{ x: { label: 'guidance scale w' }, y: { label: 'relative to plain samples' }, series: relative },
-        references: [{ y: 1, label: 'plain samples' }],
       }),
     }),
     ...sheet(result),
