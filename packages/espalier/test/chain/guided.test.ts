@@ -285,7 +285,7 @@ describe('propose of an exact mixture', () => {
     const [state] = await chain.start(keysOf(1, 1))
     const n = 20_000
     const states = new Array<Float32Array>(n).fill(state)
-    const { states: moved } = await chain.propose(states, 0, keysOf(2, n), () => 1.5)
+    const { states: moved, logRatio } = await chain.propose(states, 0, keysOf(2, n), () => 1.5)
     const values = moved.map((x) => x[0])
     // Moments of the kernel from the joint Gaussian of (x_t, x_s).
     const [at, st] = [process.a(1), process.s(1)]
@@ -298,6 +298,13 @@ describe('propose of an exact mixture', () => {
     const found = estimate(values)
     expect(Math.abs(found.mean - (mean + V * 1.5 * jacobian))).toBeLessThan(4 * found.error)
     expect(Math.abs((found.error * Math.sqrt(n)) ** 2 / V - 1)).toBeLessThan(0.05)
+    // Each row by itself: the same draw, moved by V times the gradient, and the densities of both.
+    const move = V * 1.5 * jacobian
+    const plain = await chain.step(states.slice(0, 100), 0, keysOf(2, 100))
+    plain.forEach(([x], i) => {
+      expect(values[i] - x).toBeCloseTo(move, 6)
+      expect(logRatio[i]).toBeCloseTo(((x - mean) ** 2 - (x + move - mean) ** 2) / (2 * V), 5)
+    })
   })
 
   it('does not move a step that ends in points', async () => {

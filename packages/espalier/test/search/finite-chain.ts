@@ -66,3 +66,43 @@ export function finiteWorld(seed: number, depth = 3, size = 3, rewards?: readonl
     prior: () => lawOf(0),
   }
 }
+
+/** A state that is an object, so that a chain can remember that it was looked at. */
+export interface Box {
+  readonly x: number
+}
+
+/**
+ * The chain with a count of the rows that its network would be asked. Where it remembers, a state that was looked at takes
+ * its step for nothing.
+ */
+export function countedChain(chain: StochasticChain<number, number>, remembers: boolean) {
+  let rows = 0
+  const seen = new WeakMap<object, number>()
+  const ask = (states: readonly Box[], level: number) => {
+    for (const state of states) {
+      if (remembers && seen.get(state) === level) continue
+      seen.set(state, level)
+      rows++
+    }
+  }
+  const counted: StochasticChain<Box, number> = {
+    ...{ kernel: 'stochastic', depth: chain.depth, stochastic: () => true },
+    cost: (_, looked = false) => (remembers && looked ? 0 : 1),
+    lookaheadCost: (level) => (level < chain.depth ? 1 : 0),
+    start: async (keys) => (await chain.start(keys)).map((x) => ({ x })),
+    async step(states, level, keys) {
+      ask(states, level)
+      const numbers = states.map(({ x }) => x)
+      return (await chain.step(numbers, level, keys)).map((x) => ({ x }))
+    },
+    async lookahead(states, level) {
+      ask(states, level)
+      return states.map(({ x }) => x)
+    },
+    decode: async (states) => states.map(({ x }) => x),
+    save: ({ x }) => Float32Array.of(x),
+    load: (data) => ({ x: data[0] }),
+  }
+  return { chain: counted, rows: () => rows }
+}

@@ -17,7 +17,7 @@ import { key, stream, type Tensor } from 'espalier/tensor'
 import { describe, expect, it } from 'vitest'
 import { branching } from '../../src/search/forest.ts'
 import { rankCorrelation } from '../../src/search/rank-correlation.ts'
-import { temper, temperedSize } from '../../src/search/tempering.ts'
+import { finiteScores, temper, temperedSize } from '../../src/search/tempering.ts'
 import { finiteWorld } from './finite-chain.ts'
 
 type State = Float32Array
@@ -163,6 +163,14 @@ describe('tempered forest: samples', () => {
       expect(value / weight / Math.exp(soft[1][state])).toBeCloseTo(1, 1)
     })
     expect(() => nodeValues(islands[0], 0)).toThrow('lambda > 0')
+    // The value of a final state is its reward, in units of the reward.
+    const { islands: tilted } = await forest({ ...options, lambda: 2.5, budget: 600 })
+    const rewards = tilted[0].leaves?.map(({ reward }) => reward) ?? []
+    expect(rewards.length).toBeGreaterThan(10)
+    const ends = nodeValues(tilted[0], 2.5).at(-1) as Float64Array
+    ends.forEach((value, k) => {
+      expect(value).toBeCloseTo(rewards[k], 10)
+    })
   })
 })
 
@@ -224,6 +232,19 @@ describe('tempered forest: branching', () => {
     expect(temper([0, 0, 0], [0, 0, -1], 1.5, Infinity)).toBeGreaterThan(1e9)
   })
 
+  it('a score of never is far below all others, but a number', () => {
+    expect(finiteScores(Float64Array.of(2, -Infinity, -3))).toEqual(Float64Array.of(2, -53, -3))
+    expect(finiteScores(Float64Array.of(-Infinity, -Infinity))).toEqual(new Float64Array(2))
+  })
+
+  it('a row of too small a weight for any copy keeps a millionth of them', () => {
+    const P = branching({ logWeights: Float64Array.of(0, -1000, 0), scores: new Float64Array(3) }, mixture, 1)
+    expect(P[1]).toBeCloseTo(1e-6 / 3, 15)
+    expect(P[0] + P[1] + P[2]).toBeCloseTo(1, 12)
+    const dead = branching({ logWeights: Float64Array.of(0, -Infinity, 0), scores: new Float64Array(3) }, mixture, 1)
+    expect(dead).toEqual(Float64Array.of(0.5, 0, 0.5))
+  })
+
   it('a member that is sure of itself narrows the population to its size', () => {
     const even = { logWeights: new Float64Array(40), scores: Float64Array.from({ length: 40 }, (_, i) => i * i) }
     expect(effectiveSampleSize(branching(even, [{ share: 1, ess: 0.3 }], 1))).toBeCloseTo(12, 4)
@@ -260,6 +281,9 @@ describe('tempered forest: islands', () => {
     const sizes = islands.map(({ leaves }) => leaves?.length)
     expect(sizes).toEqual([16, 16, 16, 16, 19, 24, 32, 41, 54, 66])
     expect(nfe).toBe(300 * steps)
+    // What would be left for an island of too few rows joins the last.
+    const odd = await forest({ ...options, guard: false, budget: 45 * steps })
+    expect(odd.islands.map(({ leaves }) => leaves?.length)).toEqual([16, 29])
   })
 
   it('the pilot does not branch, and a contrary look-ahead is switched off: what is left is importance resampling', async () => {

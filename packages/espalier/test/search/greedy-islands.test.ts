@@ -4,7 +4,7 @@ import type { Reward } from 'espalier/reward'
 import { bestOfN, greedyIslands, type SavedIslands } from 'espalier/search'
 import type { Tensor } from 'espalier/tensor'
 import { describe, expect, it } from 'vitest'
-import { finiteWorld } from './finite-chain.ts'
+import { countedChain, finiteWorld } from './finite-chain.ts'
 
 // Four clusters in the plane, and a peak much narrower than one of them.
 const steps = 40
@@ -46,6 +46,7 @@ describe('greedy islands', () => {
     for (const island of local) {
       expect(states.has(island.plan.from?.state as Float32Array)).toBe(true)
       expect(island.populations[0].stop).toBe(island.plan.from?.stop)
+      expect(island.plan.from?.stop).toBeGreaterThan(0)
       expect(island.path(0)[0].stop).toBe(island.plan.from?.stop)
     }
   })
@@ -58,46 +59,13 @@ describe('greedy islands', () => {
   it('every row of the network is counted, also of islands that begin inside, whose look is not paid twice', async () => {
     for (const remembers of [false, true]) {
       const { chain, reward } = finiteWorld(3, 5, 4)
-      let rows = 0
-      const seen = new WeakMap<object, number>()
-      type Box = { readonly x: number }
-      const ask = (states: readonly Box[], level: number) => {
-        for (const state of states) {
-          if (remembers && seen.get(state) === level) continue
-          seen.set(state, level)
-          rows++
-        }
-      }
-      const counted = {
-        ...{ kernel: 'stochastic' as const, depth: chain.depth, stochastic: () => true },
-        cost: (_: number, looked = false) => (remembers && looked ? 0 : 1),
-        lookaheadCost: (level: number) => (level < chain.depth ? 1 : 0),
-        start: async (keys: never) => (await chain.start(keys)).map((x) => ({ x })),
-        async step(states: readonly Box[], level: number, keys: never) {
-          if (remembers) ask(states, level)
-          else rows += states.length
-          const next = await chain.step(
-            states.map(({ x }) => x),
-            level,
-            keys,
-          )
-          return next.map((x) => ({ x }))
-        },
-        async lookahead(states: readonly Box[], level: number) {
-          if (remembers) ask(states, level)
-          else rows += states.length
-          return states.map(({ x }) => x)
-        },
-        decode: async (states: readonly Box[]) => states.map(({ x }) => x),
-        save: ({ x }: Box) => Float32Array.of(x),
-        load: (data: Float32Array) => ({ x: data[0] }),
-      }
-      const { nfe, islands } = await greedyIslands({ chain: counted, reward, seed: 2, budget: 900, particles: 6 })
+      const counted = countedChain(chain, remembers)
+      const { nfe, islands } = await greedyIslands({ chain: counted.chain, reward, seed: 2, budget: 900, particles: 6 })
       expect(islands.filter(({ plan }) => plan.from).length).toBeGreaterThan(2)
       expect(nfe).toBeLessThanOrEqual(900)
       // Copies of a row share its look, which the count does not know: it may only be too high.
-      if (remembers) expect(nfe).toBeGreaterThanOrEqual(rows)
-      else expect(nfe).toBe(rows)
+      if (remembers) expect(nfe).toBeGreaterThanOrEqual(counted.rows())
+      else expect(nfe).toBe(counted.rows())
     }
   })
 

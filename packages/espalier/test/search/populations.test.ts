@@ -12,7 +12,7 @@ import {
 } from 'espalier/search'
 import { key, stream, uniform } from 'espalier/tensor'
 import { describe, expect, it } from 'vitest'
-import { finiteWorld } from './finite-chain.ts'
+import { type Box, countedChain, finiteWorld } from './finite-chain.ts'
 
 type Run = (options: IslandOptions<number, number>) => Promise<IslandResult<number, number>>
 
@@ -203,6 +203,24 @@ describe('soft value-based decoding', () => {
     for (const { sample, weight } of candidates) mass[sample] += weight
     const target = world.target(1)
     expect(target.reduce((total, p, x) => total + Math.abs(p - mass[x]), 0) / 2).toBeLessThan(0.04)
+  })
+
+  it('values that ask no network leave one evaluation to all candidates of a state, and it is counted', async () => {
+    const values = {
+      ...{ name: 'number', cost: () => 0, rewardEvaluations: 0, looks: false },
+      evaluate: async (states: readonly Box[]) => states.map(({ x }) => x),
+    }
+    for (const [remembers, nfe] of [
+      [true, 3 * 2],
+      [false, 3 * 2 * 7],
+    ] as const) {
+      const counted = countedChain(chain, remembers)
+      const rule = { candidates: 7, samples: 2, values }
+      const found = await svdd({ chain: counted.chain, reward, seed: 4, budget: 3 * 2 * 7, ...rule })
+      expect(counted.rows() % nfe).toBe(0)
+      expect(found.nfe).toBe(counted.rows())
+      expect(found.islands[0].spent.nfe).toBe(nfe)
+    }
   })
 
   it('replacing the worst samples raises the reward', async () => {
