@@ -1,4 +1,10 @@
 export { type AutoregressiveModel, autoregressiveTable } from './autoregressive.ts'
+export {
+  type AutoregressiveCard,
+  type MaskedCard,
+  parseTokenCard,
+  type TokenCard,
+} from './card.ts'
 export { cleanFromScore, concreteScore } from './concrete-score.ts'
 export { type ConfidenceOptions, confidenceOrdered } from './confidence.ts'
 export {
@@ -34,6 +40,12 @@ export {
 } from './kernel.ts'
 export { type KernelSamplerOptions, kernelSampler } from './kernel-sampler.ts'
 export { fillValue, type MaskedChainOptions, maskedChain, type TokenChain, type TokenSample } from './masked-chain.ts'
+export {
+  type LoadedTokenDenoiser,
+  loadTokenDenoiser,
+  networkAutoregressive,
+  networkTokenDenoiser,
+} from './network.ts'
 export { maskedProcess, maskOf, noiseTokens, type TokenProcess, transition, uniformProcess } from './process.ts'
 export { type SampledTokens, type SampleTokensOptions, sampleTokens, type TokenProgress } from './sample-tokens.ts'
 export {

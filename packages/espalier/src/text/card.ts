@@ -1,0 +1,82 @@
+import { z } from 'zod'
+import { parseWith } from '../tensor/parse.ts'
+import { sizeOf } from '../tensor/tensor.ts'
+import { maskedProcess, type TokenProcess, uniformProcess } from './process.ts'
+import { parseTokenSchedule, type TokenScheduleSpecification } from './schedule.ts'
+
+const count = z.int().positive()
+
+const condition = z.strictObject({
+  shape: z.array(count).default([]),
+  default: z.array(z.number()).optional(),
+  unconditional: z.array(z.number()).optional(),
+  values: count.optional(),
+})
+
+const shared = {
+  name: z.string(),
+  /** Real tokens, without the mask. */
+  vocabulary: count,
+  /** Length of the longest sequence, in tokens. */
+  context: count,
+  /** How text becomes tokens: whatever the reader of the tokenizer wants. */
+  tokenizer: z.record(z.string(), z.unknown()).optional(),
+  training: z.record(z.string(), z.unknown()).optional(),
+}
+
+const masked = z.strictObject({
+  type: z.literal('masked'),
+  ...shared,
+  process: z
+    .strictObject({ type: z.enum(['masked', 'uniform']), schedule: z.looseObject({ type: z.string() }) })
+    .default({ type: 'masked', schedule: { type: 'log-linear' } }),
+  /**
+   * What the output is: logits of the clean tokens (`clean`: MDLM, RADD), or logarithms of concrete scores (`log-score`: SEDD).
+   */
+  prediction: z.enum(['clean', 'log-score']).default('clean'),
+  /** Tokens `[n, length]`, and the time `[n]` or `[n, 1]` of networks that are told it. */
+  inputs: z.strictObject({ tokens: z.string(), time: z.string().optional() }).default({ tokens: 'tokens' }),
+  /** `[n, length, vocabulary]`, or one more column, for the mask, which is not read. */
+  output: z.string().default('logits'),
+  conditions: z.record(z.string(), condition).default({}),
+})
+
+const autoregressive = z.strictObject({
+  type: z.literal('autoregressive'),
+  ...shared,
+  /** The token that stands before the first one. */
+  start: z.int().nonnegative(),
+  inputs: z.strictObject({ tokens: z.string() }).default({ tokens: 'tokens' }),
+  /** `[n, length, vocabulary]`: of the token that comes next. */
+  output: z.string().default('logits'),
+})
+
+/** The `card.json` of a network over tokens: a token diffusion, or an autoregressive model. Plain JSON. */
+export type MaskedCard = z.infer<typeof masked>
+export type AutoregressiveCard = z.infer<typeof autoregressive>
+export type TokenCard = MaskedCard | AutoregressiveCard
+
+/**
+ * Validates the card of a network over tokens and fills in its defaults.
+ * @throws one line: the field, and what was expected there
+ */
+export function parseTokenCard(json: unknown, what = 'model card'): TokenCard {
+  const { type } = parseWith(z.looseObject({ type: z.enum(['masked', 'autoregressive']) }), json, what)
+  if (type === 'autoregressive') return parseWith(autoregressive, json, what)
+  const card = parseWith(masked, json, what)
+  processOf(card, what)
+  for (const [name, { shape, default: row }] of Object.entries(card.conditions)) {
+    if (row && row.length !== sizeOf(shape)) {
+      throw new Error(
+        `${what}.conditions.${name}.default: ${row.length} values, a row of shape [${shape}] has ${sizeOf(shape)}`,
+      )
+    }
+  }
+  return card
+}
+
+/** The process that a card names. */
+export function processOf({ process, vocabulary }: MaskedCard, what = 'model card'): TokenProcess {
+  const schedule = parseTokenSchedule(process.schedule as TokenScheduleSpecification, `${what}.process.schedule`)
+  return process.type === 'masked' ? maskedProcess(vocabulary, schedule) : uniformProcess(vocabulary, schedule)
+}
