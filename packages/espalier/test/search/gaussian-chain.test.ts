@@ -4,7 +4,7 @@ import { mixtureChain } from 'espalier/chain'
 import { cleanGradient } from 'espalier/guide'
 import { GaussianMixture, linearBetas, vpTable } from 'espalier/process'
 import type { DifferentiableReward } from 'espalier/reward'
-import { das, type IslandResult, importanceResampling, smc, svdd, tds } from 'espalier/search'
+import { das, dps, type IslandResult, importanceResampling, smc, softmax, svdd, tds } from 'espalier/search'
 import type { Tensor } from 'espalier/tensor'
 import { describe, expect, it } from 'vitest'
 
@@ -92,6 +92,43 @@ describe('the Gaussian chain', () => {
     expect(twisted.rewardEvaluations).toBe(2 * 8 * steps)
     expect([twisted.nfe, plain.nfe]).toEqual([8 * steps, 8 * steps])
     expect(plain.rewardEvaluations).toBe(8 * steps)
+  })
+
+  it('each method pulls as strongly as its paper says', async () => {
+    const lambda = 1.7
+    const strengths = async (run: (options: object) => Promise<unknown>) => {
+      const pulls: ((done: number, steps: number) => number)[] = []
+      const watched: typeof chain = {
+        ...chain,
+        propose: (states, level, keys, strength) => {
+          pulls.push(strength)
+          return chain.propose(states, level, keys, strength)
+        },
+      }
+      await run({ ...once(4), chain: watched, seed: 1, lambda })
+      expect(pulls).toHaveLength(steps)
+      return [1, 10, 17, 18, 20].map((done) => pulls[0](done, steps))
+    }
+    const constant = (value: number) => new Array(5).fill(value)
+    expect(await strengths((options) => tds(options as never))).toEqual(constant(lambda))
+    expect(await strengths((options) => dps({ ...options, scale: 3 } as never))).toEqual(constant(3 * lambda))
+    // 100 steps of growth 0.008 are the paper's: done of 20 steps is 5 done of those.
+    const gamma = [5, 50, 85].map((i) => lambda * (1.008 ** i - 1))
+    expect(await strengths((options) => das(options as never))).toEqual([...gamma, lambda, lambda])
+  })
+
+  it('DAS resamples under the tempered target of the stop', async () => {
+    const { islands } = await das({ ...once(6), seed: 2, trigger: 1 })
+    const { populations } = islands[0]
+    for (const stop of [1, 9, 16, 19]) {
+      const at = populations.findIndex((population) => population.stop === stop)
+      const [before, after] = [populations[at], populations[at + 1]]
+      const gamma = Math.min(1.008 ** (5 * stop) - 1, 1)
+      const P = softmax(before.logWeights.map((weight, k) => weight + gamma * before.scores[k]))
+      after.parents.forEach((k, i) => {
+        expect(after.logWeights[i]).toBeCloseTo(before.logWeights[k] - Math.log(6 * P[k]), 10)
+      })
+    }
   })
 
   it.each([

@@ -8,6 +8,7 @@ import {
   resamplingSchemes,
   type SavedIslands,
   smc,
+  softmax,
   svdd,
 } from 'espalier/search'
 import { key, stream, uniform } from 'espalier/tensor'
@@ -172,6 +173,38 @@ describe('population methods on an enumerable chain', () => {
   })
 })
 
+describe('FK steering', () => {
+  const { chain, reward } = finiteWorld(11, 5, 4)
+
+  it.each([
+    ['difference', (s: readonly number[]) => s[s.length - 1]],
+    ['max', (s: readonly number[]) => sum(s.map((_, i) => Math.max(...s.slice(0, i + 1))))],
+    ['sum', (s: readonly number[]) => sum(s.map((_, i) => sum(s.slice(0, i + 1))))],
+    ['reward', (s: readonly number[]) => sum(s)],
+  ] as const)('prefers rows by the product of the potentials on their path: %s', async (potential, product) => {
+    const { islands } = await fkSteering({ chain, reward, potential, seed: 6, budget: 300, trigger: 1, lambda: 0.7 })
+    const { populations } = islands[0]
+    /** The scores that each row has met. */
+    let met: number[][] = Array.from(populations[0].parents, () => [])
+    for (let p = 1; p < populations.length - 1; p++) {
+      const { stop, scores, logWeights, parents } = populations[p]
+      const before = populations[p - 1]
+      if (before.stop !== stop) {
+        met = met.map((path, k) => [...path, scores[k]])
+        continue
+      }
+      const P = softmax(met.map((path, k) => before.logWeights[k] + product(path)))
+      parents.forEach((k, i) => {
+        expect(logWeights[i]).toBeCloseTo(before.logWeights[k] - Math.log(parents.length * P[k]), 9)
+      })
+      met = Array.from(parents, (k) => met[k])
+    }
+    expect(met[0]).toHaveLength(4)
+  })
+})
+
+const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)
+
 describe('soft value-based decoding', () => {
   const world = finiteWorld(9, 3, 4)
   const { chain, reward } = world
@@ -221,6 +254,26 @@ describe('soft value-based decoding', () => {
       expect(found.nfe).toBe(counted.rows())
       expect(found.islands[0].spent.nfe).toBe(nfe)
     }
+  })
+
+  it('the worst samples are replaced, and the others stay where they are', async () => {
+    const options = { chain, reward, seed: 3, budget: 100, candidates: 1, samples: 8 }
+    const { islands } = await svdd({ ...options, replace: 0.25 })
+    const { populations } = islands[0]
+    let replaced = 0
+    for (const [p, { stop, parents }] of populations.entries()) {
+      if (p === 0 || populations[p - 1].stop !== stop) continue
+      const { scores } = populations[p - 1]
+      // Of equals the last are the worst.
+      const worst = Array.from(parents, (_, k) => k)
+        .sort((i, j) => scores[i] - scores[j] || j - i)
+        .slice(0, 2)
+      parents.forEach((k, i) => {
+        if (worst.includes(i)) replaced += k === i ? 0 : 1
+        else expect(k).toBe(i)
+      })
+    }
+    expect(replaced).toBeGreaterThan(0)
   })
 
   it('replacing the worst samples raises the reward', async () => {
