@@ -1,6 +1,7 @@
 /** Parsers of option values. Each says what was expected; commander adds the option and what was given. */
 
 import { InvalidArgumentError } from 'commander'
+import { type Branching, branchings } from 'espalier/chain'
 import { splitCalls } from 'espalier/tensor'
 
 /** A whole number from `least` on. */
@@ -107,4 +108,10 @@ export function parseThreshold(text: string): { type: 'static' | 'dynamic'; quan
 /** An option that may be repeated. */
 export function collect(text: string, earlier: string[] = []): string[] {
   return [...earlier, text]
+}
+
+/** Where chains are branched: a named schedule, or remaining-step counts. */
+export function branching(text: string): Branching | number[] {
+  const named = branchings.find((name) => name === text)
+  return named ?? text.split(',').map((part) => integer(1)(part))
 }

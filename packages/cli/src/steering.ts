@@ -1,6 +1,6 @@
 /** Searches over one model for one reward: set up once, run once per method and seed. */
 
-import type { Chain } from 'espalier/chain'
+import type { Branching, Chain } from 'espalier/chain'
 import { odeChain, pixelChain } from 'espalier/chain'
 import { cleanGradient } from 'espalier/guide'
 import { asDifferentiable, gridFrom } from 'espalier/process'
@@ -41,8 +41,8 @@ export interface SteerSettings extends GuidanceSettings {
   /** Of methods that branch or resample, and of those that search over start noises. */
   readonly solver: string
   readonly odeSolver: string
-  /** Remaining-step counts at which methods may branch. Default: what is best for each. */
-  readonly branch?: readonly number[]
+  /** Where methods may branch: a schedule, or remaining-step counts. Default: what is best for each. */
+  readonly branch?: Branching | readonly number[]
   /** Conditions from files, `name=rows.npy` each; of several rows each sample draws one. */
   readonly condition?: readonly string[]
 }
@@ -177,6 +177,10 @@ export async function runTrial(steering: Steering, options: TrialOptions): Promi
     })
     return trial(found)
   } catch (error) {
+    const reason = error instanceof SearchError ? error.cause : error
+    if (options.resume !== undefined && reason instanceof TypeError) {
+      throw new UserError(`the search of ${method} that was saved is damaged (${messageOf(reason)}); start a new run`)
+    }
     if (error instanceof SearchError) return trial(error.result as SearchResult<Tensor>, messageOf(error))
     throw new UserError(`--method ${method}: ${messageOf(error)}`, { cause: error })
   }

@@ -3,11 +3,11 @@ import { gridFrom } from 'espalier/process'
 import { searchFrom } from 'espalier/search'
 import { solverFrom } from 'espalier/solve'
 import { UserError } from '../errors.ts'
-import { call, calls, collect, counts, integer, number, seeds } from '../options.ts'
+import { branching, call, calls, collect, counts, integer, number, seeds } from '../options.ts'
 import type { CompareSettings } from '../run-compare.ts'
 import { samplerHelp, withGuidanceOptions } from '../sampler.ts'
-import { defaultSettings } from '../steering.ts'
-import { methodHelp } from './steer.ts'
+import { defaultSettings, type SteerSettings } from '../steering.ts'
+import { branchHelp, methodHelp } from './steer.ts'
 
 interface CompareOptions extends Omit<CompareSettings, 'solvers' | 'count'> {
   readonly solvers?: readonly string[]
@@ -19,6 +19,7 @@ interface CompareOptions extends Omit<CompareSettings, 'solvers' | 'count'> {
   readonly lambda: number
   readonly solver: string
   readonly odeSolver: string
+  readonly branch?: SteerSettings['branch']
   readonly classifier?: string
   readonly out?: string
   readonly json: boolean
@@ -39,6 +40,7 @@ export function compareCommand(): Command {
     .option('--lambda <x>', 'inverse temperature of exp(lambda reward)', number(0), 1)
     .option('--solver <solver>', 'of searches that branch or resample', call(solverFrom), defaultSettings.solver)
     .option('--ode-solver <solver>', 'of searches over start noises', call(solverFrom), defaultSettings.odeSolver)
+    .option('--branch <where>', branchHelp, branching)
     .option('--classifier <model>', 'classifier of class rewards (default: the one in the zoo)')
     .option('--count <n>', 'samples of each seed, for solvers (default: 64)', integer(1))
     .option('--seeds <list>', 'such as 0-4', seeds, [0, 1, 2])
@@ -69,7 +71,7 @@ Examples:
   espalier compare --model mnist-flow --methods greedy,best-of-n --reward odds:7 --budgets 500,1500 --steps 20`,
     )
     .action(async ({ out, json, ...given }: CompareOptions) => {
-      const { solvers, methods, reward, budgets, judge, lambda, solver, odeSolver, classifier, ...rest } = given
+      const { solvers, methods, reward, budgets, judge, lambda, solver, odeSolver, branch, classifier, ...rest } = given
       if ((solvers === undefined) === (methods === undefined)) {
         throw new UserError('one of --solvers and --methods is needed')
       }
@@ -90,7 +92,7 @@ Examples:
         settings: {
           ...defaultSettings,
           ...{ model, methods: methods as readonly string[], rewards: [...new Set(reward)], seeds: all, grid, lambda },
-          ...{ solver, odeSolver, condition, classifier, budget: Math.min(...budgets) },
+          ...{ solver, odeSolver, branch, condition, classifier, budget: Math.min(...budgets) },
           ...{ class: label, guidance, guidanceRescale, guidanceInterval, threshold },
           steps: steps?.[0] ?? defaultSettings.steps,
         },

@@ -3,7 +3,7 @@ import { gridFrom } from 'espalier/process'
 import { searchCatalogue, searchFrom } from 'espalier/search'
 import { solverFrom } from 'espalier/solve'
 import { UserError } from '../errors.ts'
-import { call, calls, collect, integer, number, seeds } from '../options.ts'
+import { branching, call, calls, collect, integer, number, seeds } from '../options.ts'
 import { rewardHelp } from '../rewards.ts'
 import { readRunRecord } from '../run-folder.ts'
 import { withGuidanceOptions } from '../sampler.ts'
@@ -49,11 +49,7 @@ export function steerCommand(): Command {
       `one without noise, for searches over starts (default: ${d.odeSolver})`,
       call(solverFrom),
     )
-    .option(
-      '--branch <list>',
-      'remaining-step counts where methods may branch, such as 50,40,30,20,10 (default: what suits each method)',
-      branches,
-    )
+    .option('--branch <where>', branchHelp, branching)
     .option(
       '--width <n>',
       `rollouts under way together (default: ${d.width}; 1 is the sequential algorithm)`,
@@ -131,10 +127,6 @@ function resumedSettings(options: SteerOptions, command: Command): SteerSettings
   return { ...settings, budget, width }
 }
 
-function branches(text: string): number[] {
-  return text.split(',').map((part) => integer(1)(part))
-}
-
 /** The catalogue of searches, for help texts. */
 export function methodHelp(): string {
   return searchCatalogue
@@ -144,3 +136,6 @@ export function methodHelp(): string {
     })
     .join('\n')
 }
+
+export const branchHelp =
+  'where methods may branch: one, even, fine, every, or remaining-step counts such as 50,40,30,20,10 (default: what suits each method)'

@@ -46,7 +46,9 @@ export function forestBranches(steps: number): number[] {
  * Where a chain may be branched, by a name: at the start alone; five even blocks (Jain et al. 2025); ever closer towards the
  * clean end ({@link forestBranches}); after every solver step.
  */
-export type Branching = 'one' | 'even' | 'fine' | 'every'
+export type Branching = (typeof branchings)[number]
+
+export const branchings = ['one', 'even', 'fine', 'every'] as const
 
 /** The remaining-step counts of a named schedule. */
 export function branchPoints(branching: Branching, steps: number): number[] {
