@@ -97,9 +97,7 @@ export async function chooseDrafts(
 ): Promise<Int32Array[]> {
   const { energy, drafts = 2, window = 1, temperature = 1, variant = 'paper', onWeights } = options
   const weighed = states.map((_, i) => drafts > 1 && 1 - times[i] < window)
-  const made = states.map((state, i) =>
-    Array.from({ length: weighed[i] ? drafts : 1 }, (_, j) => draft(process, state, answers[i], fold(keys[i], j))),
-  )
+  const made = states.map((state, i) => draftsOf(process, state, answers[i], keys[i], weighed[i] ? drafts : 1))
   const open = states.flatMap((state, i) => (weighed[i] ? made[i].map((draft) => ({ draft, state })) : []))
   const logs =
     open.length > 0
@@ -123,20 +121,23 @@ export async function chooseDrafts(
   })
 }
 
-/** Every unknown token from its clean law. */
-function draft(process: TokenProcess, state: TokenState, logits: Float32Array, key: Key) {
+/** Drafts of one state: every unknown token from its clean law. */
+function draftsOf(process: TokenProcess, state: TokenState, logits: Float32Array, key: Key, count: number) {
   const { vocabulary } = process
-  const tokens = state.tokens.slice()
-  const where = new Float64Array(tokens.length)
-  uniform(purpose(key, 'draft'), where)
+  const drafts = Array.from({ length: count }, (_, j) => {
+    const where = new Float64Array(state.tokens.length)
+    uniform(purpose(fold(key, j), 'draft'), where)
+    return { tokens: state.tokens.slice(), where, logProbability: 0 }
+  })
   const clean = new Float64Array(vocabulary)
-  let logProbability = 0
-  for (const p of maskedPositions(process, tokens)) {
+  for (const p of maskedPositions(process, state.tokens)) {
     softmaxAt(logits, p * vocabulary, vocabulary, clean)
-    tokens[p] = categorical(where[p], clean)
-    logProbability += Math.log(clean[tokens[p]])
+    for (const draft of drafts) {
+      draft.tokens[p] = categorical(draft.where[p], clean)
+      draft.logProbability += Math.log(clean[draft.tokens[p]])
+    }
   }
-  return { tokens, logProbability }
+  return drafts
 }
 
 function normalised(logs: Float64Array): Float64Array {

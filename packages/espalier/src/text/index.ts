@@ -47,6 +47,7 @@ export {
   networkTokenDenoiser,
 } from './network.ts'
 export { maskedProcess, maskOf, noiseTokens, type TokenProcess, transition, uniformProcess } from './process.ts'
+export { type BoundOptions, judged, likelihoodBound, unigramEntropy } from './quality.ts'
 export { type SampledTokens, type SampleTokensOptions, sampleTokens, type TokenProgress } from './sample-tokens.ts'
 export {
   evenTimes,

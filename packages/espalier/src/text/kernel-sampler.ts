@@ -69,7 +69,7 @@ export function kernelSampler(family: KernelFamily, options: KernelSamplerOption
 function complete({ process, stages }: TokenKernel, times: readonly number[]): boolean {
   const [t, s] = times.slice(-2)
   if (process.kind === 'uniform') return process.schedule.noised(s) === 0
-  return stages.length === 1 && stages[0].stay?.(maskOf(process), t, s) === 0
+  return stages.length === 1 && stages[0].stay(maskOf(process), t, s) === 0
 }
 
 interface Drawing {
@@ -78,125 +78,107 @@ interface Drawing {
   readonly gumbels?: GumbelNoise
 }
 
+/** A draw of every position of every row; each array holds what stages so far have, the newest first. */
+interface StageDraw {
+  readonly stage: KernelStage
+  readonly t: number
+  readonly s: number
+  /** Whether `moving` has been drawn to move, not only might. */
+  readonly drawn: boolean
+  readonly gumbels?: GumbelNoise
+  /** Scratch. */
+  readonly law: Float64Array
+  readonly clean: readonly Float64Array[]
+  readonly tokens: number[]
+  readonly move: Float64Array
+  readonly where: Float64Array
+}
+
 /** One step of every row, stage by stage. */
 async function runKernel(
-  kernel: TokenKernel,
+  { process, stages }: TokenKernel,
   start: readonly TokenState[],
   t: number,
   s: number,
   streams: readonly Key[],
   { free, ask, gumbels }: Drawing,
 ): Promise<TokenState[]> {
-  const { process, stages } = kernel
-  /** Newest first: the states at which each stage asked, and the answers. */
+  const { vocabulary } = process
+  const length = start[0]?.tokens.length ?? 0
   const asked: (readonly TokenState[])[] = []
-  const answers: (Float32Array | undefined)[][] = []
+  const answers: (readonly (Float32Array | undefined)[])[] = []
+  const [law, move, where] = [vocabulary + 1, length, length].map((size) => new Float64Array(size))
   let here = start
   for (const [index, stage] of stages.entries()) {
     const keys = streams.map((key) => fold(key, index))
     const origin = stage.from === 'start' ? start : here
-    // Whether something moves can be told first only where no later stage needs this one's answer.
-    const lazy = stages.length === 1 && gumbels === undefined && stage.stay !== undefined
-    const moving = origin.map(({ tokens }, i) =>
-      lazy ? moves(stage, tokens, free, t, s, keys[i]) : open(stage, tokens, free, t, s),
-    )
-    const rows = moving.flatMap((positions, i) => (positions.length > 0 ? [i] : []))
-    const time = stage.asks(t, s)
-    const given =
-      rows.length > 0
-        ? await ask(
-            rows.map((i) => here[i]),
-            new Float64Array(rows.length).fill(time),
-          )
-        : []
-    asked.unshift(here)
-    const all: (Float32Array | undefined)[] = new Array(start.length).fill(undefined)
+    // What moves can be drawn before the network is asked only where no later stage needs this one's answer.
+    const drawn = stages.length === 1 && gumbels === undefined && stage.stay(maskOf(process), t, s) !== undefined
+    const moving = origin.map(({ tokens }, i) => {
+      if (drawn) uniform(purpose(keys[i], 'move'), move)
+      return free.filter((p) => {
+        const stays = stage.stay(tokens[p], t, s)
+        return stays === undefined || (drawn ? move[p] >= stays : stays < 1)
+      })
+    })
+    const rows = [...start.keys()].filter((i) => moving[i].length > 0)
+    const at = here
+    const states = rows.map((i) => at[i])
+    const given = rows.length > 0 ? await ask(states, new Float64Array(rows.length).fill(stage.asks(t, s))) : []
+    const all = new Array<Float32Array | undefined>(start.length).fill(undefined)
     rows.forEach((i, k) => {
       all[i] = given[k]
     })
+    asked.unshift(here)
     answers.unshift(all)
+    const clean = asked.map(() => new Float64Array(vocabulary))
+    const draw = { stage, t, s, drawn, gumbels, law, clean, tokens: new Array<number>(asked.length), move, where }
     here = origin.map((state, i) => {
       if (moving[i].length === 0) return state
-      const draws = { moving: moving[i], lazy, gumbels, key: keys[i] }
-      const tokens = drawStage(
-        process.vocabulary,
-        stage,
-        state.tokens,
-        asked.map((at) => at[i].tokens),
-        answers.map((of) => of[i]),
-        t,
-        s,
-        draws,
-      )
+      const from = asked.map((states) => states[i].tokens)
+      const logits = answers.map((rows) => rows[i])
+      const tokens = drawRow(draw, state.tokens, moving[i], from, logits, keys[i])
       return tokens ? { tokens, time: state.time } : state
     })
   }
   return [...here]
 }
 
-/** Free positions whose token moves, by one uniform each. */
-function moves(stage: KernelStage, tokens: Int32Array, free: Int32Array, t: number, s: number, key: Key): number[] {
-  const draws = new Float64Array(tokens.length)
-  uniform(purpose(key, 'move'), draws)
-  const moving: number[] = []
-  for (const p of free)
-    if (draws[p] >= (stage.stay as NonNullable<KernelStage['stay']>)(tokens[p], t, s)) moving.push(p)
-  return moving
-}
-
-/** Free positions whose token may move. */
-function open(stage: KernelStage, tokens: Int32Array, free: Int32Array, t: number, s: number): number[] {
-  return Array.from(free.filter((p) => stage.stay === undefined || stage.stay(tokens[p], t, s) < 1))
-}
-
 /** The row after a stage, or undefined where nothing changed. */
-function drawStage(
-  vocabulary: number,
-  stage: KernelStage,
-  from: Int32Array,
-  askedAt: readonly Int32Array[],
+function drawRow(
+  { stage, t, s, drawn, gumbels, law, clean, tokens, move, where }: StageDraw,
+  origin: Int32Array,
+  moving: Int32Array,
+  asked: readonly Int32Array[],
   answers: readonly (Float32Array | undefined)[],
-  t: number,
-  s: number,
-  { moving, lazy, gumbels, key }: { moving: readonly number[]; lazy: boolean; gumbels?: GumbelNoise; key: Key },
+  key: Key,
 ): Int32Array | undefined {
-  const move = new Float64Array(from.length)
-  const where = new Float64Array(from.length)
-  uniform(purpose(key, 'move'), move)
+  const vocabulary = law.length - 1
+  if (!drawn) uniform(purpose(key, 'move'), move)
   uniform(purpose(key, 'where'), where)
-  const law = new Float64Array(vocabulary + 1)
-  const clean = answers.map(() => new Float64Array(vocabulary))
-  let tokens: Int32Array | undefined
+  let next: Int32Array | undefined
   for (const p of moving) {
-    answers.forEach((logits, k) => {
+    for (let k = 0; k < asked.length; k++) {
+      tokens[k] = asked[k][p]
+      const logits = answers[k]
       if (logits) softmaxAt(logits, p * vocabulary, vocabulary, clean[k])
-    })
-    const old = from[p]
-    stage.law(
-      askedAt.map((row) => row[p]),
-      clean,
-      t,
-      s,
-      law,
-    )
-    let token = old
-    if (gumbels !== undefined) token = gumbelDraw(law, fold(purpose(key, 'gumbel'), p), gumbels)
-    else if (lazy || move[p] >= law[old]) token = elsewhere(law, old, where[p])
-    if (token === old) continue
-    tokens ??= from.slice()
-    tokens[p] = token
+    }
+    stage.law(tokens, clean, t, s, law)
+    let token = origin[p]
+    if (gumbels) token = gumbelDraw(law, fold(purpose(key, 'gumbel'), p), gumbels)
+    else if (drawn || move[p] >= law[token]) token = elsewhere(law, token, where[p])
+    if (token === origin[p]) continue
+    next ??= origin.slice()
+    next[p] = token
   }
-  return tokens
+  return next
 }
 
 /** A draw from the law without its old token, which has been drawn not to stay. */
 function elsewhere(law: Float64Array, old: number, u: number): number {
-  const stays = law[old]
   law[old] = 0
   let left = 0
   for (let v = 0; v < law.length; v++) left += law[v]
   // Where nothing else has a chance, rounding alone has moved it.
-  const token = left > 0 ? categorical(u, law) : old
-  law[old] = stays
-  return token
+  return left > 0 ? categorical(u, law) : old
 }

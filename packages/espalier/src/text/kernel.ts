@@ -17,10 +17,10 @@ export interface KernelStage {
   /** The time at which the network is asked, at the tokens that the stage before gave. */
   asks(t: number, s: number): number
   /**
-   * Probability that a token stays what it is, where that can be told without the network: whether it moves is then drawn
-   * first, and a row in which nothing moves asks nothing.
+   * Probability that a token stays what it is, or undefined where the network must tell. Where it is known for all, what moves is
+   * drawn first, and a row in which nothing does asks nothing.
    */
-  stay?(token: number, t: number, s: number): number
+  stay(token: number, t: number, s: number): number | undefined
   /**
    * Law of the token at the end of the stage, `[V + 1]`, the mask last; it sums to 1.
    * @param tokens the token at this position when each stage asked, the newest first
@@ -49,6 +49,7 @@ export const ancestral: KernelFamily = (process) => {
       {
         from: 'start',
         asks: (t) => t,
+        stay: untold,
         law([token], [clean], t, s, out) {
           // p(y) = sum_v mu_v q(x_s = y | x_0 = v) q(x_t = x | x_s = y) / q(x_t = x | x_0 = v)
           const [nt, ns] = [schedule.noised(t), schedule.noised(s)]
@@ -164,7 +165,7 @@ export function removal(process: TokenProcess, how: 'sample' | 'argmax'): TokenK
       {
         from: 'start',
         asks: (t) => t,
-        ...(kind === 'masked' && { stay: (token: number) => (token === maskOf(process) ? 0 : 1) }),
+        stay: (token) => (kind === 'uniform' ? undefined : token === maskOf(process) ? 0 : 1),
         law([token], [clean], _t, _s, out) {
           out.fill(0)
           if (kind === 'masked' && token !== maskOf(process)) out[token] = 1
@@ -182,6 +183,8 @@ export function argmaxOf(clean: ArrayLike<number>): number {
   for (let v = 1; v < clean.length; v++) if (clean[v] > clean[best]) best = v
   return best
 }
+
+const untold = () => undefined
 
 /** Masks are lifted with a probability that depends on the times alone, to a token of the clean law. */
 function unmasking(name: string, process: TokenProcess, lift: (t: number, s: number) => number): TokenKernel {
@@ -206,6 +209,7 @@ function frozen(name: string, process: TokenProcess, moves: (total: number) => n
   const stage: KernelStage = {
     from: 'start',
     asks: (t) => t,
+    stay: untold,
     law([token], [clean], t, s, out) {
       rates(process, token, clean, t, out)
       settle(out, token, (t - s) * sum(out), moves)
@@ -228,6 +232,7 @@ function twoStages(
   const second: KernelStage = {
     from,
     asks: (t, s) => t - theta * (t - s),
+    stay: (token) => (token === maskOf(process) ? undefined : 1),
     law([here, start], [now, before], t, s, out) {
       const mask = maskOf(process)
       const token = from === 'here' ? here : start

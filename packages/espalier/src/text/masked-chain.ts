@@ -77,24 +77,34 @@ export function maskedChain(options: MaskedChainOptions): TokenChain {
       states.map((state) => sampler.time(state, blocks[level].from)),
       true,
     )
-  /** @param choose the token of a position by its clean law */
+  const likeliest = (state: TokenState, logits: Float32Array): TokenSample => {
+    const tokens = state.tokens.slice()
+    for (const p of open(state)) tokens[p] = argmaxOf(logits.subarray(p * vocabulary, (p + 1) * vocabulary))
+    return { tokens }
+  }
+  /** So many fills, each by a rule for the token of a position. */
   const filled = (
     state: TokenState,
     logits: Float32Array,
-    choose: (clean: Float64Array, position: number) => number,
-  ) => {
-    const tokens = state.tokens.slice()
+    n: number,
+    choose: (clean: Float64Array, position: number, fill: number) => number,
+  ): TokenSample[] => {
+    const fills = Array.from({ length: n }, () => ({ tokens: state.tokens.slice() }))
     const clean = new Float64Array(vocabulary)
     for (const p of open(state)) {
       softmaxAt(logits, p * vocabulary, vocabulary, clean)
-      tokens[p] = choose(clean, p)
+      for (let j = 0; j < n; j++) fills[j].tokens[p] = choose(clean, p, j)
     }
-    return { tokens }
+    return fills
   }
-  const drawn = (state: TokenState, logits: Float32Array, own: Key) => {
-    const where = new Float64Array(state.tokens.length)
-    uniform(own, where)
-    return filled(state, logits, (clean, p) => categorical(where[p], clean))
+  const drawn = (state: TokenState, logits: Float32Array, n: number) => {
+    const own = contentKey(state)
+    const where = Array.from({ length: n }, (_, j) => {
+      const draws = new Float64Array(state.tokens.length)
+      uniform(fold(own, j), draws)
+      return draws
+    })
+    return filled(state, logits, n, (clean, p, j) => categorical(where[j][p], clean))
   }
 
   return {
@@ -118,20 +128,15 @@ export function maskedChain(options: MaskedChainOptions): TokenChain {
     async lookahead(states, level) {
       if (level === depth) return states.map(known)
       const answers = await look(states, level)
-      return states.map((state, i) =>
-        lookahead === 'argmax'
-          ? filled(state, answers[i], argmaxOf)
-          : drawn(state, answers[i], fold(contentKey(state), 0)),
-      )
+      return states.map((state, i) => {
+        return lookahead === 'argmax' ? likeliest(state, answers[i]) : drawn(state, answers[i], 1)[0]
+      })
     },
     lookaheadCost: (level) => (level === depth ? 0 : rowCost),
     async fills(states, level, n) {
       if (level === depth) return states.map((state) => new Array(n).fill(known(state)))
       const answers = await look(states, level)
-      return states.map((state, i) => {
-        const own = contentKey(state)
-        return Array.from({ length: n }, (_, j) => drawn(state, answers[i], fold(own, j)))
-      })
+      return states.map((state, i) => drawn(state, answers[i], n))
     },
     decode: async (states) => states.map(known),
     save: codec.save,

@@ -82,6 +82,10 @@ export function promptOf(
     throw new Error(`a prompt of ${prompt.length} tokens does not fit a sequence of ${whole}`)
   }
   const tokens = freePrompt(denoiser, whole)
-  if (prompt) tokens.set(Array.from(prompt))
+  for (let p = 0; p < (prompt?.length ?? 0); p++) {
+    const token = (prompt as ArrayLike<number>)[p]
+    if (!Number.isInteger(token)) throw new Error(`token ${p} of the prompt is ${token}, expected a whole number`)
+    tokens[p] = token
+  }
   return checkPrompt(denoiser, tokens)
 }

@@ -12,6 +12,8 @@ export class TokenLaw {
   readonly length: number
   /** Normalised; sequence `x_0 x_1 ...` lies at `x_0 V^(L-1) + x_1 V^(L-2) + ...`. */
   readonly probabilities: Float64Array
+  /** All sequences, one after the other. */
+  readonly #table: Int32Array
 
   /**
    * @param weights `vocabulary ** length` numbers >= 0
@@ -31,6 +33,12 @@ export class TokenLaw {
     this.vocabulary = vocabulary
     this.length = length
     this.probabilities = Float64Array.from(weights, (w) => w / total)
+    this.#table = new Int32Array(weights.length * length)
+    for (let i = 0; i < weights.length; i++) {
+      for (let p = length - 1, rest = i; p >= 0; p--, rest = Math.floor(rest / vocabulary)) {
+        this.#table[i * length + p] = rest % vocabulary
+      }
+    }
   }
 
   /** Where a clean sequence lies in the table. */
@@ -42,13 +50,7 @@ export class TokenLaw {
 
   /** The sequence at a place of the table. */
   tokens(index: number): Int32Array {
-    const tokens = new Int32Array(this.length)
-    let rest = index
-    for (let p = this.length - 1; p >= 0; p--) {
-      tokens[p] = rest % this.vocabulary
-      rest = Math.floor(rest / this.vocabulary)
-    }
-    return tokens
+    return this.#table.slice(index * this.length, (index + 1) * this.length)
   }
 
   /** A draw from the law itself. */
@@ -61,15 +63,18 @@ export class TokenLaw {
    * @returns undefined where no sequence can have become these tokens
    */
   joint(process: TokenProcess, tokens: ArrayLike<number>, t: number): Float64Array | undefined {
-    const weights = new Float64Array(this.probabilities.length)
+    const { vocabulary, length, probabilities } = this
+    const mask = process.kind === 'masked' ? maskOf(process) : -1
+    // Of a masked process the chances of masks are the same for all sequences, so they are left out: 0 / 0 at the ends
+    // otherwise. Of a uniform one a token is either kept or one of the others.
+    const [same, other] =
+      mask >= 0 ? [1, 0] : [transition(process, 0, 0, t), vocabulary > 1 ? transition(process, 0, 1, t) : 0]
+    const weights = new Float64Array(probabilities.length)
     let total = 0
     for (let i = 0; i < weights.length; i++) {
-      const clean = this.tokens(i)
-      let weight = this.probabilities[i]
-      for (let p = 0; p < this.length && weight > 0; p++) {
-        // The chances of masks are the same for all sequences, so they are left out: 0 / 0 at the ends otherwise.
-        if (process.kind === 'uniform') weight *= transition(process, clean[p], tokens[p], t)
-        else if (tokens[p] !== maskOf(process) && tokens[p] !== clean[p]) weight = 0
+      let weight = probabilities[i]
+      for (let p = 0; p < length && weight > 0; p++) {
+        if (tokens[p] !== mask) weight *= tokens[p] === this.#table[i * length + p] ? same : other
       }
       total += weights[i] = weight
     }
@@ -86,7 +91,7 @@ export class TokenLaw {
     const joint = this.joint(process, tokens, t)
     if (!joint) return out.fill(1 / vocabulary)
     joint.forEach((weight, i) => {
-      if (weight > 0) this.tokens(i).forEach((token, p) => void (out[p * vocabulary + token] += weight))
+      for (let p = 0; p < length; p++) out[p * vocabulary + this.#table[i * length + p]] += weight
     })
     return out
   }
@@ -97,6 +102,14 @@ export class TokenLaw {
     if (process.vocabulary !== vocabulary) {
       throw new Error(`the process has ${process.vocabulary} tokens, the law ${vocabulary}`)
     }
+    const known = new Map<string, Float64Array>()
+    const posterior = (tokens: Int32Array, t: number) => {
+      if (process.kind === 'uniform') return this.posterior(process, tokens, t)
+      const name = tokens.join()
+      const found = known.get(name) ?? this.posterior(process, tokens, t)
+      known.set(name, found)
+      return found
+    }
     return {
       process,
       context: length,
@@ -105,8 +118,8 @@ export class TokenLaw {
         if (given !== length) throw new Error(`sequences of ${given} tokens, the law is of ${length}`)
         const logits = new Float32Array(n * length * vocabulary)
         for (let i = 0; i < n; i++) {
-          const posterior = this.posterior(process, data.subarray(i * length, (i + 1) * length), t[i])
-          logits.set(posterior.map(Math.log), i * length * vocabulary)
+          const clean = posterior(data.subarray(i * length, (i + 1) * length), t[i])
+          logits.set(clean.map(Math.log), i * length * vocabulary)
         }
         return { shape: [n, length, vocabulary], data: logits }
       },

@@ -137,9 +137,9 @@ describe('a sampler with truncated noise', () => {
   }
   const run = async (steps: number, gumbels?: GumbelNoise) => {
     const sampler = kernelSampler(ancestral, { steps, gumbels })
-    const { tokens } = await sampleTokens({ denoiser, sampler, count: 1500, seed: 4 })
+    const { tokens } = await sampleTokens({ denoiser, sampler, count: 800, seed: 4 })
     const shares = new Float64Array(V)
-    for (const row of tokens) for (const token of row) shares[token] += 1 / (8 * 1500)
+    for (const row of tokens) for (const token of row) shares[token] += 1 / (8 * 800)
     return shares
   }
   /** Survives every step as a mask or becomes a value, by the truncated law of all of them together. */
@@ -157,8 +157,8 @@ describe('a sampler with truncated noise', () => {
   }
 
   test('has the law that the closed form foretells, colder the more steps it takes; the cure has none of it', async () => {
-    const n = 8 * 1500
-    for (const steps of [4, 32]) {
+    const n = 8 * 800
+    for (const steps of [4, 16]) {
       const law = foretold(steps, 8)
       const shares = await run(steps, { largest: largestGumbel(8) })
       const chi = law.reduce((sum, q, v) => sum + (n * (shares[v] - q) ** 2) / q, 0)
@@ -168,8 +168,8 @@ describe('a sampler with truncated noise', () => {
         V - 1 + 5 * Math.sqrt(2 * (V - 1)),
       )
     }
-    const [whole, few, many] = [entropy(values), entropy(foretold(4, 8)), entropy(foretold(32, 8))]
+    const [whole, few, many] = [entropy(values), entropy(foretold(4, 8)), entropy(foretold(16, 8))]
     expect(few).toBeLessThan(whole - 0.05)
-    expect(many).toBeLessThan(few - 0.2)
+    expect(many).toBeLessThan(few - 0.15)
   })
 })
