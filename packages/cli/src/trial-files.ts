@@ -97,10 +97,18 @@ export function loadSearch(
   return asUserError(file, () => {
     if (!existsSync(file)) return undefined
     const bytes = readFileSync(file)
-    if (!tree) return readSnapshot(format, bytes).value as { saved: unknown; seconds?: number }
+    if (!tree) return searchIn(readSnapshot(format, bytes).value)
     const { saved, notes } = readTree(bytes)
     return { saved, seconds: notes.seconds }
   })
+}
+
+/** @throws where a value is no search: what is in it is its method's to check */
+function searchIn(value: unknown): { readonly saved: unknown; readonly seconds?: number } {
+  const isRecord = (part: unknown) => typeof part === 'object' && part !== null && !Array.isArray(part)
+  const { saved, seconds } = (value ?? {}) as { readonly saved?: { readonly settings?: unknown }; seconds?: number }
+  if (isRecord(saved) && isRecord(saved?.settings)) return { saved, seconds }
+  throw new Error('the file is damaged: it holds no search')
 }
 
 /** Samples `[n, ...event]` with their rewards and weights. */

@@ -4,7 +4,8 @@ type Numbers = StoredTensor['data']
 
 /**
  * Plain values as one safetensors file: numbers (not finite ones too), text, booleans, arrays, records and typed arrays.
- * Typed arrays become tensors, a list of float32 arrays of one length one tensor; the rest is JSON in the metadata.
+ * Typed arrays become tensors, a list of float32 arrays of one length one tensor; the rest is JSON in the metadata. A checksum
+ * of both goes with it, since wrong numbers in a file look like any others.
  *
  * @param format names what it is, and its version
  * @param metadata more that a reader may want to see without reading the rest
@@ -36,7 +37,7 @@ export function writeSnapshot(
     return Object.fromEntries(Object.entries(part).map(([name, inner]) => [name, plain(inner)]))
   }
   const json = JSON.stringify(plain(value))
-  return writeSafetensors(tensors, { ...metadata, format, value: json })
+  return writeSafetensors(tensors, { ...metadata, format, value: json, checksum: checksum(json, tensors) })
 }
 
 /**
@@ -51,11 +52,11 @@ export function readSnapshot(
   if (metadata.format !== format) {
     throw new Error(`expected a file of the format ${format}, this one is ${metadata.format ?? 'of another kind'}`)
   }
-  const find = (name: unknown): StoredTensor => {
-    const tensor = tensors[String(name)]
-    if (!tensor) throw new Error(`the file is damaged: its tensor "${name}" is missing`)
-    return tensor
+  const { value = '' } = metadata
+  if (metadata.checksum !== checksum(value, tensors)) {
+    throw new Error('the file is damaged: its checksum does not agree with what is in it')
   }
+  const find = (name: unknown) => tensors[String(name)]
   const whole = (part: unknown): unknown => {
     if (Array.isArray(part)) return part.map(whole)
     if (typeof part !== 'object' || part === null) return part
@@ -68,12 +69,23 @@ export function readSnapshot(
     }
     return Object.fromEntries(Object.entries(part).map(([name, inner]) => [name, whole(inner)]))
   }
-  try {
-    return { value: whole(JSON.parse(metadata.value)), metadata }
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new Error('the file is damaged: its metadata are not JSON')
-    throw error
+  return { value: whole(JSON.parse(value)), metadata }
+}
+
+/** FNV-1a of the text and of all tensors, in 32 bits. */
+function checksum(text: string, tensors: Readonly<Record<string, StoredTensor>>): string {
+  const encoder = new TextEncoder()
+  let sum = 0x811c9dc5
+  const add = (bytes: Uint8Array) => {
+    for (let i = 0; i < bytes.length; i++) sum = Math.imul(sum ^ bytes[i], 0x01000193)
   }
+  add(encoder.encode(text))
+  for (const name of Object.keys(tensors).sort()) {
+    const { shape, data } = tensors[name]
+    add(encoder.encode(`${name} ${shape}`))
+    add(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  }
+  return (sum >>> 0).toString(16)
 }
 
 function isNumbers(part: unknown): part is Numbers {
