@@ -6,9 +6,9 @@ import type { TokenState } from './sampler.ts'
 export type Ask = (states: readonly TokenState[], times: ArrayLike<number>) => Promise<Float32Array[]>
 
 /**
- * Asks a network about states, and never twice about one. Rows that are the same state at the same time are one row; what
- * is remembered of a state (at its time, or at any where the network is blind to time) costs nothing again. States are
- * values, so a copy is the same object, and a step that changed nothing gave the same object back.
+ * Asks a network about states, and never twice about one. Rows that are the same state at the same time are one row;
+ * what is remembered of a state (at its time, or at any where the network is blind to time) costs nothing again. States
+ * are values, so a copy is the same object, and a step that changed nothing gave the same object back.
  *
  * Every NaN stops the run with row, time and position.
  */

@@ -31,7 +31,8 @@ const masked = z.strictObject({
     .strictObject({ type: z.enum(['masked', 'uniform']), schedule: z.looseObject({ type: z.string() }) })
     .default({ type: 'masked', schedule: { type: 'log-linear' } }),
   /**
-   * What the output is: logits of the clean tokens (`clean`: MDLM, RADD), or logarithms of concrete scores (`log-score`: SEDD).
+   * What the output is: logits of the clean tokens (`clean`: MDLM, RADD), or logarithms of concrete scores
+   * (`log-score`: SEDD).
    */
   prediction: z.enum(['clean', 'log-score']).default('clean'),
   /** Tokens `[n, length]`, and the time `[n]` or `[n, 1]` of networks that are told it. */

@@ -1,12 +1,13 @@
 import { maskOf, type TokenProcess } from './process.ts'
 
 /**
- * Concrete scores `s_y = p_t(x with this token replaced by y) / p_t(x)` of one position (Lou et al. 2024, SEDD), and clean
- * probabilities `mu_v = p(x_0 = v | x_t)`, as views of one another. `s` has V + 1 entries, the last for the mask; that of
- * the current token is 1.
+ * Concrete scores `s_y = p_t(x with this token replaced by y) / p_t(x)` of one position (Lou et al. 2024, SEDD), and
+ * clean probabilities `mu_v = p(x_0 = v | x_t)`, as views of one another. `s` has V + 1 entries, the last for the mask;
+ * that of the current token is 1.
  *
- * Masked, at a mask: `s_y = mu_y alpha / (1 - alpha)` (Ou et al. 2024, RADD); at a known token `s_mask = (1 - alpha) / alpha`
- * and nothing else can be reached. Uniform: `s_y = sum_x0 p(y | x0) / p(x | x0) mu_x0`, with mu given ALL tokens.
+ * Masked, at a mask: `s_y = mu_y alpha / (1 - alpha)` (Ou et al. 2024, RADD); at a known token `s_mask = (1 - alpha) /
+ * alpha` and nothing else can be reached. Uniform: `s_y = sum_x0 p(y | x0) / p(x | x0) mu_x0`, with mu given ALL
+ * tokens.
  */
 export function concreteScore(
   process: TokenProcess,

@@ -7,13 +7,16 @@ import { freePositions, startStates, stepStream, type TokenSolver } from './samp
 export interface ConfidenceOptions extends Pick<FirstHittingOptions, 'calls' | 'groups'> {
   /** Draw the token of each position (`sample`), or take the likeliest. Default `sample`. */
   readonly token?: 'sample' | 'argmax'
-  /** Noise of the choice: `log p + choice (share of masks left) Gumbel` (MaskGIT). 0 takes the most certain. Default 0. */
+  /**
+   * Noise of the choice: `log p + choice (share of masks left) Gumbel` (MaskGIT). 0 takes the most certain. Default 0.
+   */
   readonly choice?: number
 }
 
 /**
- * Confidence-ordered decoding (MaskGIT, Chang et al. 2022) of a masked process: a token is drawn for every mask, and the most
- * certain ones are kept. Not a sampler of the model's law: it prefers what is certain, and its entropy is below the model's.
+ * Confidence-ordered decoding (MaskGIT, Chang et al. 2022) of a masked process: a token is drawn for every mask, and
+ * the most certain ones are kept. Not a sampler of the model's law: it prefers what is certain, and its entropy is
+ * below the model's.
  */
 export function confidenceOrdered(options: ConfidenceOptions = {}): TokenSolver {
   return (task) => {

@@ -21,7 +21,7 @@ export function stackTokens(rows: readonly Int32Array[]): TokenBatch {
 }
 
 /**
- * A network (or an enumerable world) that guesses the clean tokens. One row is one NFE, or {@link TokenDenoiser.rowCost}.
+ * A network (or an enumerable world) that guesses the clean tokens. One row is one NFE, or `rowCost`.
  */
 export interface TokenDenoiser {
   readonly process: TokenProcess
@@ -37,9 +37,9 @@ export interface TokenDenoiser {
   /**
    * @param tokens `[n, length]`; a masked process shows unknown tokens as {@link maskOf}
    * @param t one time a row
-   * @returns float32 logits `[n, length, vocabulary]`, fresh: their softmax is the law of the clean token at each position
-   *   given ALL tokens of the row. `-Infinity` is never. What they say of tokens that are known (of a masked process)
-   *   is ignored: known tokens stay, and the mask is never drawn ("SUBS", Sahoo et al. 2024)
+   * @returns float32 logits `[n, length, vocabulary]`, fresh: their softmax is the law of the clean token at each
+   *   position given ALL tokens of the row. `-Infinity` is never. What they say of tokens that are known (of a masked
+   *   process) is ignored: known tokens stay, and the mask is never drawn ("SUBS", Sahoo et al. 2024)
    */
   predict(tokens: TokenBatch, t: Float64Array, condition?: Condition): Promise<Tensor>
 }

@@ -11,12 +11,12 @@ export interface EnergySamplerOptions extends DraftOptions {
 }
 
 /**
- * The sampler of EDLM (Xu et al. 2024, algorithm 1) on a masked process: at every step of the grid one of k drafts of the whole
- * sequence is kept by its energy, and each mask is lifted to that draft's token with the probability
+ * The sampler of EDLM (Xu et al. 2024) on a masked process: at every step of the grid one of k drafts of
+ * the whole sequence is kept by its energy, and each mask is lifted to that draft's token with the probability
  * `(alpha_s - alpha_t) / (1 - alpha_t)`.
  *
- * Which masks fall is drawn first, since that does not depend on the tokens: a row in which none does asks neither network
- * nor energy. (The paper keeps a draft until something changes, to the same end; the law is the same.)
+ * Which masks fall is drawn first, since that does not depend on the tokens: a row in which none does asks neither
+ * network nor energy. (The paper keeps a draft until something changes, to the same end; the law is the same.)
  */
 export function energySampler(options: EnergySamplerOptions): TokenSolver {
   checkDrafts(options)

@@ -5,8 +5,8 @@ import { maskOf, type TokenProcess } from './process.ts'
 import type { TokenState } from './sampler.ts'
 
 /**
- * An energy of whole sequences: `p(x_0 | x_t) = p_mu(x_0 | x_t) exp(-E(x_0, x_t)) / Z(x_t)`, with the factorised law `p_mu` of a
- * denoiser (EDLM, Xu et al. 2024, arXiv 2410.21357, equation 6).
+ * An energy of whole sequences: `p(x_0 | x_t) = p_mu(x_0 | x_t) exp(-E(x_0, x_t)) / Z(x_t)`, with the factorised law
+ * `p_mu` of a denoiser (EDLM, Xu et al. 2024, arXiv 2410.21357).
  */
 export interface SequenceEnergy {
   readonly name: string
@@ -20,8 +20,8 @@ export interface SequenceEnergy {
 }
 
 /**
- * EDLM-AR: `E = -log p_AR(x_0) + log p_mu(x_0 | x_t)`, whose target is the autoregressive model's own posterior given the known tokens,
- * wherever they stand. Z is not known, and cancels.
+ * EDLM-AR: `E = -log p_AR(x_0) + log p_mu(x_0 | x_t)`, whose target is the autoregressive model's own posterior given
+ * the known tokens, wherever they stand. Z is not known, and cancels.
  */
 export function autoregressiveEnergy(model: AutoregressiveModel): SequenceEnergy {
   return {
@@ -34,8 +34,8 @@ export function autoregressiveEnergy(model: AutoregressiveModel): SequenceEnergy
 }
 
 /**
- * EDLM-coAR: only unknown tokens count, `log p = sum_l log p_AR(x_l | x_<l)` over masks, which is normalised. It does not see
- * known tokens to the right of a mask, so it is not the model's posterior given them.
+ * EDLM-coAR: only unknown tokens count, `log p = sum_l log p_AR(x_l | x_<l)` over masks, which is normalised. It does
+ * not see known tokens to the right of a mask, so it is not the model's posterior given them.
  */
 export function carryOverEnergy(model: AutoregressiveModel): SequenceEnergy {
   return {
@@ -67,8 +67,8 @@ export interface DraftOptions {
   /** Divides the log-weights. Default 1. */
   readonly temperature?: number
   /**
-   * `released`: the weights of the published code, `exp(+E)`, which prefer the worst drafts: more of them lead further from the
-   * target. Here to show it; the default is `exp(-E)`, as the paper has it.
+   * `released`: the weights of the published code, `exp(+E)`, which prefer the worst drafts: more of them lead further
+   * from the target. Here to show it; the default is `exp(-E)`, as the paper has it.
    */
   readonly variant?: 'paper' | 'released'
   /** Told the normalised weights of each state's drafts; `1 / sum w^2` is their effective number. */
@@ -83,9 +83,9 @@ export function checkDrafts({ drafts = 2, window = 1, temperature = 1 }: DraftOp
 }
 
 /**
- * One whole sequence for each state, by self-normalised importance sampling: k drafts from the factorised clean law, one of
- * which is kept with the probability `softmax(-E / temperature)`. As k grows its law tends to the joint law, at the rate 1/k.
- * Known tokens are kept. All drafts of all states are scored in one call.
+ * One whole sequence for each state, by self-normalised importance sampling: k drafts from the factorised clean law,
+ * one of which is kept with the probability `softmax(-E / temperature)`. As k grows its law tends to the joint law, at
+ * the rate 1/k. Known tokens are kept. All drafts of all states are scored in one call.
  */
 export async function chooseDrafts(
   process: TokenProcess,

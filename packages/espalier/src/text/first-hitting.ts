@@ -10,8 +10,8 @@ export interface FirstHittingOptions {
   /** Positions of each call, instead of `calls`; their sum is the number of free positions. */
   readonly groups?: readonly number[]
   /**
-   * 2: tokens of a group are drawn from the line through the last two predictions at the time of their hit (Zheng et al. 2024,
-   * section 3.2). Then a step needs the prediction before it, and cannot be branched. Default 1.
+   * 2: tokens of a group are drawn from the line through the last two predictions at the time of their hit
+   * (Zheng et al. 2024). Then a step needs the prediction before it, and cannot be branched. Default 1.
    */
   readonly order?: 1 | 2
   /** Groups are taken from a draft of the whole sequence that is kept by its energy (EDLM). Order 1 alone. */
@@ -19,10 +19,10 @@ export interface FirstHittingOptions {
 }
 
 /**
- * The first-hitting sampler (Zheng et al. 2024, arXiv 2409.02908, algorithm 1) of a masked process: the continuous-time reverse
- * chain hops from one lifted mask to the next. With n masks left at time tau the next one is lifted where
- * `1 - alpha(tau') = u^(1/n) (1 - alpha(tau))`, at a uniformly chosen position, to a draw of its clean law at tau'. With one
- * position a call this is the exact law of the network's chain, in as many calls as there are positions.
+ * The first-hitting sampler (Zheng et al. 2024, arXiv 2409.02908) of a masked process: the continuous-time
+ * reverse chain hops from one lifted mask to the next. With n masks left at time tau the next one is lifted where
+ * `1 - alpha(tau') = u^(1/n) (1 - alpha(tau))`, at a uniformly chosen position, to a draw of its clean law at tau'.
+ * With one position a call this is the exact law of the network's chain, in as many calls as there are positions.
  *
  * Parallel decoding lifts several masks by one prediction, asked at the first hit of the group.
  */

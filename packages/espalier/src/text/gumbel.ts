@@ -1,8 +1,8 @@
 import { type Key, uniform } from '../tensor/random.ts'
 
 /**
- * Noise of a sampler that draws by Gumbels: uniforms on the grid `k / 2^bits` (24 is float32, 52 about float64), or exact ones
- * of which those that give more than `largest` are left out, as the closed form has it.
+ * Noise of a sampler that draws by Gumbels: uniforms on the grid `k / 2^bits` (24 is float32, 52 about float64), or
+ * exact ones of which those that give more than `largest` are left out, as the closed form has it.
  */
 export type GumbelNoise = { readonly bits: number } | { readonly largest: number }
 
@@ -10,14 +10,14 @@ export type GumbelNoise = { readonly bits: number } | { readonly largest: number
 export const float32Gumbels: GumbelNoise = { bits: 24 }
 
 /**
- * A categorical draw by the Gumbel-max trick, `argmax_i p_i / (-log u_i)`, as frameworks do it. No float32 uniform exceeds
- * `1 - 2^-24`, so no Gumbel exceeds 16.6, and the draw is of another law, about {@link truncatedGumbelLaw}: likely values become
- * likelier still, and a mask whose values are peaked is lifted earlier (Zheng et al. 2024, arXiv 2409.02908, section 4). It is
- * here to reproduce the fault; the cure is the inverse CDF in float64.
+ * A categorical draw by the Gumbel-max trick, `argmax_i p_i / (-log u_i)`, as frameworks do it. No float32 uniform
+ * exceeds `1 - 2^-24`, so no Gumbel exceeds 16.6, and the draw is of another law, about {@link truncatedGumbelLaw}:
+ * likely values become likelier still, and a mask whose values are peaked is lifted earlier (Zheng et al. 2024, arXiv
+ * 2409.02908, section 4). It is here to reproduce the fault; the cure is the inverse CDF in float64.
  *
  * The closed form overstates the fault: a grid puts the probability `2^-bits` on the largest Gumbel itself, where the
- * truncation spreads it below. Of a rare value with `x = 2^-bits p_max / p` the truncation leaves the share `exp(-x)`, the
- * grid `x / (exp(x) - 1)` (ours).
+ * truncation spreads it below. Of a rare value with `x = 2^-bits p_max / p` the truncation leaves the share `exp(-x)`,
+ * the grid `x / (exp(x) - 1)` (ours).
  */
 export function gumbelDraw(
   weights: Float64Array,
@@ -48,9 +48,9 @@ export function largestGumbel(bits: number): number {
 }
 
 /**
- * The law of a Gumbel-max draw from `weights` whose Gumbels are conditioned to be at most `largest` (Zheng et al. 2024,
- * proposition 3). With `c = exp(-largest)`, value i is an exponential clock of rate `p_i` that starts at `c / p_i` instead of
- * 0: the likeliest values start first.
+ * The law of a Gumbel-max draw from `weights` whose Gumbels are conditioned to be at most `largest` (Zheng et al.
+ * 2024). With `c = exp(-largest)`, value i is an exponential clock of rate `p_i` that starts at `c / p_i` instead of 0:
+ * the likeliest values start first.
  *
  * @param weights non-negative, with a positive sum
  */

@@ -25,16 +25,16 @@ export interface KernelSamplerOptions {
    */
   readonly removal?: 'sample' | 'argmax' | 'none'
   /**
-   * Draws by Gumbels instead of the exact inverse CDF, {@link float32Gumbels} for the fault of float32 samplers. All values of
-   * a position, its mask included, compete in one draw, and every row asks at every step (unless its answer is known).
-   * Default: exact.
+   * Draws by Gumbels instead of the exact inverse CDF, {@link float32Gumbels} for the fault of float32 samplers. All
+   * values of a position, its mask included, compete in one draw, and every row asks at every step (unless its answer
+   * is known). Default: exact.
    */
   readonly gumbels?: GumbelNoise
 }
 
 /**
- * A sampler that takes every step by a kernel. Whether a position moves is drawn before where it goes, in float64: so the
- * network is asked for the rows alone in which something moves, and V values are summed up only where one moves. On
+ * A sampler that takes every step by a kernel. Whether a position moves is drawn before where it goes, in float64: so
+ * the network is asked for the rows alone in which something moves, and V values are summed up only where one moves. On
  * average that is `N (1 - (1 - 1/N)^L)` NFE a sequence on N even steps (L free positions, linear schedule).
  */
 export function kernelSampler(family: KernelFamily, options: KernelSamplerOptions): TokenSolver {

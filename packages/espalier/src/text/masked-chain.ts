@@ -28,8 +28,8 @@ export interface MaskedChainOptions {
   /** Remaining-step counts at which a search may branch. Default: five even blocks. */
   readonly branchAt?: readonly number[]
   /**
-   * The look-ahead of a state: every unknown token its likeliest value (as SVDD does, Li et al. 2024), or a draw of its clean
-   * law. Default `argmax`.
+   * The look-ahead of a state: every unknown token its likeliest value (as SVDD does, Li et al. 2024), or a draw of its
+   * clean law. Default `argmax`.
    */
   readonly lookahead?: 'argmax' | 'sample'
 }
@@ -37,8 +37,9 @@ export interface MaskedChainOptions {
 /** A chain of token states, which can fill the unknown tokens of a state several times from one prediction. */
 export interface TokenChain extends StochasticChain<TokenState, TokenSample> {
   /**
-   * `n` independent fills of each state from its clean law, position by position; final states n times themselves. Which ones
-   * depends on the tokens alone, so that a value made of them is a function of the state. Costs `lookaheadCost(level)`.
+   * `n` independent fills of each state from its clean law, position by position; final states n times themselves.
+   * Which ones depends on the tokens alone, so that a value made of them is a function of the state. Costs
+   * `lookaheadCost(level)`.
    */
   fills(states: readonly TokenState[], level: number, n: number): Promise<TokenSample[][]>
 }
@@ -46,8 +47,8 @@ export interface TokenChain extends StochasticChain<TokenState, TokenSample> {
 /**
  * A token sampler as a chain, for every search. A level is a block of sampler steps.
  *
- * Costs are what a row can cost at most. First-hitting and confidence-ordered samplers cost just that; a kernel sampler asks
- * nothing where nothing moves, so a run of it spends less than it is charged.
+ * Costs are what a row can cost at most. First-hitting and confidence-ordered samplers cost just that; a kernel sampler
+ * asks nothing where nothing moves, so a run of it spends less than it is charged.
  *
  * @throws where the sampler needs more than the state, so that it cannot be branched; where prompt and model do not fit
  */
@@ -145,9 +146,9 @@ export function maskedChain(options: MaskedChainOptions): TokenChain {
 }
 
 /**
- * The value of a state by the rewards of several fills, `(1/lambda) log mean exp(lambda r(fill))`: what FK steering takes for
- * text, with four fills (Singhal et al. 2025). At lambda = 0 the mean. It is a value function as the population methods
- * take one (their option `values`).
+ * The value of a state by the rewards of several fills, `(1/lambda) log mean exp(lambda r(fill))`: what FK steering
+ * takes for text, with four fills (Singhal et al. 2025). At lambda = 0 the mean. It is a value function as the
+ * population methods take one (their option `values`).
  */
 export function fillValue(
   chain: TokenChain,

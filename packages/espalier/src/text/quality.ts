@@ -16,12 +16,13 @@ export interface BoundOptions {
 }
 
 /**
- * Unbiased estimates of the bound `-log p(x) <= L(x)` of a masked diffusion, in nats, one a sequence. Its expectation over data is at
- * least their entropy, and equal to it for the exact denoiser.
+ * Unbiased estimates of the bound `-log p(x) <= L(x)` of a masked diffusion, in nats, one a sequence. Its expectation
+ * over data is at least their entropy, and equal to it for the exact denoiser.
  *
- * `L = length E_n[(1/n) sum over masks of -log mu(x)]`, with n uniform on 1 to the length and a uniformly random set of n masks, at the time
- * whose masked share is the n-th smallest of as many uniforms as there are tokens (Zheng et al. 2024, arXiv 2409.02908, proposition 1):
- * the continuous-time bound of MDLM, with the time integrated out where the network is blind to it.
+ * `L = length E_n[(1/n) sum over masks of -log mu(x)]`, with n uniform on 1 to the length and a uniformly random set of
+ * n masks, at the time whose masked share is the n-th smallest of as many uniforms as there are tokens (Zheng et al.
+ * 2024, arXiv 2409.02908): the continuous-time bound of MDLM, with the time integrated out where the
+ * network is blind to it.
  *
  * @throws where the process is not masked, or a sequence is too long
  */
@@ -81,7 +82,10 @@ export async function likelihoodBound(
   return bounds
 }
 
-/** Entropy in nats of the shares of a sequence's tokens; at most `log min(length, vocabulary)`. To stand beside any perplexity. */
+/**
+ * Entropy in nats of the shares of a sequence's tokens; at most `log min(length, vocabulary)`. To stand beside any
+ * perplexity.
+ */
 export function unigramEntropy(tokens: ArrayLike<number>): number {
   const counts = new Map<number, number>()
   for (let p = 0; p < tokens.length; p++) counts.set(tokens[p], (counts.get(tokens[p]) ?? 0) + 1)
@@ -91,8 +95,9 @@ export function unigramEntropy(tokens: ArrayLike<number>): number {
 }
 
 /**
- * `-log p(x) / length` of each sequence under a judge, in nats a token; `exp` of their mean is the generative perplexity. It is low for dull
- * text too: give it beside {@link unigramEntropy}. Let the judge be another model than the one that steers.
+ * `-log p(x) / length` of each sequence under a judge, in nats a token; `exp` of their mean is the generative
+ * perplexity. It is low for dull text too: give it beside {@link unigramEntropy}. Let the judge be another model than
+ * the one that steers.
  */
 export async function judged(judge: AutoregressiveModel, sequences: readonly Int32Array[]): Promise<Float64Array> {
   const logs = await judge.logProbabilities(stackTokens(sequences))

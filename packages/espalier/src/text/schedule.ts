@@ -17,8 +17,8 @@ export interface TokenSchedule {
 }
 
 /**
- * Log-linear: `noised = (1 - epsilon) t` (Sahoo et al. 2024, Lou et al. 2024). SEDD's epsilon is 1e-3; at 0, the default,
- * it is linear and ends in nothing but noise.
+ * Log-linear: `noised = (1 - epsilon) t` (Sahoo et al. 2024, Lou et al. 2024). SEDD's epsilon is 1e-3; at 0, the
+ * default, it is linear and ends in nothing but noise.
  */
 export function logLinear(epsilon = 0): TokenSchedule {
   if (!(epsilon >= 0 && epsilon < 1)) throw new Error(`log-linear: epsilon is ${epsilon}, expected a number in [0, 1)`)
@@ -53,8 +53,8 @@ export function polynomial(power = 2): TokenSchedule {
 }
 
 /**
- * Geometric: `-log alpha = smin^(1 - t) smax^t` (Lou et al. 2024, for uniform rates). A little noise, `smin`, is left at
- * t = 0, and a little data, `exp(-smax)`, at t = 1.
+ * Geometric: `-log alpha = smin^(1 - t) smax^t` (Lou et al. 2024, for uniform rates). A little noise, `smin`, is left
+ * at t = 0, and a little data, `exp(-smax)`, at t = 1.
  */
 export function geometric(smin = 1e-3, smax = 20): TokenSchedule {
   if (!(smin > 0 && smax > smin && smax < Infinity)) {

@@ -4,8 +4,9 @@ import type { TokenDenoiser } from './denoiser.ts'
 import { maskOf, type TokenProcess, transition } from './process.ts'
 
 /**
- * Sequences of a tiny vocabulary with a table of their probabilities: a world in which everything about a token diffusion
- * is a finite sum. It is for tokens what `GaussianMixture` is for pixels: the oracle, and a model like any other.
+ * Sequences of a tiny vocabulary with a table of their probabilities: a world in which everything about a token
+ * diffusion is a finite sum. It is for tokens what `GaussianMixture` is for pixels: the oracle, and a model like any
+ * other.
  */
 export class TokenLaw {
   readonly vocabulary: number
@@ -82,8 +83,8 @@ export class TokenLaw {
   }
 
   /**
-   * `p(x_0^l = v | x_t)` of every position, `[length * vocabulary]`: what the best denoiser predicts. Of a masked process it
-   * does not depend on t. Tokens that cannot be are answered by the uniform law.
+   * `p(x_0^l = v | x_t)` of every position, `[length * vocabulary]`: what the best denoiser predicts. Of a masked
+   * process it does not depend on t. Tokens that cannot be are answered by the uniform law.
    */
   posterior(process: TokenProcess, tokens: ArrayLike<number>, t: number): Float64Array {
     const { vocabulary, length } = this

@@ -49,7 +49,9 @@ const tilted = law.tilt(score)
 
 type Search = (seed: number) => Promise<SearchResult<TokenSample>>
 
-/** `E[Z-hat w(x)]` of every sequence over seeds, with its standard error: `p(x) exp(r(x))` where a search is unbiased. */
+/**
+ * `E[Z-hat w(x)]` of every sequence over seeds, with its standard error: `p(x) exp(r(x))` where a search is unbiased.
+ */
 async function massesOf(search: Search, runs: number) {
   const sums = new Float64Array(16)
   const squares = new Float64Array(16)

@@ -22,7 +22,8 @@ afterAll(() => runtime.close())
 const law = randomLaw(5, 2, 2, 1)
 
 /**
- * The exact denoiser of a law of two tokens, as a graph: both tokens together are a row of a table (an embedding of pairs).
+ * The exact denoiser of a law of two tokens, as a graph: both tokens together are a row of a table (an embedding of
+ * pairs).
  * @param columns of each position, 2 or 3 (with one for the mask)
  */
 function pairNetwork(

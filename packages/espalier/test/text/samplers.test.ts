@@ -146,7 +146,8 @@ describe('network evaluations', () => {
     for (const steps of [4, 20]) {
       const { nfe } = await draw(kernelSampler(ancestral, { steps }), count)
       const each = 1 - (1 - 1 / steps) ** 3
-      // All rows share the first state, so what is asked of it is one row: steps of rows in which nothing has moved yet.
+      // All rows share the first state, so what is asked of it is one row: steps of rows in which nothing has moved
+      // yet.
       const shared = 1
       const beyond = steps * each - 1
       expect(Math.abs((nfe - shared) / count - beyond)).toBeLessThan(0.05)

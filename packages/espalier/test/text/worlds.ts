@@ -36,8 +36,8 @@ export function statesOf(base: number, length: number) {
 }
 
 /**
- * The law over clean sequences of a kernel's run down the times, with the law's own posteriors for a network: by enumeration of every
- * state, in float64. Where the last step can leave masks they are drawn from their clean law.
+ * The law over clean sequences of a kernel's run down the times, with the law's own posteriors for a network: by
+ * enumeration of every state, in float64. Where the last step can leave masks they are drawn from their clean law.
  */
 export function kernelLaw(law: TokenLaw, process: TokenProcess, family: KernelFamily, times: readonly number[]) {
   const masked = process.kind === 'masked'
