@@ -1,4 +1,4 @@
-import { contactSheet, picturesOf as drawn, linePlot, type PlotAxis } from '@espalier/cli'
+import { contactSheet, picturesOf as drawn, linePlot } from '@espalier/cli'
 import { stack } from 'espalier/tensor'
 import type { Files, ReproductionResult } from '../result.ts'
 import { fromBytes } from '../support/image-world.ts'
@@ -10,28 +10,28 @@ import { bestOfN, error, label, metrics, settings } from './names.ts'
 const event = [1, 28, 28]
 const names = Object.values(methods).map(({ name }) => name)
 /** What is drawn as a line; the rest is in the table. */
-const shown = [bestOfN, 'DTS*, alpha=.8', 'DTS*, alpha=.5', 'SVDD, M=5', 'FK, max', 'ZO-4', methods.greedy.name]
+const { greedy, narrow, svdd5, dtsStar, fkMax, zeroOrder } = methods
+const shown = [methods.bestOfN, greedy, narrow, svdd5, dtsStar, fkMax, zeroOrder].map(({ name }) => name)
 
 /** Reward against NFE for each goal, held-out against optimised reward, and what was found. */
 export function figures(result: ReproductionResult): Files {
   const { digit, jpeg, both, noisy, clothes } = settings
-  const nfe = (setting: string, metric: string, title: string, y: PlotAxis) => plot(result, setting, metric, title, y)
-  const log = (text: string): PlotAxis => ({ label: text })
+  const nfe = (setting: string, metric: string, title: string, y: string) => plot(result, setting, metric, title, y)
   const svgs = figureFiles({
-    figure: nfe(digit, metrics.found, `Searched for: log-odds of a ${label}`, log('log-odds')),
-    'digit-held-out': nfe(digit, metrics.held, 'The same pictures before another judge', log('log-odds, judge')),
+    figure: nfe(digit, metrics.found, `Searched for: log-odds of a ${label}`, 'log-odds'),
     'digit-trade-off': tradeOff(result, digit, `Log-odds of a ${label}: searched for, and what the judge says`),
-    jpeg: nfe(jpeg, metrics.found, 'Searched for: few bytes as JPEG', log('minus bytes')),
-    'jpeg-trade-off': tradeOff(result, jpeg, 'Few bytes, and whether it is still a digit'),
-    both: nfe(both, metrics.found, `Searched for: a ${label} of few bytes`, log(`log p - bytes / 100`)),
-    noisy: nfe(noisy, metrics.truth, `A reward with an error of ${error}: what was really found`, log('log-odds')),
-    clothes: nfe(clothes, metrics.found, 'Clothes of few bytes as JPEG', log('minus bytes')),
+    jpeg: nfe(jpeg, metrics.found, 'Searched for: few bytes as JPEG', 'minus bytes'),
+    'jpeg-spread': nfe(jpeg, metrics.spread, 'Few bytes: how different the 16 best are', 'mean distance of features'),
+    both: nfe(both, metrics.found, `Searched for: a ${label} of few bytes`, 'log p - bytes / 100'),
+    'both-trade-off': tradeOff(result, both, `A ${label} of few bytes, and whether the judge sees a ${label}`),
+    noisy: nfe(noisy, metrics.truth, `A reward with an error of ${error}: what was really found`, 'log-odds'),
+    clothes: nfe(clothes, metrics.found, 'Clothes of few bytes as JPEG', 'minus bytes'),
     'clothes-trade-off': tradeOff(result, clothes, 'Clothes of few bytes, and whether the judge knows them'),
   })
   return { ...svgs, ...sheets(result) }
 }
 
-function plot({ table, seeds }: ReproductionResult, setting: string, metric: string, title: string, y: PlotAxis) {
+function plot({ table, seeds }: ReproductionResult, setting: string, metric: string, title: string, label: string) {
   const rows = table.filter((r) => r.setting === setting && r.metric === metric)
   const series = shown.flatMap((name) => {
     const points = rows
@@ -41,17 +41,17 @@ function plot({ table, seeds }: ReproductionResult, setting: string, metric: str
   })
   if (series.length === 0) return undefined
   return linePlot({
-    ...{ title, series, y },
+    ...{ title, series, y: { label } },
     subtitle: `10 steps a sample; mean and 95%, ${seeds.length} seeds`,
     x: { label: 'NFE a search', log: true },
   })
 }
 
-/** Every method at its largest budget: what it found against what the judge says of it. */
+/** Methods at their largest budget: what they found against what the judge says of it. */
 function tradeOff({ table }: ReproductionResult, setting: string, title: string) {
   const last = (method: string, metric: string) =>
     table.filter((r) => r.setting === setting && r.method === method && r.metric === metric).at(-1)
-  const series = names.flatMap((name) => {
+  const series = shown.flatMap((name) => {
     const [found, held] = [last(name, metrics.found), last(name, metrics.held)]
     return found && held ? [{ name, points: [{ x: found.mean, y: held.mean }] }] : []
   })

@@ -21,8 +21,8 @@ export function figures(result: ReproductionResult): Files {
       figure: plot(result, jpeg, metrics.median, 'Digits of few bytes as JPEG: the median'),
       spread: plot(result, jpeg, metrics.spread, 'Digits of few bytes: how different they are'),
       'trade-off': tradeOff(result, jpeg, 'Digits of few bytes: reward and diversity'),
-      ink: plot(result, ink, metrics.median, 'Digits with three times their ink: the median'),
-      'ink-judge': plot(result, ink, metrics.sure, 'Digits with three times their ink: are they digits?'),
+      ink: plot(result, ink, metrics.median, 'Digits with 30 % ink: the median'),
+      'ink-judge': plot(result, ink, metrics.sure, 'Digits with 30 % ink: are they still digits?'),
       clothes: plot(result, clothes, metrics.median, 'Clothes of few bytes as JPEG: the median'),
     }),
     ...sheets(result),
@@ -56,7 +56,8 @@ function tradeOff({ table }: ReproductionResult, setting: string, title: string)
         (best, r) => (best && distance(best.nfe) <= distance(r.nfe) ? best : r),
         undefined,
       )
-  const series = everyone.flatMap((name) => {
+  const compared = everyone.filter((name) => name !== names.dps && name !== names.warm)
+  const series = compared.flatMap((name) => {
     const [median, spread] = [last(name, metrics.median), last(name, metrics.spread)]
     return median && spread ? [{ name, points: [{ x: median.mean, y: spread.mean }] }] : []
   })

@@ -1,7 +1,7 @@
 import { ink, type Reward, scaled } from 'espalier/reward'
 import type { Tensor } from 'espalier/tensor'
 import type { ImageWorld, ImageWorldName } from '../support/image-world.ts'
-import { bestOfN, cold, dps, type Method, replacing, samples, smc, svdd, warm, warmSmc } from './methods.ts'
+import { bestOfN, cold, dps, learned, type Method, replacing, samples, smc, svdd, warm, warmSmc } from './methods.ts'
 import { compute, settings } from './names.ts'
 
 export interface Goal {
@@ -39,6 +39,7 @@ export function goals(quick: boolean): Goal[] {
         { method: smc, of: [1, 5, 10, 20] },
         { method: replacing, of: [5, 10, 20] },
         ...[warmSmc, cold, warm].map((method) => ({ method, of: [10] })),
+        { method: learned, of: [20] },
       ],
     },
     {

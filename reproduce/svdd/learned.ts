@@ -9,6 +9,8 @@ import type { ImageWorld } from '../support/image-world.ts'
 /** Rollouts that each population pays for: at ten times a plain sample, as many NFE as its 32 samples themselves. */
 export const fittingShare = 320
 const populations = 5
+/** Some four passes over the states that it learns from. */
+const training = { steps: 800, batch: 64 }
 
 const fitted = new WeakMap<ImageWorld, Promise<FittedValues<Float32Array>>>()
 
@@ -21,7 +23,15 @@ export function learnedValues(
   const known = fitted.get(world)
   if (known) return known
   const { runtime, event } = world
-  const values = fitValues({ chain, reward, runtime, event, seed: 0, rollouts: fittingShare * populations })
+  const values = fitValues({
+    chain,
+    reward,
+    runtime,
+    event,
+    seed: 0,
+    rollouts: fittingShare * populations,
+    ...training,
+  })
   fitted.set(world, values)
   return values
 }
