@@ -7,7 +7,7 @@ const runtime = nodeRuntime()
 const denoiser = await loadDenoiser(runtime, await readFile('model/model.onnx'), card)
 
 const plan = ddim({ eta: 1 })(denoiser.process, uniformGrid(denoiser.process, 20))
-const chain = pixelChain({ denoiser, plan, branchAt: 'fine', range: [-1, 1] })
+const chain = pixelChain({ denoiser, plan, branchAt: 'every', range: [-1, 1] })
 const ink = (pixels: Float32Array) => pixels.reduce((sum, x) => sum + x, 0)
 const reward = {
   name: 'ink',

@@ -92,7 +92,7 @@ export const searchCatalogue: readonly CatalogueEntry<SearchMethod>[] = [
   entry(
     'greedy',
     'greedy islands (ours): small populations, and new ones along the best path',
-    best('stochastic', 'fine'),
+    best('stochastic', 'every'),
     { particles: count, ess: share, local: share, hedge: z.boolean() },
     greedyIslands as Run,
   ),
