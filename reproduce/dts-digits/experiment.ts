@@ -10,7 +10,7 @@ import { fitGaussian, frechetDistance, type GaussianFit, Results } from 'espalie
 import { row, type Tensor } from 'espalier/tensor'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
 import { stacked } from '../support/digits.ts'
-import { verdictOf } from '../support/verdict.ts'
+import { show, verdictOf } from '../support/verdict.ts'
 import { findings } from './findings.ts'
 import { measured, metrics, type Truth, type Values, valuesOf } from './measure.ts'
 import { dpsAt, type Method, methodsOf, names, type Outcome } from './methods.ts'
@@ -34,6 +34,8 @@ export const controls = { exact: 'the posterior itself (half of the pool)', real
 export interface Shown {
   readonly method: string
   readonly setting: string
+  /** The largest that it was given. */
+  readonly nfe: number
   /** Bytes 28 x 28 each, one after another; gzip, base64. */
   readonly pictures: string
 }
@@ -96,13 +98,13 @@ export async function run(options: ReproductionOptions = {}): Promise<DigitsResu
       await addRealControl(world, store, results, task, truth(task))
       for (const method of methods) {
         const { name } = method
-        for (const budget of budgetsOf(method, quick)) {
-          const own = seeds.map((seed) => cells.get(at(method, task, seed, budget)) as Cell)
-          addCells(results, { method: name, setting: task.setting, budget }, own)
-          if (budget === shownAt(quick)) shown.push({ method: name, setting: task.setting, pictures: own[0].pictures })
-        }
+        const of = (budget: number) => seeds.map((seed) => cells.get(at(method, task, seed, budget)) as Cell)
+        const own = budgetsOf(method, quick)
+        for (const budget of own) addCells(results, { method: name, setting: task.setting, budget }, of(budget))
+        const nfe = own[own.length - 1]
+        shown.push({ method: name, setting: task.setting, nfe, pictures: of(nfe)[0].pictures })
       }
-      shown.push({ method: controls.exact, setting: task.setting, pictures: exactPictures(pool, truth(task)) })
+      shown.push({ method: controls.exact, setting: task.setting, nfe: 0, pictures: exactPictures(pool, truth(task)) })
     }
     onProgress(1, 'done')
     return {
@@ -116,7 +118,8 @@ export async function run(options: ReproductionOptions = {}): Promise<DigitsResu
       versions: versions(),
       budget:
         `${budgetsOf(methods[0], quick).join(', ')} NFE a search, ${steps} a sample, ${seeds.length} seeds, ${count} samples ` +
-        `read out, posterior from ${size} rollouts, DPS scale ${chosen.map(scale).join(', ')}`,
+        `read out, posterior from ${size} rollouts, DPS scale ${chosen.map(scale).join(', ')}; ` +
+        `Z ${chosen.map((task) => show(truth(task).posterior.z)).join(', ')}`,
       table: results.rows(),
       shown,
     }
@@ -129,9 +132,6 @@ const budgetsOf = ({ gradient }: Method, quick: boolean): readonly number[] => {
   const all = gradient ? gradientBudgets : budgets
   return quick ? all.slice(0, 2) : all
 }
-
-/** Budget of the contact sheet. */
-const shownAt = (quick: boolean) => (quick ? budgets[1] : budgets[2])
 
 interface Part {
   readonly method: Method
@@ -212,8 +212,8 @@ function addCells(results: Results, where: Where, cells: readonly Cell[]): void 
 /** What exact samples would get, in the same numbers: one half of the pool against the other. */
 function addControls(results: Results, task: Task, { posterior, real }: Truth): void {
   const all = results.seeds.map((seed): Values => {
-    const { fit, features, classes } = posterior.half(seed, count)
-    return valuesOf({ posterior: { ...posterior, fit }, real }, { features, classes }, task)
+    const { fit, meanReward, ...seen } = posterior.half(seed, count)
+    return { ...valuesOf({ posterior: { ...posterior, fit }, real }, seen, task), reward: meanReward }
   })
   for (const [name, metric] of Object.entries(metrics) as [keyof Values, string][]) {
     if (all[0][name] === undefined) continue

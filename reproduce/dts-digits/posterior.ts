@@ -1,6 +1,6 @@
 /** Ground truth: the model's own posterior, by importance resampling of a pool of rollouts that no search shares. */
 
-import { fitGaussian, type GaussianFit } from 'espalier/measure'
+import { fitGaussian, type GaussianFit, mean } from 'espalier/measure'
 import type { Reward } from 'espalier/reward'
 import { bestOfN, resample, softmax } from 'espalier/search'
 import { concatenate, fold, key, purpose, row, stack, stream, type Tensor } from 'espalier/tensor'
@@ -68,9 +68,15 @@ export interface Posterior {
   readonly classes: Float64Array
   /** `E_p[exp(r)]`: how common what is asked for is. */
   readonly z: number
-  readonly meanReward: number
   /** Draws from one half of the pool, and the fit of the other half: what exact samples would get. */
-  half(seed: number, count: number): Judgement & { readonly picked: number[]; readonly fit: GaussianFit }
+  half(seed: number, count: number): Half
+}
+
+export interface Half extends Judgement {
+  /** Their numbers in the pool. */
+  readonly picked: readonly number[]
+  readonly meanReward: number
+  readonly fit: GaussianFit
 }
 
 export async function posteriorOf(world: World, pool: Pool, task: Task): Promise<Posterior> {
@@ -88,8 +94,7 @@ export async function posteriorOf(world: World, pool: Pool, task: Task): Promise
   return {
     fit: fitOf(all, firstSeed),
     classes,
-    z: rewards.reduce((sum, r) => sum + Math.exp(r), 0) / rewards.length,
-    meanReward: weights.reduce((sum, weight, i) => sum + weight * rewards[i], 0),
+    z: mean(rewards.map(Math.exp)),
     half(seed, count) {
       const draws = stream(fold(purpose(key(firstSeed), 'halves'), seed))
       const order = all.map((i) => ({ i, u: draws.uniform() })).sort((a, b) => a.u - b.u)
@@ -97,6 +102,7 @@ export async function posteriorOf(world: World, pool: Pool, task: Task): Promise
       const picked = drawn(rewards, shuffled.slice(0, shuffled.length / 2), count, seed)
       return {
         picked,
+        meanReward: mean(picked.map((i) => rewards[i])),
         fit: fitOf(shuffled.slice(shuffled.length / 2), seed),
         features: picked.map((i) => pool.features[i]),
         classes: Uint8Array.from(picked, (i) => pool.classes[i]),
