@@ -32,6 +32,7 @@ export {
   type RemaskingOptions,
   remasking,
   removal,
+  scaledEuler,
   type TokenKernel,
   tauLeaping,
   thetaRk2,
@@ -47,6 +48,13 @@ export {
   networkTokenDenoiser,
 } from './network.ts'
 export { maskedProcess, maskOf, noiseTokens, type TokenProcess, transition, uniformProcess } from './process.ts'
+export {
+  type DistilledProfile,
+  type DistilOptions,
+  distilSampler,
+  profiledSampler,
+  type SamplerProfile,
+} from './profile.ts'
 export { type BoundOptions, judged, likelihoodBound, unigramEntropy } from './quality.ts'
 export { type SampledTokens, type SampleTokensOptions, sampleTokens, type TokenProgress } from './sample-tokens.ts'
 export {

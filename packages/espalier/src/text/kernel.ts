@@ -73,7 +73,15 @@ export const ancestral: KernelFamily = (process) => {
  * Euler: the reverse rates frozen at t, one jump at most, `h R(y)` each; clamped where they exceed 1. On a masked
  * process with the linear schedule it is the ancestral step itself.
  */
-export const tokenEuler: KernelFamily = (process) => frozen('euler', process, (total) => Math.min(1, total))
+export const tokenEuler: KernelFamily = scaledEuler(() => 1)
+
+/**
+ * Euler with the concrete score, and so all rates, times a factor of each step: what LSD learns (Fu et al. 2025).
+ * @param factor of the step that begins at t, at least 0
+ */
+export function scaledEuler(factor: (t: number) => number): KernelFamily {
+  return (process) => frozen('euler', process, (total) => Math.min(1, total), factor)
+}
 
 /**
  * Tau-leaping (Campbell et al. 2022) with the first jump of an interval kept and others dropped: a token moves with the
@@ -212,16 +220,23 @@ function unmasking(name: string, process: TokenProcess, lift: (t: number, s: num
   return { name, process, stages: [stage] }
 }
 
-/** Rates frozen at t; `moves` turns their sum over the interval into the probability of a move. */
-function frozen(name: string, process: TokenProcess, moves: (total: number) => number): TokenKernel {
-  if (process.kind === 'masked') return unmasking(name, process, (t, s) => moves((t - s) * liftRate(process, t)))
+/** Rates frozen at t, times a factor; `moves` turns their sum over the interval into the probability of a move. */
+function frozen(
+  name: string,
+  process: TokenProcess,
+  moves: (total: number) => number,
+  factor: (t: number) => number = () => 1,
+): TokenKernel {
+  if (process.kind === 'masked') {
+    return unmasking(name, process, (t, s) => moves(factor(t) * (t - s) * liftRate(process, t)))
+  }
   const stage: KernelStage = {
     from: 'start',
     asks: (t) => t,
     stay: untold,
     law([token], [clean], t, s, out) {
       rates(process, token, clean, t, out)
-      settle(out, token, (t - s) * sum(out), moves)
+      settle(out, token, factor(t) * (t - s) * sum(out), moves)
     },
   }
   return { name, process, stages: [stage] }
