@@ -13,14 +13,22 @@ export type Ask = (states: readonly TokenState[], times: ArrayLike<number>) => P
  * Every NaN stops the run with row, time and position.
  */
 export class Asker {
+  /** What `#seen` may hold, oldest first; states that are gone hold nothing. */
+  readonly #kept: WeakRef<TokenState>[] = []
   readonly #seen = new WeakMap<TokenState, { readonly t: number; readonly logits: Float32Array }>()
   readonly #denoiser: TokenDenoiser
   readonly #condition: Condition | undefined
 
-  /** @param condition of one row: the same for all */
-  constructor(denoiser: TokenDenoiser, condition?: Condition) {
+  readonly #most: number | undefined
+
+  /**
+   * @param condition of one row: the same for all
+   * @param most states whose answers are kept, the oldest go first. Default: as many as fit in 1 GiB
+   */
+  constructor(denoiser: TokenDenoiser, condition?: Condition, most?: number) {
     this.#denoiser = denoiser
     this.#condition = condition
+    this.#most = most
   }
 
   recall(state: TokenState, t: number): Float32Array | undefined {
@@ -46,8 +54,18 @@ export class Asker {
     })
     if (rows.length === 0) return known
     const answers = await this.#predict(rows)
-    if (keep) rows.forEach(({ state, t }, k) => void this.#seen.set(state, { t, logits: answers[k].slice() }))
+    if (keep) rows.forEach(({ state, t }, k) => void this.#remember(state, t, answers[k].slice()))
     return states.map((_, i) => known[i] ?? answers[rowOf[i]])
+  }
+
+  #remember(state: TokenState, t: number, logits: Float32Array): void {
+    this.#seen.set(state, { t, logits })
+    this.#kept.push(new WeakRef(state))
+    const most = this.#most ?? Math.max(1, Math.floor(2 ** 28 / logits.length))
+    while (this.#kept.length > most) {
+      const oldest = this.#kept.shift()?.deref()
+      if (oldest) this.#seen.delete(oldest)
+    }
   }
 
   async #predict(rows: readonly { readonly state: TokenState; readonly t: number }[]): Promise<Float32Array[]> {

@@ -32,6 +32,11 @@ export interface MaskedChainOptions {
    * clean law. Default `argmax`.
    */
   readonly lookahead?: 'argmax' | 'sample'
+  /**
+   * States whose predictions (`length * vocabulary` numbers each) are remembered from a look-ahead to the step. One that is
+   * forgotten is asked again, which a search does not count. Default: as many as fit in 1 GiB.
+   */
+  readonly remember?: number
 }
 
 /** A chain of token states, which can fill the unknown tokens of a state several times from one prediction. */
@@ -65,7 +70,7 @@ export function maskedChain(options: MaskedChainOptions): TokenChain {
   }
   const blocks = blocksOf(sampler.steps, branchAt)
   const depth = blocks.length
-  const asker = new Asker(denoiser, options.condition)
+  const asker = new Asker(denoiser, options.condition, options.remember)
   const codec = stateCodec(process, prompt.length)
 
   const known = ({ tokens }: TokenState): TokenSample => ({ tokens })

@@ -162,6 +162,18 @@ describe('the chain', () => {
     expect(meter.nfe - before).toBe(1 + 6 + 6 + 6 + 6)
   })
 
+  test('forgets the oldest predictions where it may keep but a few', async () => {
+    const chain = make({ branchAt: [4, 3], remember: 2 })
+    const keys = keysOf(1, 4)
+    const states = await chain.step(await chain.start(keys), 0, keys)
+    const before = meter.nfe
+    await chain.lookahead(states, 1)
+    await chain.lookahead(states.slice(2), 1)
+    expect(meter.nfe - before).toBe(4)
+    await chain.lookahead(states.slice(0, 1), 1)
+    expect(meter.nfe - before).toBe(5)
+  })
+
   test('of first hitting spends just what the searches are told, but for rows that are the same', async () => {
     const before = meter.nfe
     const { nfe } = await svdd({
