@@ -89,6 +89,17 @@ export async function walk<S, X>(
   return ends
 }
 
+/** What a chain answers for rows, if it is one for each. @throws Error otherwise */
+export function oneEach<T>(answers: T[], rows: number, member: string): T[] {
+  if (answers.length === rows) return answers
+  throw new Error(`the chain's ${member} was given ${rows} rows and returned ${answers.length}`)
+}
+
+/** The samples of final states, one for each. */
+export async function decodeAll<S, X>(chain: Chain<S, X>, states: readonly S[]): Promise<X[]> {
+  return oneEach(await chain.decode(states), states.length, 'decode')
+}
+
 /** Walks rows along one edge. @param states at its head; ignored for edge 0, which draws from the prior */
 export async function walkEdge<S, X>(
   chain: Chain<S, X>,
@@ -97,13 +108,9 @@ export async function walkEdge<S, X>(
   states: readonly S[],
   keys: readonly Key[],
 ): Promise<S[]> {
-  let current: readonly S[] = e === 0 ? await chain.start(keys) : states
+  let current: readonly S[] = e === 0 ? oneEach(await chain.start(keys), keys.length, 'start') : states
   for (let level = edges[e].from; level < edges[e].to; level++) {
-    const next = await chain.step(current, level, keys)
-    if (next.length !== keys.length) {
-      throw new Error(`the chain's step at level ${level} was given ${keys.length} states and returned ${next.length}`)
-    }
-    current = next
+    current = oneEach(await chain.step(current, level, keys), keys.length, `step at level ${level}`)
   }
   return current as S[]
 }

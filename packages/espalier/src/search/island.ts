@@ -2,7 +2,7 @@ import { guidedChain, type StochasticChain } from '../chain/chain.ts'
 import { checkedReward } from '../reward/checked.ts'
 import type { Reward } from '../reward/reward.ts'
 import { fold, type Key, purpose, type Stream, stream } from '../tensor/random.ts'
-import type { Edge } from './edges.ts'
+import { decodeAll, type Edge, oneEach } from './edges.ts'
 import type { Spent } from './ledger.ts'
 import { logTilt } from './log-weights.ts'
 import type { ValueFunction } from './values.ts'
@@ -131,7 +131,7 @@ export class IslandRun<S, X> {
     let heads: readonly S[]
     if (from) heads = new Array<S>(rule.starts).fill(from.state)
     else {
-      heads = await chain.start(this.#keys(0, rule.starts))
+      heads = oneEach(await chain.start(this.#keys(0, rule.starts)), rule.starts, 'start')
       if (sharesLook(chain, rule)) {
         await chain.lookahead(heads, 0)
         this.#spend(rule.starts * chain.lookaheadCost(0))
@@ -171,16 +171,11 @@ export class IslandRun<S, X> {
       if (signal?.aborted) return
       if (rule.strength) {
         const proposal = await guidedChain(chain).propose(states, level, keys, rule.strength)
-        states = proposal.states
+        states = oneEach(proposal.states, keys.length, `proposal at level ${level}`)
         for (let k = 0; k < logWeights.length; k++) logWeights[k] += proposal.logRatio[k]
         this.spent.gradientEvaluations += keys.length * guidedChain(chain).gradientCost(level)
         this.spent.rewardEvaluations += keys.length * guidedChain(chain).rewardCost(level)
-      } else states = await chain.step(states, level, keys)
-      if (states.length !== keys.length) {
-        throw new Error(
-          `the chain's step at level ${level} was given ${keys.length} states and returned ${states.length}`,
-        )
-      }
+      } else states = oneEach(await chain.step(states, level, keys), keys.length, `step at level ${level}`)
       this.#spend(keys.length * chain.cost(level, looked && level === edge.from))
     }
     this.populations.push({
@@ -205,7 +200,7 @@ export class IslandRun<S, X> {
     let ends: X[] = []
     let rewards: ArrayLike<number> = []
     if (last) {
-      ends = await chain.decode(states)
+      ends = await decodeAll(chain, states)
       rewards = await checkedReward(this.#sea.reward, name).evaluate(ends)
       this.spent.rewardEvaluations += states.length
     } else if (rule.looks(stop)) {

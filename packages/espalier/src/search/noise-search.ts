@@ -2,7 +2,7 @@ import { type NoiseChain, noiseChain } from '../chain/chain.ts'
 import { checkedReward } from '../reward/checked.ts'
 import { fold, type Key, purpose } from '../tensor/random.ts'
 import { bestOfN } from './best-of-n.ts'
-import { rolloutCost, rootKey } from './edges.ts'
+import { decodeAll, rolloutCost, rootKey } from './edges.ts'
 import { type Account, Ledger } from './ledger.ts'
 import { argmax, type RolloutOptions } from './rollouts.ts'
 import { checkOptions, checkSettings, type SearchOptions, type SearchResult } from './search.ts'
@@ -177,7 +177,7 @@ export async function zeroOrderSearch<S, X>(options: ZeroOrderOptions<S, X>): Pr
     }
     const ends = await walkStretch(chain, starts, stretch, pivot ? keys : [own, ...keys], onStep, width)
     if (!ends) return 'signal'
-    const found = await chain.decode(ends)
+    const found = await decodeAll(chain, ends)
     const known = pivot ? [trials.samples[pivot.trial]] : []
     const name = (i: number) => (i === 0 ? `the pivot of round ${rounds}` : `neighbour ${i - 1} of round ${rounds}`)
     const values = await checkedReward(reward, name).evaluate([...known, ...found])

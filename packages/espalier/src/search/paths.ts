@@ -1,7 +1,7 @@
 import { type NoiseChain, noiseChain } from '../chain/chain.ts'
 import { checkedReward } from '../reward/checked.ts'
 import { fold, type Key, purpose } from '../tensor/random.ts'
-import { rootKey } from './edges.ts'
+import { decodeAll, rootKey } from './edges.ts'
 import { type Account, Ledger } from './ledger.ts'
 import { checkOptions, checkSettings, type SearchOptions, type SearchResult } from './search.ts'
 import { SearchError } from './search-error.ts'
@@ -150,7 +150,7 @@ export async function pathsSearch<S, X>(options: PathsOptions<S, X>): Promise<Pa
     const reached = await walk(chain.renoise(parents, at, back, keys), back, to, keys)
     if (!reached) return false
     const look = to === depth ? 0 : chain.lookaheadCost(to)
-    const found = to === depth ? await chain.decode(reached) : await chain.lookahead(reached, to)
+    const found = to === depth ? await decodeAll(chain, reached) : await chain.lookahead(reached, to)
     if (look > 0) ledger.spend(rows * look)
     const name = (i: number) =>
       `branch ${Math.floor(i / paths)} of path ${i % paths} in round ${round} of pass ${passes}`

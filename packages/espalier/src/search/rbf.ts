@@ -1,7 +1,7 @@
 import { type StochasticChain, stochasticChain } from '../chain/chain.ts'
 import { checkedReward } from '../reward/checked.ts'
 import { fold, type Key, purpose } from '../tensor/random.ts'
-import { type Edge, edgesOf, rootKey } from './edges.ts'
+import { decodeAll, type Edge, edgesOf, rootKey } from './edges.ts'
 import { type Account, Ledger } from './ledger.ts'
 import { argmax } from './rollouts.ts'
 import { checkOptions, checkSettings, oneOf, type SearchOptions, type SearchResult } from './search.ts'
@@ -225,7 +225,7 @@ export async function rbf<S, X>(options: RbfOptions<S, X>): Promise<RbfResult<X>
     const heads = new Array<S>(n).fill(runner.state)
     const states = await walkStretch(chain, heads, { from, to, looked: true }, keys, onStep)
     if (!states) return null
-    if (e === last) return { states, found: await chain.decode(states) }
+    if (e === last) return { states, found: await decodeAll(chain, states) }
     const found = await chain.lookahead(states, to)
     ledger.spend(n * chain.lookaheadCost(to))
     return { states, found }

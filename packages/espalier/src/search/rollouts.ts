@@ -1,6 +1,6 @@
 import { checkedReward } from '../reward/checked.ts'
 import { fold, type Key, purpose, type Stream, key as seedKey, stream } from '../tensor/random.ts'
-import { costFrom, edgesOf, rootKey, walk } from './edges.ts'
+import { costFrom, decodeAll, edgesOf, rootKey, walk } from './edges.ts'
 import { type Account, Ledger } from './ledger.ts'
 import { checkOptions, checkSettings, type SearchOptions, type SearchResult } from './search.ts'
 import { SearchError } from './search-error.ts'
@@ -88,7 +88,7 @@ export async function independentRollouts<S, X>(
       })
       if (!walked) return result('signal')
       const ends = walked[edges.length - 1]
-      const decoded = await chain.decode(ends)
+      const decoded = await decodeAll(chain, ends)
       const values = await checkedReward(reward, (i) => `rollout ${done + i}`).evaluate(decoded)
       for (let i = 0; i < values.length; i++) {
         states.push(ends[i])

@@ -1,7 +1,7 @@
 import { type Chain, stochasticChain } from '../chain/chain.ts'
 import { checkedReward } from '../reward/checked.ts'
 import { fold, type Key, purpose, type Stream, key as seedKey, stream } from '../tensor/random.ts'
-import { costFrom, edgesOf, rootKey } from './edges.ts'
+import { costFrom, decodeAll, edgesOf, rootKey } from './edges.ts'
 import { Ledger } from './ledger.ts'
 import { softmax } from './log-weights.ts'
 import { argmax } from './rollouts.ts'
@@ -214,7 +214,8 @@ export async function treeSearch<S, X>(
       })
     }
     rows.sort((a, b) => a.traversal.iteration - b.traversal.iteration)
-    const decoded = await chain.decode(rows.map(({ grown }) => grown.fresh[grown.fresh.length - 1]))
+    const ends = rows.map(({ grown }) => grown.fresh[grown.fresh.length - 1])
+    const decoded = await decodeAll(chain, ends)
     const name = (i: number) => `iteration ${rows[i].traversal.iteration}`
     const rewards = await checkedReward(reward, name).evaluate(decoded)
     flights = flights.filter((flight) => flight.at !== at)

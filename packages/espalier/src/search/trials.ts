@@ -1,5 +1,6 @@
 import type { Chain } from '../chain/chain.ts'
 import type { Key } from '../tensor/random.ts'
+import { oneEach } from './edges.ts'
 import type { Ledger } from './ledger.ts'
 import { argmax } from './rollouts.ts'
 import type { SearchResult } from './search.ts'
@@ -94,11 +95,7 @@ export async function walkStretch<S, X>(
     let rows = states.slice(first, first + width)
     const own = keys.slice(first, first + width)
     for (let level = from; level < to; level++) {
-      const next = await chain.step(rows, level, own)
-      if (next.length !== own.length) {
-        throw new Error(`the chain's step at level ${level} was given ${own.length} states and returned ${next.length}`)
-      }
-      rows = next
+      rows = oneEach(await chain.step(rows, level, own), own.length, `step at level ${level}`)
       const more = onStep(own.length * chain.cost(level, looked && level === from))
       const last = level === to - 1 && first + width >= states.length
       if (!more && !last) return null

@@ -94,6 +94,23 @@ describe('the catalogue of searches', () => {
     },
   )
 
+  it.each(searchCatalogue.map(({ name }) => name))('%s tells a chain that loses rows', async (name) => {
+    const method = searchFrom(name)
+    const whole = chainOf(method.chain)
+    const options = { reward, seed: 3, budget: 300 }
+    const losing = { step: 'step at level 0', decode: 'decode', propose: 'proposal at level 0' }
+    for (const [member, told] of Object.entries(losing)) {
+      const given = whole[member as 'decode']
+      if (!given || (method.chain === 'guided' ? member === 'step' : member === 'propose')) continue
+      const fewer = async (...args: Parameters<typeof given>) => {
+        const all: unknown = await given(...args)
+        return Array.isArray(all) ? all.slice(1) : { ...(all as object), states: [] }
+      }
+      const chain = { ...whole, [member]: fewer } as typeof whole
+      await expect(async () => method.run({ ...options, chain })).rejects.toThrow(`the chain's ${told} was given`)
+    }
+  })
+
   it('says which chain a method needs', async () => {
     const run = (name: string, chain: typeof stochastic | typeof deterministic) =>
       searchFrom(name).run({ chain, reward, seed: 1, budget: 100 })
