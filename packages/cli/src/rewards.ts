@@ -132,10 +132,11 @@ export function rewardHelp(): string {
 /**
  * Opens a reward as it is written.
  *
+ * @param option the one that it stands behind, for errors
  * @throws UserError one line: what is not understood, is not there, or does not fit the model
  */
-export async function openReward(text: string, context: RewardContext): Promise<Reward<Tensor>> {
-  return asUserError(`--reward ${text}`, async () => prepared(readReward(text))(context))
+export async function openReward(text: string, context: RewardContext, option = '--reward'): Promise<Reward<Tensor>> {
+  return asUserError(`${option} ${text}`, async () => prepared(readReward(text))(context))
 }
 
 /** What a reward means, in a few words; nothing where it says so itself. */

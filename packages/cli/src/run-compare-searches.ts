@@ -15,7 +15,7 @@ import { nodeRuntime } from 'espalier/node'
 import type { Reward } from 'espalier/reward'
 import { type ChainKind, searchFrom } from 'espalier/search'
 import { stack, type Tensor } from 'espalier/tensor'
-import { asUserError } from './errors.ts'
+import { messageOf, UserError } from './errors.ts'
 import { interruptible } from './interrupt.ts'
 import { progressLine } from './progress.ts'
 import { formatInterval, formatNumber, linePlot, svgToPng, type Table, tableToText } from './report/index.ts'
@@ -43,7 +43,7 @@ export async function runCompareSearches({ settings, budgets, judge, out, json }
   try {
     const steering = await setUpSteering(runtime, settings)
     const { model } = steering
-    const held = judge === undefined ? undefined : await openReward(judge, { runtime, model })
+    const held = judge === undefined ? undefined : await openReward(judge, { runtime, model }, '--judge')
     const configuration = { ...settings, budgets, judge }
     const line = shellLine('compare', { ...rest, methods: methods.join(','), reward: rewards, judge, budgets, seeds })
     const folder = RunFolder.create({ command: 'compare', out, line, configuration, seeds })
@@ -59,19 +59,25 @@ export async function runCompareSearches({ settings, budgets, judge, out, json }
       }))
       const metrics: SearchMetric<Tensor>[] = [bestRewardMetric, meanRewardMetric, spreadMetric]
       if (held) metrics.push(heldOutMetric(`${judge} of the best`, held))
-      await asUserError('compare', () =>
-        compareSearches(
-          { tasks, methods, budgets, metrics, width },
-          results,
-          (done, what) => progress.show(() => `${Math.floor(100 * done)}%  ${what}`),
-          interrupt.signal,
-        ).catch((error) => {
-          if (!interrupt.signal.aborted) throw error
-        }),
-      ).finally(() => interrupt.release())
+      let failure: unknown
+      await compareSearches(
+        { tasks, methods, budgets, metrics, width },
+        results,
+        (done, what) => progress.show(() => `${Math.floor(100 * done)}%  ${what}`),
+        interrupt.signal,
+      )
+        .catch((error) => {
+          if (!interrupt.signal.aborted) failure = error
+        })
+        .finally(() => interrupt.release())
       progress.clear()
       const rows = results.rows()
       const files = writeFiles(folder, model.name, rows, settings)
+      if (failure) {
+        throw new UserError(`compare: ${messageOf(failure)} (what was found before is in ${folder.path})`, {
+          cause: failure,
+        })
+      }
       const status = interrupt.signal.aborted ? ('stopped' as const) : ('done' as const)
       const result = { status, folder: folder.path, rows, seconds: (performance.now() - began) / 1000, files }
       if (json) process.stdout.write(`${JSON.stringify(result)}\n`)

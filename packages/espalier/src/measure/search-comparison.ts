@@ -100,7 +100,10 @@ export const bestRewardMetric: SearchMetric<unknown> = {
 export const meanRewardMetric: SearchMetric<unknown> = {
   name: 'mean reward',
   values: (results) =>
-    results.map(({ candidates }) => candidates.reduce((sum, { reward, weight }) => sum + weight * reward, 0)),
+    results.map(({ candidates }) =>
+      // What weighs nothing does not count, were its reward -Infinity.
+      candidates.reduce((sum, { reward, weight }) => (weight === 0 ? sum : sum + weight * reward), 0),
+    ),
 }
 
 /** What another reward, which the search did not see, gives to the best sample: over-optimisation shows in it. */

@@ -22,6 +22,16 @@ const linear = { name: 'x', evaluate: async (samples: readonly Tensor[]) => samp
 const task: SearchTask<Float32Array, Tensor> = { name: 'to the right', reward: linear, chain: () => chain }
 
 describe('searches compared', () => {
+  it('a sample that weighs nothing does not count in the mean reward, were it -Infinity', async () => {
+    const half = {
+      name: 'half',
+      evaluate: async (xs: readonly Tensor[]) => xs.map(({ data }) => (data[0] > 0 ? 2 : -Infinity)),
+    }
+    const found = await importanceResampling({ chain, reward: half, seed: 1, budget: 400 })
+    expect(found.candidates.some(({ reward }) => reward === -Infinity)).toBe(true)
+    expect((await meanRewardMetric.values([found], 'half'))[0]).toBeCloseTo(2, 12)
+  })
+
   it('are run on the same seeds at every budget, and their costs stand in the table', async () => {
     const results = new Results([0, 1, 2, 3, 4])
     const square = { name: 'x^2', evaluate: async (xs: readonly Tensor[]) => xs.map(({ data }) => data[0] ** 2) }
