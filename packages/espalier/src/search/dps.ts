@@ -1,3 +1,4 @@
+import { guidedChain } from '../chain/chain.ts'
 import { type IslandResult, runIslands } from './islands.ts'
 import { populationsOf } from './smc.ts'
 import type { TdsOptions } from './tds.ts'
@@ -17,6 +18,7 @@ export interface DpsOptions<S, X> extends Omit<TdsOptions<S, X>, 'trigger' | 're
 export function dps<S, X>(options: DpsOptions<S, X>): Promise<IslandResult<S, X>> {
   const { particles, lambda = 1, scale = 1 } = options
   if (!(scale >= 0 && scale < Infinity)) throw new Error(`the scale is ${scale}, expected a number from 0 on`)
+  guidedChain<S, X>(options.chain)
   const rule = (starts: number) => ({
     ...{ starts, copies: 1, looks: () => false, select: () => undefined },
     strength: () => scale * lambda,

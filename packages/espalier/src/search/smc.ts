@@ -1,3 +1,4 @@
+import { guidedChain } from '../chain/chain.ts'
 import type { Stream } from '../tensor/random.ts'
 import type { IslandRule, Place, Population, Selection } from './island.ts'
 import { type IslandOptions, type IslandResult, runIslands, type Voyage } from './islands.ts'
@@ -18,7 +19,8 @@ export interface SmcOptions<S, X> extends IslandOptions<S, X> {
  * Sequential Monte Carlo (Del Moral 2004; as "FK steering" with the potential DIFF: Singhal et al. 2025, arXiv 2501.06848).
  * Rows are weighted by `exp(lambda (v_t - v_{t+1}))`, with `v = r(E[x_0 | x_t])`, and resampled where the weights
  * have become too uneven; weights accumulate from one resampling to the next. The product telescopes to
- * `exp(lambda r(x_0))`, so Z is unbiased and the samples converge to the tilted law for any v.
+ * `exp(lambda r(x_0))`, so Z is unbiased and the samples converge to the tilted law for any finite v; rows of `-Infinity` die,
+ * whatever they would have come to.
  */
 export function smc<S, X>(options: SmcOptions<S, X>): Promise<IslandResult<S, X>> {
   return runPopulations('smc', options, (population) => tilted(population, 1), {})
@@ -47,6 +49,7 @@ export function runPopulations<S, X>(
   { settings, readOut = 'draw', scheme, ...design }: PopulationDesign<S>,
 ): Promise<IslandResult<S, X>> {
   const { particles, trigger = 0.5 } = options
+  if (design.strength) guidedChain<S, X>(options.chain)
   const resampling = oneOf('resampling', options.resampling ?? scheme ?? 'systematic', resamplingSchemes)
   if (!(trigger >= 0 && trigger <= 1))
     throw new Error(`the trigger is ${trigger}, expected a share of the rows in [0, 1]`)

@@ -1,8 +1,8 @@
-import { odeChain, pixelChain } from 'espalier/chain'
+import { guidedChain, odeChain, pixelChain } from 'espalier/chain'
 import { cleanGradient } from 'espalier/guide'
 import { GaussianMixture, uniformGrid, vpLinear } from 'espalier/process'
 import type { DifferentiableReward } from 'espalier/reward'
-import { searchCatalogue, searchFrom } from 'espalier/search'
+import { das, dps, searchCatalogue, searchFrom, tds } from 'espalier/search'
 import { ddim } from 'espalier/solve'
 import { readSnapshot, type Tensor, writeSnapshot } from 'espalier/tensor'
 import { describe, expect, it } from 'vitest'
@@ -117,6 +117,13 @@ describe('the catalogue of searches', () => {
     const plain = pixelChain({ denoiser, plan: ddim({ eta: 1 })(denoiser.process, grid) })
     expect(() => run('smc', deterministic)).toThrow('draws no noise on its way')
     expect(() => run('tds', plain)).toThrow('give it a differentiable reward')
+    for (const search of [tds, das, dps]) {
+      const chain = guidedChain(stochastic)
+      const { propose: _, ...without } = chain
+      expect(() => search({ chain: without as typeof chain, reward, seed: 1, budget: 100 })).toThrow(
+        /^this chain cannot move/,
+      )
+    }
     expect(() => run('paths', stochastic)).toThrow('take a deterministic solver')
   })
 })
