@@ -35,10 +35,16 @@ export function stemOf({ reward, method, seed }: TrialName): string {
   return `searches/${slug(reward)}-${slug(method)}-seed-${seed}`
 }
 
-/** Words with one mark between two of them; a minus may stand before each. What reads otherwise could be mistaken for another. */
+/**
+ * Words with one mark between two of them; a minus may stand before each. What reads otherwise could be mistaken for
+ * another.
+ */
 const simple = /^-?[A-Za-z0-9]+(?:[-:., ]-?[A-Za-z0-9]+)*$/
 
-/** The name of a reward or a method as a part of file names; of what is more than a name a part, and a number of its own. */
+/**
+ * The name of a reward or a method as a part of file names; of what is more than a name a part, and a number of its
+ * own.
+ */
 export function slug(given: string): string {
   const text = given.trim().replace(/^\.\//, '')
   const plain =

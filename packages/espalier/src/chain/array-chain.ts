@@ -15,7 +15,9 @@ export interface ArrayChainOptions {
   readonly denoiser: Denoiser
   /** From noise to clean data: on a grid that ends at 0, or `denoised` where the process has noise there. */
   readonly plan: Plan
-  /** Remaining-step counts at which a search may branch, decreasing from all, or a named schedule ({@link Branching}). */
+  /**
+   * Remaining-step counts at which a search may branch, decreasing from all, or a named schedule ({@link Branching}).
+   */
   readonly branchAt?: readonly number[] | Branching
   /**
    * Further inputs of the network, `[k, ...]` each. One row is given to every state; of several, each start draws its
@@ -23,8 +25,8 @@ export interface ArrayChainOptions {
    */
   readonly condition?: Condition
   /**
-   * For a process on residuals `x - mean`: the name of the condition that is the mean (`mean` of the network's card). It is
-   * added to samples and look-aheads, and states stay residuals.
+   * For a process on residuals `x - mean`: the name of the condition that is the mean (`mean` of the network's card).
+   * It is added to samples and look-aheads, and states stay residuals.
    */
   readonly mean?: string
   /** Samples and look-aheads are clamped to this range, such as `[-1, 1]`. Default: as they are. */
@@ -53,9 +55,9 @@ export interface ArrayChain {
 }
 
 /**
- * Arrays of one shape under a plan that is cut into blocks, one a level. Step i of the plan draws its noise from the row's
- * key and i alone, so a rollout in blocks equals one run of the plan. A state is the array, and behind it the number of
- * its condition where there are several.
+ * Arrays of one shape under a plan that is cut into blocks, one a level. Step i of the plan draws its noise from the
+ * row's key and i alone, so a rollout in blocks equals one run of the plan. A state is the array, and behind it the
+ * number of its condition where there are several.
  *
  * @throws where the plan is for another process, does not end in clean data, or keeps more than the state at a cut
  */

@@ -4,14 +4,17 @@ import type { Key } from '../tensor/random.ts'
  * A reverse-time Markov chain: all that a search needs to know of a diffusion model.
  * Level 0 is pure noise (`start`), level `depth` is final (`decode`). One `step` may be a block of solver steps.
  *
- * States are values: nothing changes one after it was made. So a copy of a particle is the same object again, and what a
- * chain remembers about a state (its prediction) comes along.
+ * States are values: nothing changes one after it was made. So a copy of a particle is the same object again, and what
+ * a chain remembers about a state (its prediction) comes along.
  *
  * @typeParam S a state (one particle)
  * @typeParam X a decoded sample, what a reward scores
  */
 export interface Chain<S, X> {
-  /** `stochastic` if at least one step draws fresh noise, so that a state has many continuations; see {@link StochasticChain}. */
+  /**
+   * `stochastic` if at least one step draws fresh noise, so that a state has many continuations; see
+   * {@link StochasticChain}.
+   */
   readonly kernel: 'stochastic' | 'deterministic'
   /** Number of levels; `step` is defined for `0 <= level < depth`. */
   readonly depth: number
@@ -23,9 +26,9 @@ export interface Chain<S, X> {
   /** Whether `step` at this level draws fresh noise (a deterministic level cannot be branched at). */
   stochastic(level: number): boolean
   /**
-   * Independent draws from the prior, one per key. Here and in `step`, all randomness of row i comes from named purposes
-   * of `keys[i]` (and, in `step`, the level): one key may serve a whole rollout, and numbered children (`fold(key, n)`)
-   * are left to the search.
+   * Independent draws from the prior, one per key. Here and in `step`, all randomness of row i comes from named
+   * purposes of `keys[i]` (and, in `step`, the level): one key may serve a whole rollout, and numbered children
+   * (`fold(key, n)`) are left to the search.
    */
   start(keys: readonly Key[]): Promise<S[]>
   /** One stochastic reverse step from `level` to `level + 1`; row i uses `keys[i]` alone. */
@@ -37,8 +40,8 @@ export interface Chain<S, X> {
   /** Samples of final states (level `depth`). */
   decode(states: readonly S[]): Promise<X[]>
   /**
-   * Optional: from `level` straight to final states by a plan of fewer steps than the levels would take, for rollouts that
-   * are only there to be scored. Its law is another than that of the steps. Row i uses `keys[i]` alone.
+   * Optional: from `level` straight to final states by a plan of fewer steps than the levels would take, for rollouts
+   * that are only there to be scored. Its law is another than that of the steps. Row i uses `keys[i]` alone.
    */
   finish?(states: readonly S[], level: number, keys: readonly Key[]): Promise<S[]>
   /** NFE of one row of `finish`; 0 from level `depth`. Both are there or neither is. */
@@ -48,7 +51,9 @@ export interface Chain<S, X> {
   load(data: Float32Array): S
 }
 
-/** A chain with a stochastic kernel: what particle and tree methods need. A deterministic chain does not fit its type. */
+/**
+ * A chain with a stochastic kernel: what particle and tree methods need. A deterministic chain does not fit its type.
+ */
 export interface StochasticChain<S, X> extends Chain<S, X> {
   readonly kernel: 'stochastic'
 }
@@ -62,7 +67,9 @@ export interface NoiseChain<S, X> extends Chain<S, X> {
    * @param cosine in [-1, 1]
    */
   neighbours(starts: readonly S[], cosine: number, keys: readonly Key[]): S[]
-  /** States at `level` noised again to the earlier level `to` (at most `level`) by the forward process; costs no NFE. */
+  /**
+   * States at `level` noised again to the earlier level `to` (at most `level`) by the forward process; costs no NFE.
+   */
   renoise(states: readonly S[], level: number, to: number, keys: readonly Key[]): S[]
 }
 
@@ -74,16 +81,16 @@ export interface Proposal<S> {
 }
 
 /**
- * A chain whose every solver step is Gaussian, `N(mean, std^2 I)`, with a known mean, and which can move that mean along
- * the gradient of a reward of the expected clean sample: the proposal of TDS, DAS and DPS.
+ * A chain whose every solver step is Gaussian, `N(mean, std^2 I)`, with a known mean, and which can move that mean
+ * along the gradient of a reward of the expected clean sample: the proposal of TDS, DAS and DPS.
  */
 export interface GuidedChain<S, X> extends StochasticChain<S, X> {
   /**
    * `step`, each solver step drawn from `N(mean + std^2 strength g, std^2 I)` instead, with
    * `g = grad_x r(E[x_0 | x])` at the state x that the step starts from.
    *
-   * @param strength factor of the solver step after which `done` of all `steps` solver steps are done (1 <= done <= steps):
-   *   the inverse temperature, or a tempered part of it
+   * @param strength factor of the solver step after which `done` of all `steps` solver steps are done (1 <= done <=
+   *   steps): the inverse temperature, or a tempered part of it
    */
   propose(
     states: readonly S[],
@@ -92,8 +99,8 @@ export interface GuidedChain<S, X> extends StochasticChain<S, X> {
     strength: (done: number, steps: number) => number,
   ): Promise<Proposal<S>>
   /**
-   * Gradient evaluations (backward passes through the network) of one row of `propose` at this level. Its forward passes
-   * are those of `step`: `cost(level, looked)`.
+   * Gradient evaluations (backward passes through the network) of one row of `propose` at this level. Its forward
+   * passes are those of `step`: `cost(level, looked)`.
    */
   gradientCost(level: number): number
   /** Reward evaluations of one row of `propose` at this level: one for each gradient that it takes. */
@@ -109,7 +116,8 @@ export interface GaussianChain<S, X> extends StochasticChain<S, X> {
 }
 
 /**
- * The chain as one with a stochastic kernel, for chains that come from files and options, where the compiler cannot know.
+ * The chain as one with a stochastic kernel, for chains that come from files and options, where the compiler cannot
+ * know.
  * @throws Error where it is deterministic
  */
 export function stochasticChain<S, X>(chain: Chain<S, X>): StochasticChain<S, X> {

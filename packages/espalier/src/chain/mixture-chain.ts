@@ -29,7 +29,8 @@ export interface MixtureChainOptions {
 /**
  * A Gaussian mixture as a chain whose every block is drawn from the EXACT reverse kernel `p(x_s | x_t)`, however long:
  * no network and no discretisation error, so that what remains is the error of the search. A block costs the NFE that
- * a network would need for its steps, one a step, and one less where the state has been looked at, so that budgets compare.
+ * a network would need for its steps, one a step, and one less where the state has been looked at, so that budgets
+ * compare.
  *
  * The guided proposal of a block is ONE step: a draw of the kernel moved by `V strength g`, V the mean variance of the
  * kernel's components given the state (of one component: its variance). As p is known, so is the log-ratio,
@@ -121,7 +122,9 @@ export function mixtureChain(options: MixtureChainOptions): StochasticChain<Floa
   return guided
 }
 
-/** The law of `x_to` given `x_from = x`: that of {@link GaussianMixture.step}, of which `x_0` has been integrated out. */
+/**
+ * The law of `x_to` given `x_from = x`: that of {@link GaussianMixture.step}, of which `x_0` has been integrated out.
+ */
 function reverseKernel(
   mixture: GaussianMixture,
   process: Process,

@@ -9,8 +9,8 @@ import { blocksOf, branchPoints } from './schedule.ts'
 export type OdeChainOptions = ArrayChainOptions
 
 /**
- * Arrays of one shape under a deterministic solver, whose start decides the sample: the chain of searches over noises (Ma
- * et al. 2025, "Inference-time scaling for diffusion models beyond scaling denoising steps").
+ * Arrays of one shape under a deterministic solver, whose start decides the sample: the chain of searches over noises
+ * (Ma et al. 2025, "Inference-time scaling for diffusion models beyond scaling denoising steps").
  *
  * Multistep plans are taken whole, with the one level that is the default; between levels a plan keeps the state alone.
  *
@@ -58,7 +58,8 @@ export function odeChain(options: OdeChainOptions): NoiseChain<Float32Array, Ten
       if (to === level) return [...states]
       const [from, target] = [coefficients(level), coefficients(to)]
       if (!(from.a > 0)) throw new Error(`states of level ${level} hold no signal (a = 0) to be noised again`)
-      // q(x_to | x) of the forward process: what it does to the noise that is there, and the rest of the variance afresh.
+      // q(x_to | x) of the forward process: what it does to the noise that is there, and the rest of the variance
+      // afresh.
       const ratio = target.a / from.a
       const std = Math.sqrt(Math.max(0, target.s ** 2 - (ratio * from.s) ** 2))
       const drawn = new Float64Array(size)
@@ -73,9 +74,9 @@ export function odeChain(options: OdeChainOptions): NoiseChain<Float32Array, Ten
 }
 
 /**
- * `|x| (tau u + sqrt(1 - tau^2) w)` with `u = x / |x|` and w the direction of `v - (v.u) u`: at the cosine tau from x and as
- * far from the origin. For x of an isotropic Gaussian and v of another, w is uniform about u, so the result has the law
- * of x. What lies in a state behind the array stays.
+ * `|x| (tau u + sqrt(1 - tau^2) w)` with `u = x / |x|` and w the direction of `v - (v.u) u`: at the cosine tau from x
+ * and as far from the origin. For x of an isotropic Gaussian and v of another, w is uniform about u, so the result has
+ * the law of x. What lies in a state behind the array stays.
  */
 function rotated(state: Float32Array, v: Float64Array, cosine: number): Float32Array {
   const out = state.slice()

@@ -14,8 +14,9 @@ import { type Block, type Branching, blocksOf, branchPoints } from './schedule.t
  */
 export interface PixelChainOptions extends ArrayChainOptions {
   /**
-   * Gradient of a reward of the predicted clean sample, such as `cleanGradient(denoiser, reward)`: makes the chain a {@link GuidedChain}. It is given states and
-   * conditions as the denoiser is; on residuals it wants the name of the `mean` too.
+   * Gradient of a reward of the predicted clean sample, such as `cleanGradient(denoiser, reward)`: makes the chain a
+   * {@link GuidedChain}. It is given states and conditions as the denoiser is; on residuals it wants the name of the
+   * `mean` too.
    */
   readonly gradient?: CleanGradientFunction
   /** Largest norm of a row's gradient. Default: as it is. */
@@ -35,7 +36,8 @@ export type PixelChain = GaussianChain<Float32Array, Tensor>
  *
  * @throws if the plan draws no noise at all (take `odeChain`) or none in the block after a branch point (as every
  *   sampler's last step: it belongs to a longer block), does not end in clean data, or keeps more than the state at a
- *   branch point (multistep solvers); with a `gradient`, if a step is not Gaussian about a mean that one prediction decides
+ *   branch point (multistep solvers); with a `gradient`, if a step is not Gaussian about a mean that one prediction
+ *   decides
  */
 export function pixelChain(
   options: PixelChainOptions & { readonly gradient: CleanGradientFunction },

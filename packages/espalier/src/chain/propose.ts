@@ -32,9 +32,9 @@ export interface ProposeOptions {
  *
  *     log p(x') - log q(x') = (|z|^2 - |z + u|^2) / 2 = -z.u - |u|^2 / 2,
  *
- * summed over the stages (Wu et al. 2023, "Practical and asymptotically exact conditional sampling in diffusion models",
- * eq. 10). Stages without noise are not moved and ask for no gradient. With a strength of 0 the states are those of
- * `execute`, bit for bit.
+ * summed over the stages (Wu et al. 2023, "Practical and asymptotically exact conditional sampling in diffusion
+ * models", eq. 10). Stages without noise are not moved and ask for no gradient. With a strength of 0 the states are
+ * those of `execute`, bit for bit.
  */
 export async function propose(
   plan: Plan,

@@ -30,8 +30,8 @@ export function asksHere({ stages, grid }: Plan, step: number): boolean {
 }
 
 /**
- * The denoiser for one run whose FIRST call is at states of which some predictions are known: those are given, converted
- * to the target, and the network is asked for the other rows alone.
+ * The denoiser for one run whose FIRST call is at states of which some predictions are known: those are given,
+ * converted to the target, and the network is asked for the other rows alone.
  * @param known clean data of each row of the run, where known
  */
 export function recalling(denoiser: Denoiser, known: readonly (Float32Array | undefined)[]): Denoiser {

@@ -34,8 +34,9 @@ export function evenBranches(steps: number): number[] {
 const ofHundred = [100, 90, 80, 70, 60, 50, 40, 35, 30, 25, 20, 16, 12, 9, 6, 4, 2]
 
 /**
- * Branch points for methods that look ahead at each: even at first, ever closer towards the clean end, where a reward is told
- * apart finely. Six blocks for the first 60 % of the steps, eleven for the rest (fewer where there are not so many steps).
+ * Branch points for methods that look ahead at each: even at first, ever closer towards the clean end, where a reward
+ * is told apart finely. Six blocks for the first 60 % of the steps, eleven for the rest (fewer where there are not so
+ * many steps).
  */
 export function forestBranches(steps: number): number[] {
   const points = ofHundred.map((of) => Math.round((steps * of) / 100)).filter((left) => left >= 1)
@@ -43,8 +44,8 @@ export function forestBranches(steps: number): number[] {
 }
 
 /**
- * Where a chain may be branched, by a name: at the start alone; five even blocks (Jain et al. 2025); ever closer towards the
- * clean end ({@link forestBranches}); after every solver step.
+ * Where a chain may be branched, by a name: at the start alone; five even blocks (Jain et al. 2025); ever closer
+ * towards the clean end ({@link forestBranches}); after every solver step.
  */
 export type Branching = (typeof branchings)[number]
 

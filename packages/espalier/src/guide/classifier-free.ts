@@ -46,8 +46,8 @@ export interface ClassifierFreeOptions {
  * - `interval` (Kynkäänniemi et al. 2024, "Applying guidance in a limited interval"): guidance at middle noise
  *   levels alone.
  *
- * A guided row costs 2 NFE, sent in the same batch as the others; `w = 0` and `w = 1` need one of the two and cost 1, as
- * do rows outside the interval. It can be differentiated where the denoiser can, unless it rescales.
+ * A guided row costs 2 NFE, sent in the same batch as the others; `w = 0` and `w = 1` need one of the two and cost 1,
+ * as do rows outside the interval. It can be differentiated where the denoiser can, unless it rescales.
  *
  * @throws Error at a call that leaves out a condition which `unconditional` names
  */
@@ -61,7 +61,10 @@ export function classifierFree(denoiser: Denoiser, options: ClassifierFreeOption
   const both = scale !== 1 && !(scale === 0 && phi === 0)
   const rowCost = (t: number) => (both && inside(t) ? 2 : 1) * rowCostAt(denoiser, t)
 
-  /** The rows of a call as they are asked: every row once, conditional unless w = 0, and the guided rows again, unconditional. */
+  /**
+   * The rows of a call as they are asked: every row once, conditional unless w = 0, and the guided rows again,
+   * unconditional.
+   */
   const asked = (t: Float64Array, given: Condition | undefined) => {
     for (const name in unconditional) {
       if (!given?.[name])

@@ -14,8 +14,8 @@ export interface ClassifierGuidedOptions {
 
 /**
  * Classifier guidance (Dhariwal and Nichol 2021, algorithm 2): `eps' = eps - w s grad_x log p(c | x_t, t)`, with a
- * classifier of noisy states. For every solver, and on denoisers without a gradient of their own; minority guidance (Um,
- * Lee, Ye 2024) is this with classes of rarity.
+ * classifier of noisy states. For every solver, and on denoisers without a gradient of their own; minority guidance
+ * (Um, Lee, Ye 2024) is this with classes of rarity.
  *
  * A row costs the NFE of the denoiser; the classifier's passes count as no NFE.
  *

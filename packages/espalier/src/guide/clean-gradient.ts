@@ -9,11 +9,15 @@ export interface CleanGradientOptions {
   readonly range?: readonly [low: number, high: number]
   /**
    * `network` (default): `J^T grad r` with `J = d x_0hat / dx`, one gradient evaluation a row.
-   * `identity`: the network's prediction of the noise is held fixed, so that `J = I / a(t)`: costs no gradient evaluation,
-   * needs no network that can be differentiated, and is another, cruder method. It does not exist where `a(t) = 0`.
+   * `identity`: the network's prediction of the noise is held fixed, so that `J = I / a(t)`: costs no gradient
+   * evaluation, needs no network that can be differentiated, and is another, cruder method. It does not exist where
+   * `a(t) = 0`.
    */
   readonly jacobian?: 'network' | 'identity'
-  /** For a process on residuals: the condition that the reward's samples are measured from, added before they are scored. */
+  /**
+   * For a process on residuals: the condition that the reward's samples are measured from, added before they are
+   * scored.
+   */
   readonly mean?: string
 }
 
@@ -27,7 +31,9 @@ export interface CleanGradient {
   readonly gradient: Tensor
 }
 
-/** A {@link CleanGradient} at states and times; with `clean`, where the caller has it already, nothing is paid for it. */
+/**
+ * A {@link CleanGradient} at states and times; with `clean`, where the caller has it already, nothing is paid for it.
+ */
 export interface CleanGradientFunction {
   (x: Tensor, t: Float64Array, condition?: Condition, clean?: Tensor): Promise<CleanGradient>
   /** Whether a row costs a gradient evaluation. Default true; false with the identity Jacobian. */
@@ -35,9 +41,9 @@ export interface CleanGradientFunction {
 }
 
 /**
- * The gradient of a reward of the expected clean sample with respect to the noisy state, `grad_x r(x_0hat(x))`: what DPS
- * (Chung et al. 2023), universal guidance (Bansal et al. 2023) and the twisted proposals of TDS (Wu et al. 2023) and DAS
- * (Kim, Kim, Park 2025) are made of. One NFE, one reward evaluation and one gradient evaluation a row.
+ * The gradient of a reward of the expected clean sample with respect to the noisy state, `grad_x r(x_0hat(x))`: what
+ * DPS (Chung et al. 2023), universal guidance (Bansal et al. 2023) and the twisted proposals of TDS (Wu et al. 2023)
+ * and DAS (Kim, Kim, Park 2025) are made of. One NFE, one reward evaluation and one gradient evaluation a row.
  *
  * @throws Error where the denoiser has no gradient; at a call, where the reward fails, or its gradient is not finite
  */

@@ -27,8 +27,8 @@ export function epsilonScaled(denoiser: Denoiser, { scale }: EpsilonScaleOptions
   }
   if (typeof scale === 'number') at(0)
   /**
-   * `x_0 = p x + q eps`: dividing eps leaves `share x_0 + (1 - share) p x`, linear in the state too. At a = 0 the noise says
-   * nothing of the data.
+   * `x_0 = p x + q eps`: dividing eps leaves `share x_0 + (1 - share) p x`, linear in the state too. At a = 0 the noise
+   * says nothing of the data.
    */
   const mix = (answer: Tensor, state: Tensor, t: Float64Array, target: Target) => {
     for (let i = 0; i < t.length; i++) {

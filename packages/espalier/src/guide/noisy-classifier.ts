@@ -39,8 +39,8 @@ export interface LoadedNoisyClassifier extends NoisyClassifier {
 const never = -1e30
 
 /**
- * A network as a noisy classifier: an ONNX graph from states and times to logits `[n, classes]`, whose card says what it
- * was trained on (`noisy`). Its rows must not depend on one another.
+ * A network as a noisy classifier: an ONNX graph from states and times to logits `[n, classes]`, whose card says what
+ * it was trained on (`noisy`). Its rows must not depend on one another.
  *
  * @throws Error where the card is of a classifier of clean samples, or graph and card do not fit
  */
@@ -96,8 +96,8 @@ const WANTED = 'espalier_wanted'
 const logSumExp = (logits: Expr) => reduce(logits, 'ReduceLogSumExp', [1], false, 18)
 
 /**
- * The exact noisy classifier of a mixture, class c being the components in `groups[c]`: `log p(c | x)` is the log sum of
- * their responsibilities, and its gradient the score of the class less that of the mixture.
+ * The exact noisy classifier of a mixture, class c being the components in `groups[c]`: `log p(c | x)` is the log sum
+ * of their responsibilities, and its gradient the score of the class less that of the mixture.
  *
  * @throws Error where a group is empty, or names a component that does not exist or is in another group
  */

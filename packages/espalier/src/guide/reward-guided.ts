@@ -11,7 +11,10 @@ export interface RewardGuidedOptions extends CleanGradientOptions {
   readonly scale: number
   /** Takes of each row's gradient its direction alone: divides it by its L2 norm. Default false. */
   readonly normalise?: boolean
-  /** The largest L2 norm of a row's gradient, after `normalise` and before `scale`; a longer one is shortened. Default: none. */
+  /**
+   * The largest L2 norm of a row's gradient, after `normalise` and before `scale`; a longer one is shortened. Default:
+   * none.
+   */
   readonly clip?: number
   /** Guides at these noise levels only; a row outside costs no gradient. Default: everywhere. */
   readonly interval?: GuidanceInterval
@@ -19,15 +22,16 @@ export interface RewardGuidedOptions extends CleanGradientOptions {
 
 /**
  * Guidance by the gradient of a reward through the predicted clean sample: `eps' = eps - s scale grad_x r(x_0hat(x))`
- * (universal guidance, Bansal et al. 2023, eq. 6; the reward form of DPS, Chung et al. 2023). A denoiser like any other,
- * for every solver. It takes `r(E[x_0 | x])` for the soft value `log E[exp(r(x_0)) | x]`, and so does not sample the tilted
- * law: it is a heuristic, whose weights TDS corrects.
+ * (universal guidance, Bansal et al. 2023, eq. 6; the reward form of DPS, Chung et al. 2023). A denoiser like any
+ * other, for every solver. It takes `r(E[x_0 | x])` for the soft value `log E[exp(r(x_0)) | x]`, and so does not sample
+ * the tilted law: it is a heuristic, whose weights TDS corrects.
  *
  * Where the guided noise goes through a DDPM step, the mean moves by `(beta / sqrt(alpha)) scale g`; the sampler of the
  * DTS and DAS papers moves it by `std^2 scale g` (see `GuidedChain.propose`).
  *
- * A row costs the NFE of the denoiser, and a gradient and a reward evaluation apart. The result cannot be differentiated
- * (that would take second derivatives): other guidance of this kind goes around it, not inside the gradient.
+ * A row costs the NFE of the denoiser, and a gradient and a reward evaluation apart. The result cannot be
+ * differentiated (that would take second derivatives): other guidance of this kind goes around it, not inside the
+ * gradient.
  *
  * @throws Error where an option is out of range; at a call, as {@link cleanGradient}
  */

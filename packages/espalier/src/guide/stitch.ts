@@ -12,19 +12,21 @@ import { conditionRows } from './conditioned.ts'
 export interface StitchPart {
   /** Conditions go to every model by name; {@link conditioned} binds those that only one of them knows. */
   readonly denoiser: Denoiser
-  /** It serves the times above this one, from where the part before it ends; left out of the last, which ends the run. */
+  /**
+   * It serves the times above this one, from where the part before it ends; left out of the last, which ends the run.
+   */
   readonly until?: number
 }
 
 /**
  * Trajectory stitching (Pan et al. 2024, "T-Stitch"): one denoiser out of several of the same data and process, usually
  * a small one for the noisy start of a run and a large one for its end. Each row is served by the model of its time, so
- * one call may go to several; they are asked at once. `until` is in process time; {@link switchTimes} turns fractions of
- * the steps into it.
+ * one call may go to several; they are asked at once. `until` is in process time; {@link switchTimes} turns fractions
+ * of the steps into it.
  *
- * A multistep solver keeps the small model's predictions for its first steps with the large one, as in the paper. NFE are
- * rows of any model: count each with a meter of its own (`counted`) where they cost differently. It can be differentiated
- * where all of them can.
+ * A multistep solver keeps the small model's predictions for its first steps with the large one, as in the paper. NFE
+ * are rows of any model: count each with a meter of its own (`counted`) where they cost differently. It can be
+ * differentiated where all of them can.
  *
  * @throws Error where the parts are not in order, or differ in process or event
  */
@@ -115,8 +117,8 @@ function check(parts: readonly StitchPart[], ends: readonly number[]): void {
 /**
  * Where each model but the last hands over, for {@link StitchPart.until}: model j makes its fraction of the STEPS of a
  * grid. With fractions of steps and unlike the paper's threshold on the diffusion time, the share of the cost is the
- * same on every grid. A step belongs to the model of its first call; a call at the step's end (Heun, a corrector) to the
- * next one.
+ * same on every grid. A step belongs to the model of its first call; a call at the step's end (Heun, a corrector) to
+ * the next one.
  *
  * @param grid the decreasing times of a run
  * @param fractions one for each model, from noise to data, together 1

@@ -12,7 +12,9 @@ export function* backOff(backoff: number, key: Key): Generator<number, never> {
   for (let wait = backoff; ; wait *= 2) yield Math.min(longestWait, wait * (0.5 + draws.uniform() / 2))
 }
 
-/** Milliseconds that a `Retry-After` header asks for (seconds, or a date); nothing where there is none to understand. */
+/**
+ * Milliseconds that a `Retry-After` header asks for (seconds, or a date); nothing where there is none to understand.
+ */
 export function retryAfter(header: string | null, now = Date.now()): number | undefined {
   if (header === null || header.trim() === '') return undefined
   const seconds = Number(header)

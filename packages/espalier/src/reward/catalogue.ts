@@ -6,7 +6,10 @@ import type { DifferentiableReward } from './reward.ts'
 
 const share = z.number().min(0).max(1)
 
-/** The rewards of images by name and options, such as `ink(target=0.2, bottom=0.5)`; each is then told the range of values. */
+/**
+ * The rewards of images by name and options, such as `ink(target=0.2, bottom=0.5)`; each is then told the range of
+ * values.
+ */
 export const imageRewards: readonly CatalogueEntry<(options: ImageOptions) => DifferentiableReward<Tensor>>[] = [
   catalogueEntry('brightness', 'mean of an image between black 0 and white 1', {}, () => brightness),
   catalogueEntry(

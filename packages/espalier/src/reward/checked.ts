@@ -3,8 +3,8 @@ import { type NameSample, RewardError, sampleName } from './reward-error.ts'
 import { within } from './within.ts'
 
 /**
- * A reward that checks what it says: one number per sample, each finite or `-Infinity`, and none too late. A gradient that
- * it has is kept, and its values are checked the same way.
+ * A reward that checks what it says: one number per sample, each finite or `-Infinity`, and none too late. A gradient
+ * that it has is kept, and its values are checked the same way.
  *
  * @param nameSample names sample i of a call in errors. Default `sample i`
  * @param timeout milliseconds for one call. Default: no limit. What never gives way (an endless loop) is not stopped

@@ -20,8 +20,9 @@ export function limitOf(atOnce: number): Limit {
 }
 
 /**
- * Evaluates samples in parts of at most `maxBatch`. After the first failure the signal fires, nothing more is begun, and
- * the failure is thrown when all that was begun has come to rest; the rows that it names are those of the whole call.
+ * Evaluates samples in parts of at most `maxBatch`. After the first failure the signal fires, nothing more is begun,
+ * and the failure is thrown when all that was begun has come to rest; the rows that it names are those of the whole
+ * call.
  */
 export async function inChunks<X>(
   samples: readonly X[],

@@ -2,7 +2,10 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { type Composition, composedReward } from './composed.ts'
 import type { DifferentiableReward, Reward } from './reward.ts'
 
-/** Rewards made of rewards. Each has a gradient where its parts have one; values and gradients take one call of each part. */
+/**
+ * Rewards made of rewards. Each has a gradient where its parts have one; values and gradients take one call of each
+ * part.
+ */
 
 export interface Term<X, R extends Reward<X> = Reward<X>> {
   readonly reward: R
@@ -42,8 +45,8 @@ export function minimum<X>(rewards: readonly Reward<X>[]): Reward<X> {
 /**
  * Whether a reward reaches a value: 1 where `r >= at`, else 0, without a gradient (it would be 0 nearly everywhere).
  *
- * With a softness `s > 0` it is `log sigmoid((r - at) / s)`: the log-probability that `r` plus logistic noise of scale s reaches
- * the value; near 0 above it, falling with slope `1/s` below it, and with a gradient.
+ * With a softness `s > 0` it is `log sigmoid((r - at) / s)`: the log-probability that `r` plus logistic noise of scale
+ * s reaches the value; near 0 above it, falling with slope `1/s` below it, and with a gradient.
  */
 export function threshold(
   reward: DifferentiableReward<Tensor>,
@@ -91,8 +94,8 @@ export interface Bounds {
 }
 
 /**
- * The reward where another one lies within bounds, `-Infinity` ("never") where it does not. Within them the gradient is that of
- * the reward, outside it is 0: it does not lead back.
+ * The reward where another one lies within bounds, `-Infinity` ("never") where it does not. Within them the gradient is
+ * that of the reward, outside it is 0: it does not lead back.
  *
  */
 export function constraint(

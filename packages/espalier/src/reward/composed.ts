@@ -16,8 +16,8 @@ export interface Composition {
 }
 
 /**
- * A reward made of others, sample by sample: what all combinators are. Where every part that matters to it has a gradient (of
- * tensors), it has one: the sum of slope times gradient.
+ * A reward made of others, sample by sample: what all combinators are. Where every part that matters to it has a
+ * gradient (of tensors), it has one: the sum of slope times gradient.
  *
  * @throws RewardError (at evaluation) that names the part and the sample, where a part fails
  */

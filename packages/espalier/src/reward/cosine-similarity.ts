@@ -14,15 +14,18 @@ export interface CosineSimilarityOptions {
   readonly input?: string
   /** Name of its output `[n, d]`, float32: the embedding. Default `features`. */
   readonly output?: string
-  /** Loads `networkGradient(model, { inputs: { state: input }, output })`, at the first gradient. Default: there is none. */
+  /**
+   * Loads `networkGradient(model, { inputs: { state: input }, output })`, at the first gradient. Default: there is
+   * none.
+   */
   readonly gradient?: () => Promise<Session>
   /** Samples of one call, at most. Default 256. */
   readonly maxBatch?: number
 }
 
 /**
- * `f . g / (|f| |g|)` of the embeddings f of a sample and g of a target, both by the same graph: likeness of content, -1 to 1. An
- * embedding of zeros is like nothing: 0.
+ * `f . g / (|f| |g|)` of the embeddings f of a sample and g of a target, both by the same graph: likeness of content,
+ * -1 to 1. An embedding of zeros is like nothing: 0.
  *
  * @param target a sample of the shape `event`
  * @throws Error where the graph has no such input and output, or the target has another shape
@@ -118,7 +121,8 @@ export async function cosineSimilarity(
  * {@link cosineSimilarity} in the features of a classifier, with its gradient in the sample.
  *
  * @param model the ONNX file
- * @throws Error where the card names no features, or the target does not fit; at the first gradient, where an operator has none
+ * @throws Error where the card names no features, or the target does not fit; at the first gradient, where an operator
+ *   has none
  */
 export async function featureSimilarity(
   runtime: Runtime,

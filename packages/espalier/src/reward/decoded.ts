@@ -3,8 +3,8 @@ import type { Tensor } from '../tensor/tensor.ts'
 import type { DifferentiableReward } from './reward.ts'
 
 /**
- * A reward of samples as one of latents: decodes them first, and pulls its gradient back through the decoder. It is what
- * guidance of a latent diffusion model is given.
+ * A reward of samples as one of latents: decodes them first, and pulls its gradient back through the decoder. It is
+ * what guidance of a latent diffusion model is given.
  */
 export function decodedReward(reward: DifferentiableReward<Tensor>, decoder: Decoder): DifferentiableReward<Tensor> {
   return {

@@ -41,7 +41,8 @@ export function formulaReward({ name, value, gradient }: Formula): Differentiabl
 }
 
 /**
- * `-|x - target|^2 / (2 scale^2)`: the logarithm of a Gaussian around the target, up to a constant (Euclidean, over all elements).
+ * `-|x - target|^2 / (2 scale^2)`: the logarithm of a Gaussian around the target, up to a constant (Euclidean, over all
+ * elements).
  *
  * @param scale above 0. Default 1
  */

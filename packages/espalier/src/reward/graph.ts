@@ -116,8 +116,8 @@ export interface LoadedReward extends DifferentiableReward<Tensor> {
 }
 
 /**
- * {@link graphReward} with its gradient in the sample, through the transform: `vjp` of the graph, made and loaded when it
- * is first asked for. The rows of the graph must not depend on one another.
+ * {@link graphReward} with its gradient in the sample, through the transform: `vjp` of the graph, made and loaded when
+ * it is first asked for. The rows of the graph must not depend on one another.
  *
  * @param model the ONNX file
  * @throws Error as {@link graphReward}; at the first gradient, where an operator of the graph has none
@@ -173,7 +173,8 @@ export async function differentiableGraphReward(
 const names = { softmax: 'p', 'log-softmax': 'log p', 'log-odds': 'log odds' } as const
 
 /**
- * The probability that a classifier gives to a class, its logarithm (which ends at 0), or its log-odds (which does not).
+ * The probability that a classifier gives to a class, its logarithm (which ends at 0), or its log-odds (which does
+ * not).
  *
  * @param label a class name of the card
  * @throws Error when the card has no such class

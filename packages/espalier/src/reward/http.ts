@@ -27,13 +27,13 @@ export interface HttpRewardOptions {
 /**
  * A reward behind an HTTP endpoint.
  *
- * Request: `POST`, JSON `{ "shape": [n, ...event], "data": "<base64>" }`, the samples row after row as little-endian float32
- * (in Python `numpy.frombuffer(base64.b64decode(body["data"]), "<f4").reshape(body["shape"])`).
- * Response: JSON `{ "rewards": [r_1, ..., r_n] }`, one number per sample, in order. `-Infinity` ("never"), which JSON lacks, is
- * taken as the text `"-Infinity"` or bare, as Python writes it.
+ * Request: `POST`, JSON `{ "shape": [n, ...event], "data": "<base64>" }`, the samples row after row as little-endian
+ * float32 (in Python `numpy.frombuffer(base64.b64decode(body["data"]), "<f4").reshape(body["shape"])`). Response: JSON
+ * `{ "rewards": [r_1, ..., r_n] }`, one number per sample, in order. `-Infinity` ("never"), which JSON lacks, is taken
+ * as the text `"-Infinity"` or bare, as Python writes it.
  *
- * Network errors, a try that takes too long, 429 and 5xx are tried again after a wait that doubles, or that `Retry-After`
- * asks for (up to a minute); every other answer is final.
+ * Network errors, a try that takes too long, 429 and 5xx are tried again after a wait that doubles, or that
+ * `Retry-After` asks for (up to a minute); every other answer is final.
  *
  * @throws Error where the address or an option is none; RewardError (at evaluation) that names the samples, and why
  */

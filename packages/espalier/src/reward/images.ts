@@ -43,8 +43,8 @@ export function brightness(options: ImageOptions = {}): DifferentiableReward<Ten
 }
 
 /**
- * The share of a region that ink covers, grey pixels in part: the mean of its values, clipped to [0, 1]; or minus the distance of that
- * share to a target. The gradient is 0 at clipped pixels.
+ * The share of a region that ink covers, grey pixels in part: the mean of its values, clipped to [0, 1]; or minus the
+ * distance of that share to a target. The gradient is 0 at clipped pixels.
  *
  * @throws Error where the region or the target is none, or (at evaluation) the region holds no pixel of an image
  */

@@ -2,13 +2,14 @@ import { checkedReward } from './checked.ts'
 import type { Reward } from './reward.ts'
 
 /**
- * An ensemble of verifiers by ranks: each reward ranks the samples of a call (1 is the best; equals share their mean rank), and the
- * score is minus the unweighted mean rank. It has no scale: any increasing transform of a reward leaves it as it is.
- * (Ma et al. 2025, "Inference-time scaling for diffusion models beyond scaling denoising steps", section on verifier ensembles.)
+ * An ensemble of verifiers by ranks: each reward ranks the samples of a call (1 is the best; equals share their mean
+ * rank), and the score is minus the unweighted mean rank. It has no scale: any increasing transform of a reward leaves
+ * it as it is. (Ma et al. 2025, "Inference-time scaling for diffusion models beyond scaling denoising steps", section
+ * on verifier ensembles.)
  *
- * A score is **relative to the samples of the same call**: it may select among them and means nothing beside a score of another
- * call. So it is for selection among candidates that are all there, not for searches that keep values (trees, particles,
- * weights) and not inside rewards that split their calls.
+ * A score is **relative to the samples of the same call**: it may select among them and means nothing beside a score of
+ * another call. So it is for selection among candidates that are all there, not for searches that keep values (trees,
+ * particles, weights) and not inside rewards that split their calls.
  */
 export function rankEnsemble<X>(rewards: readonly Reward<X>[]): Reward<X> {
   if (rewards.length === 0) throw new Error('an ensemble by ranks is made of no rewards, expected one at least')

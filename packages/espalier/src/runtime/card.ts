@@ -42,8 +42,9 @@ const network = z.strictObject({
   /** The graph's further inputs, by name. */
   conditions: z.record(z.string(), condition).default({}),
   /**
-   * Name of the condition that the process reverts to, of the shape of a state: the process is then that of the residual
-   * `x - mean`. States are residuals, the network sees `x`, and its clean data is one; who decodes adds the mean back.
+   * Name of the condition that the process reverts to, of the shape of a state: the process is then that of the
+   * residual `x - mean`. States are residuals, the network sees `x`, and its clean data is one; who decodes adds the
+   * mean back.
    */
   mean: z.string().optional(),
   /** Names of the classes, where the data has some. */

@@ -15,10 +15,15 @@ export interface Decoder {
 export interface DecoderOptions {
   /** Shape of one latent, such as `[4, 64, 64]`. */
   readonly event: readonly number[]
-  /** Names of the graph's input and output. Defaults `latent_sample` and `sample`, as exports of VAE decoders have them. */
+  /**
+   * Names of the graph's input and output. Defaults `latent_sample` and `sample`, as exports of VAE decoders have them.
+   */
   readonly input?: string
   readonly output?: string
-  /** The diffusion model's latents are `(z - shift) scale` of the decoder's z (its config's `scaling_factor`). Default 1. */
+  /**
+   * The diffusion model's latents are `(z - shift) scale` of the decoder's z (its config's `scaling_factor`). Default
+   * 1.
+   */
   readonly scale?: number
   readonly shift?: number
   /** Latents of one call, at most. Default 16. */
@@ -32,8 +37,8 @@ export interface LoadedDecoder extends Decoder {
 }
 
 /**
- * The decoder of a latent diffusion model (Rombach et al. 2022) as an ONNX graph, with its gradient by `vjp`, which is made
- * and loaded when it is first asked for.
+ * The decoder of a latent diffusion model (Rombach et al. 2022) as an ONNX graph, with its gradient by `vjp`, which is
+ * made and loaded when it is first asked for.
  *
  * @param model the ONNX file; its rows must not depend on one another
  * @throws Error where the graph has no such input or output, or a latent is of another size

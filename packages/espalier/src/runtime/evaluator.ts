@@ -146,7 +146,9 @@ function conditionKey(condition: Condition | undefined): string {
   return key
 }
 
-/** Packs the parts' rows one after another into `target` (`n` rows of `size` values), repeating the first for padding. */
+/**
+ * Packs the parts' rows one after another into `target` (`n` rows of `size` values), repeating the first for padding.
+ */
 function gather<A extends Float32Array | Float64Array>(
   parts: readonly Part[],
   n: number,

@@ -11,7 +11,9 @@ import type { Runtime, SessionOptions } from './runtime.ts'
 
 export interface LoadOptions {
   readonly session?: SessionOptions
-  /** The process of an analytic world, which has none of its own. Default: the world file's `process`, else VP-linear. */
+  /**
+   * The process of an analytic world, which has none of its own. Default: the world file's `process`, else VP-linear.
+   */
   readonly process?: Process
   /**
    * Gives the denoiser its gradient, for guidance and inverse problems. The graph of a network's gradient is made and

@@ -9,8 +9,8 @@ import type { RuntimeTensor, Session } from './runtime.ts'
 const prefix = 'espalier_grad_'
 
 /**
- * The gradient of a network in its state, as an ONNX graph with the weights as constants: it takes what the network takes
- * and the cotangent of its output.
+ * The gradient of a network in its state, as an ONNX graph with the weights as constants: it takes what the network
+ * takes and the cotangent of its output.
  *
  * @param model the ONNX file of the network
  * @throws GraphError where an operator on the way has no gradient

@@ -21,7 +21,9 @@ export interface NetworkConfig {
   readonly label?: TimeLabel
   /** What the raw output is, where it is no `prediction` yet. */
   readonly preconditioning?: EdmPreconditioning
-  /** Name of the condition that the process reverts to: states are residuals, the network sees `x = residual + mean`. */
+  /**
+   * Name of the condition that the process reverts to: states are residuals, the network sees `x = residual + mean`.
+   */
   readonly mean?: string
   /** Its further inputs, by name. */
   readonly conditions?: Readonly<Record<string, ConditionCard>>

@@ -9,9 +9,10 @@ export interface DpsOptions<S, X> extends Omit<TdsOptions<S, X>, 'trigger' | 're
 }
 
 /**
- * Diffusion posterior sampling with a reward (Chung et al. 2023, arXiv 2209.14687; the form with a reward is the baseline
- * of Jain et al. 2025): every step is drawn from `N(mu + s^2 lambda grad_x r(E[x_0 | x]), s^2 I)`, and nothing makes up for
- * it: a heuristic, whose samples have another limit than the tilted law. They do not interact, and weigh the same.
+ * Diffusion posterior sampling with a reward (Chung et al. 2023, arXiv 2209.14687; the form with a reward is the
+ * baseline of Jain et al. 2025): every step is drawn from `N(mu + s^2 lambda grad_x r(E[x_0 | x]), s^2 I)`, and nothing
+ * makes up for it: a heuristic, whose samples have another limit than the tilted law. They do not interact, and weigh
+ * the same.
  *
  * @throws Error where the chain has no gradient
  */

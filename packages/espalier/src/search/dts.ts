@@ -9,7 +9,8 @@ import type { TreeSearchOptions, TreeSearchResult } from './tree-settings.ts'
  * Each candidate's weight is its exact read-out probability, `selected` is one draw; `draw` gives more.
  *
  * At a finite budget the values are biased down and the samples over-dispersed, because children that were lucky first
- * are revisited and the unlucky are not; `selection: 'boltzmann-mixed'` removes most of that, `readOut: 'weighted'` all.
+ * are revisited and the unlucky are not; `selection: 'boltzmann-mixed'` removes most of that, `readOut: 'weighted'`
+ * all.
  */
 export function dts<S, X>(options: TreeSearchOptions<S, X>): Promise<TreeSearchResult<S, X>> {
   return treeSearch({ method: 'dts', selection: 'boltzmann', readOut: 'values' }, options)

@@ -13,8 +13,8 @@ export interface Edge {
 }
 
 /**
- * The edges of a chain. A level whose step draws no noise has one continuation only, so it lies inside an edge: a wholly
- * deterministic chain is a single edge, and a search over it chooses among starts alone.
+ * The edges of a chain. A level whose step draws no noise has one continuation only, so it lies inside an edge: a
+ * wholly deterministic chain is a single edge, and a search over it chooses among starts alone.
  */
 export function edgesOf<S, X>(chain: Chain<S, X>): Edge[] {
   if (!(Number.isInteger(chain.depth) && chain.depth >= 1)) {

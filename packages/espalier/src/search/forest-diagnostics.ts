@@ -63,9 +63,9 @@ function rootsOf<S, X>({ populations }: IslandRun<S, X>): Int32Array {
 }
 
 /**
- * Estimates of the soft values `V(x) = (1/lambda) log E[exp(lambda r(x_0)) | x]` of the states of a finished island, one array
- * a population: `(1/lambda) log(weights of the leaves below / own weight)`. `exp(lambda V)` is unbiased, so a state that got no
- * copies has -Infinity: it is the mean over many that means something.
+ * Estimates of the soft values `V(x) = (1/lambda) log E[exp(lambda r(x_0)) | x]` of the states of a finished island,
+ * one array a population: `(1/lambda) log(weights of the leaves below / own weight)`. `exp(lambda V)` is unbiased, so a
+ * state that got no copies has -Infinity: it is the mean over many that means something.
  * @param lambda above 0
  */
 export function nodeValues<S, X>({ populations, leaves }: IslandRun<S, X>, lambda = 1): Float64Array[] {

@@ -19,15 +19,17 @@ export interface Member {
 export interface ForestOptions<S, X> extends IslandOptions<S, X> {
   /** Rows of an island, at least. Default 32. */
   readonly particles?: number
-  /** An island has this share of all the rows before it, where that is more. Default 0.3; at 0 all islands are small. */
+  /**
+   * An island has this share of all the rows before it, where that is more. Default 0.3; at 0 all islands are small.
+   */
   readonly grow?: number
   /** Default: 0.8 down to an effective sample size of 0.8, 0.2 down to 0.3. */
   readonly mixture?: readonly Member[]
   /** Branch where the effective sample size of the copies falls below this share of the rows. Default 0.9. */
   readonly trigger?: number
   /**
-   * Whether the first island is a pilot: plain rollouts, which switch the look-ahead off at every stop where its ranks do
-   * not go with those of the final rewards. Default: where the budget pays 200 rollouts.
+   * Whether the first island is a pilot: plain rollouts, which switch the look-ahead off at every stop where its ranks
+   * do not go with those of the final rewards. Default: where the budget pays 200 rollouts.
    */
   readonly guard?: boolean
 }
@@ -43,16 +45,16 @@ const defaultMixture: readonly Member[] = [
 ]
 
 /**
- * Tempered forest (ours; the branching lemma is that of "go with the winners", Grassberger, and of the particle cascade, Paige
- * et al. 2014). Islands of K rows walk down the chain. At every stop rows with a better look-ahead `s = lambda v(x)` get more
- * copies, on average `K P_k`, with P a mixture of tempered weights
+ * Tempered forest (ours; the branching lemma is that of "go with the winners", Grassberger, and of the particle
+ * cascade, Paige et al. 2014). Islands of K rows walk down the chain. At every stop rows with a better look-ahead `s =
+ * lambda v(x)` get more copies, on average `K P_k`, with P a mixture of tempered weights
  *
  *     P = sum_i share_i softmax(lw + beta_i s),       beta_i <= 1 the largest with ESS >= ess_i K,
  *
- * and every copy takes the weight `w / (K P_k)` along. The look-ahead decides the number of copies alone and never enters
- * a weight, so `Z = mean exp(lw + lambda r)` is unbiased and the samples converge to the tilted law
- * whatever it is. Tempering finds its scale (little at high noise, where its numbers are large and mean
- * little), and the mixture bounds the loss where one member is wrong.
+ * and every copy takes the weight `w / (K P_k)` along. The look-ahead decides the number of copies alone and never
+ * enters a weight, so `Z = mean exp(lw + lambda r)` is unbiased and the samples converge to the tilted law whatever it
+ * is. Tempering finds its scale (little at high noise, where its numbers are large and mean little), and the mixture
+ * bounds the loss where one member is wrong.
  */
 export async function forest<S, X>(options: ForestOptions<S, X>): Promise<ForestResult<S, X>> {
   const { particles = 32, grow = 0.3, mixture = defaultMixture, trigger = 0.9, budget, resume, width = 64 } = options
@@ -136,7 +138,9 @@ export function branching(
   return lost ? P.map((p) => (1 - 1e-6) * p + 1e-6 / n) : P
 }
 
-/** What the pilot found: 1 at each stop where the ranks of the look-aheads go with those of the final scores, else 0. */
+/**
+ * What the pilot found: 1 at each stop where the ranks of the look-aheads go with those of the final scores, else 0.
+ */
 function capsOf<S, X>({ populations }: IslandRun<S, X>): number[] {
   const ends = populations[populations.length - 1].scores
   // A pilot does not branch: row k is the same path in every population.

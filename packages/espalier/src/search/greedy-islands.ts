@@ -16,9 +16,9 @@ export interface GreedyIslandsOptions<S, X> extends Omit<IslandOptions<S, X>, 'l
   /** Share of the NFE that is spent on continuations of the best path, in [0, 1]. Default 0.5. */
   readonly local?: number
   /**
-   * Whether half of the budget goes to plain rollouts first. One greedy island ends in one mode, and with fewer than three
-   * of them that may be a poor one; informative look-aheads are better off without. Default: where the budget pays fewer
-   * than three islands.
+   * Whether half of the budget goes to plain rollouts first. One greedy island ends in one mode, and with fewer than
+   * three of them that may be a poor one; informative look-aheads are better off without. Default: where the budget
+   * pays fewer than three islands.
    */
   readonly hedge?: boolean
 }
@@ -34,8 +34,8 @@ interface Branch<S> extends IslandPlan<S> {
 /**
  * Greedy islands with re-branching (ours): search for one sample of large reward. Fresh islands of K rows are
  * narrowed at every stop to the rows with the best look-aheads, at whatever exponent leaves an effective sample size of
- * `ess` K, so that the scale of the reward does not matter; half of the NFE goes to islands whose rows all begin at a random
- * stop of the best path so far. Fresh islands keep the search global, the others refine.
+ * `ess` K, so that the scale of the reward does not matter; half of the NFE goes to islands whose rows all begin at a
+ * random stop of the best path so far. Fresh islands keep the search global, the others refine.
  *
  * Weights are dropped: this is no sampler, and all candidates weigh the same.
  */

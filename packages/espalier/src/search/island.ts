@@ -7,15 +7,17 @@ import type { Spent } from './ledger.ts'
 import { logTilt } from './log-weights.ts'
 import type { ValueFunction } from './values.ts'
 
-/** Rows that stand at one stop of the chain, with what they weigh. Stop 0 is the start, stop e + 1 the end of edge e. */
+/**
+ * Rows that stand at one stop of the chain, with what they weigh. Stop 0 is the start, stop e + 1 the end of edge e.
+ */
 export interface Population<S> {
   readonly stop: number
   readonly states: readonly S[]
   /** Each row's number in the population before. */
   readonly parents: Int32Array
   /**
-   * `log(K omega)` of the K rows: with these weights `mean_k exp(lw_k) f(x_k)` is an unbiased estimate of `E_p[f]`, always.
-   * They are never reset: a final row counts `exp(lw + lambda r)`.
+   * `log(K omega)` of the K rows: with these weights `mean_k exp(lw_k) f(x_k)` is an unbiased estimate of `E_p[f]`,
+   * always. They are never reset: a final row counts `exp(lw + lambda r)`.
    */
   readonly logWeights: Float64Array
   /** `lambda v(x)`; at the end `lambda r(x_0)`. NaN where nobody looked. */
@@ -45,8 +47,8 @@ export interface IslandRule<S> {
   readonly starts: number
   readonly copies: number
   /**
-   * Number of states that the rows are copies of after every stop, where it is fewer than the rows and known beforehand:
-   * where values look at no state, one prediction then serves all its copies. Default: as many as rows.
+   * Number of states that the rows are copies of after every stop, where it is fewer than the rows and known
+   * beforehand: where values look at no state, one prediction then serves all its copies. Default: as many as rows.
    */
   readonly families?: number
   /** First values of what is remembered of each row. */
@@ -280,7 +282,10 @@ function sharesLook<S, X>(chain: StochasticChain<S, X>, { copies }: IslandRule<S
   return copies > 1 && chain.cost(0, true) < chain.cost(0)
 }
 
-/** How many states the rows are copies of after a stop, where these have a prediction to share that nobody asked for; else 0. */
+/**
+ * How many states the rows are copies of after a stop, where these have a prediction to share that nobody asked for;
+ * else 0.
+ */
 function headsOf<S, X>(
   { chain, edges, values }: Pick<Sea<S, X>, 'chain' | 'edges' | 'values'>,
   { rule, from }: IslandPlan<S>,

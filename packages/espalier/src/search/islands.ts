@@ -16,7 +16,9 @@ export interface IslandOptions<S, X> extends Omit<SearchOptions<S, X>, 'chain'> 
   readonly values?: ValueFunction<S>
   /** Continues a saved run: the result is that of a run that was never interrupted. */
   readonly resume?: SavedIslands
-  /** Called whenever all running islands have come to a stop; `save` takes a snapshot, which costs a copy of all states. */
+  /**
+   * Called whenever all running islands have come to a stop; `save` takes a snapshot, which costs a copy of all states.
+   */
   readonly onCheckpoint?: (save: () => SavedIslands) => void | Promise<void>
 }
 
@@ -54,13 +56,13 @@ export interface Voyage<S, X> {
 }
 
 /**
- * Runs islands of particles one wave after the other: what SMC, FK steering, TDS, DAS, SVDD, the tempered forest and greedy
- * islands share.
+ * Runs islands of particles one wave after the other: what SMC, FK steering, TDS, DAS, SVDD, the tempered forest and
+ * greedy islands share.
  *
  * Weights are absolute: of n rows that are chosen from K with expected counts `n p_k`, each gets the weight
  * `w_k / (K p_k)`. Then `mean exp(lw + lambda r)` over an island's final rows is an unbiased estimate of Z whatever the
- * scores are, as long as the p_k depend on the population and its past alone. Islands count by their number of rows, never
- * by what they found.
+ * scores are, as long as the p_k depend on the population and its past alone. Islands count by their number of rows,
+ * never by what they found.
  *
  * @throws SearchError with everything found so far, where the model or the reward fails
  */

@@ -16,8 +16,9 @@ export interface Account {
 }
 
 /**
- * Counts what a search spends. Network work under way is counted as it is done (for progress, and for honesty when a run is cut
- * off) and booked in the order of the rollouts once their rewards exist (so that traces do not depend on timing).
+ * Counts what a search spends. Network work under way is counted as it is done (for progress, and for honesty when a
+ * run is cut off) and booked in the order of the rollouts once their rewards exist (so that traces do not depend on
+ * timing).
  */
 export class Ledger {
   readonly budget: number

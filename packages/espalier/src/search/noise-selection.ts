@@ -9,7 +9,9 @@ import type { Progress } from './search.ts'
 export interface SelectStartOptions<S, X> {
   /** One for each reference pair: alike, and deterministic, but for the condition (the degraded image). */
   readonly chains: readonly Chain<S, X>[]
-  /** One for each chain: how good a sample is for that reference, such as minus its perceptual distance to the truth. */
+  /**
+   * One for each chain: how good a sample is for that reference, such as minus its perceptual distance to the truth.
+   */
   readonly rewards: readonly Reward<X>[]
   /** Number of start noises that compete. */
   readonly candidates: number
@@ -42,15 +44,16 @@ export interface StartSelection {
 }
 
 /**
- * Optimal boundary conditions (Ma et al. 2024, "Solving diffusion ODEs with optimal boundary conditions for better image
- * super-resolution", section 3): a deterministic sampler's whole result is decided by its start, and a start that is good
- * for some images tends to be good for others; so one noise is chosen on reference pairs, once, and used for all.
+ * Optimal boundary conditions (Ma et al. 2024, "Solving diffusion ODEs with optimal boundary conditions for better
+ * image super-resolution", section 3): a deterministic sampler's whole result is decided by its start, and a start that
+ * is good for some images tends to be good for others; so one noise is chosen on reference pairs, once, and used for
+ * all.
  *
  *     x* = argmax over candidates k of mean over references i of r_i(sample of chain i from start k)
  *
  * The choice belongs to the model, the shape, the solver and the number of steps. A reward that is minus a mean square
- * favours small starts, which blur. Best-of-N with the same seed, on one image with its truth, is the bound that a choice
- * for each image would reach.
+ * favours small starts, which blur. Best-of-N with the same seed, on one image with its truth, is the bound that a
+ * choice for each image would reach.
  *
  * @throws Error where there are not as many rewards as chains, a chain draws noise on the way, or an option is wrong
  */

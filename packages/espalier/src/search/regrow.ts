@@ -15,9 +15,9 @@ export interface RegrowOptions<S, X> {
   readonly count: number
   readonly seed: number
   /**
-   * Where the samples leave their old paths: the share of a rollout's NFE that they walk anew, in (0, 1). More makes them
-   * differ more, costs more, and is refused more often. Taken to the next stop that leaves no more. Default 0.1, or what the
-   * last stop leaves.
+   * Where the samples leave their old paths: the share of a rollout's NFE that they walk anew, in (0, 1). More makes
+   * them differ more, costs more, and is refused more often. Taken to the next stop that leaves no more. Default 0.1,
+   * or what the last stop leaves.
    */
   readonly share?: number
   readonly signal?: AbortSignal
@@ -33,10 +33,11 @@ export interface Regrown<X> {
 }
 
 /**
- * Further samples from finished islands (ours): a leaf is drawn by its weight, its path is cut at an inner stop, and the rest is
- * walked anew by the chain's own kernel. Given the state x at the stop, the target of the end is proportional to
- * `p(x_0 | x) exp(lambda r(x_0))`, so the new end is taken with probability `min(1, exp(lambda (r' - r)))`, and the old one is kept else: an independent Metropolis step that leaves the target as it is. So the samples are no worse than a draw from the leaves,
- * and hardly any two are the same.
+ * Further samples from finished islands (ours): a leaf is drawn by its weight, its path is cut at an inner stop, and
+ * the rest is walked anew by the chain's own kernel. Given the state x at the stop, the target of the end is
+ * proportional to `p(x_0 | x) exp(lambda r(x_0))`, so the new end is taken with probability `min(1, exp(lambda (r' -
+ * r)))`, and the old one is kept else: an independent Metropolis step that leaves the target as it is. So the samples
+ * are no worse than a draw from the leaves, and hardly any two are the same.
  *
  * @throws Error where nothing has come to its end, or no stop leaves so little
  */

@@ -9,18 +9,20 @@ import { oneOf } from './search.ts'
 export interface SmcOptions<S, X> extends IslandOptions<S, X> {
   /** Rows of one population. Default: one population that takes the whole budget. */
   readonly particles?: number
-  /** Resample when the effective sample size falls below this share of the rows; 1 resamples at every stop. Default 0.5. */
+  /**
+   * Resample when the effective sample size falls below this share of the rows; 1 resamples at every stop. Default 0.5.
+   */
   readonly trigger?: number
   /** Default `systematic`. */
   readonly resampling?: ResamplingScheme
 }
 
 /**
- * Sequential Monte Carlo (Del Moral 2004; as "FK steering" with the potential DIFF: Singhal et al. 2025, arXiv 2501.06848).
- * Rows are weighted by `exp(lambda (v_t - v_{t+1}))`, with `v = r(E[x_0 | x_t])`, and resampled where the weights
- * have become too uneven; weights accumulate from one resampling to the next. The product telescopes to
- * `exp(lambda r(x_0))`, so Z is unbiased and the samples converge to the tilted law for any finite v; rows of `-Infinity` die,
- * whatever they would have come to.
+ * Sequential Monte Carlo (Del Moral 2004; as "FK steering" with the potential DIFF: Singhal et al. 2025, arXiv
+ * 2501.06848). Rows are weighted by `exp(lambda (v_t - v_{t+1}))`, with `v = r(E[x_0 | x_t])`, and resampled where the
+ * weights have become too uneven; weights accumulate from one resampling to the next. The product telescopes to
+ * `exp(lambda r(x_0))`, so Z is unbiased and the samples converge to the tilted law for any finite v; rows of
+ * `-Infinity` die, whatever they would have come to.
  */
 export function smc<S, X>(options: SmcOptions<S, X>): Promise<IslandResult<S, X>> {
   return runPopulations('smc', options, (population) => tilted(population, 1), {})
@@ -83,7 +85,9 @@ export function reselect(
   return { ancestors, logWeights: Float64Array.from(ancestors, (k) => logWeights[k] - Math.log(n * P[k])) }
 }
 
-/** Populations of so many rows one after the other, as long as the budget pays; without a number one that takes it all. */
+/**
+ * Populations of so many rows one after the other, as long as the budget pays; without a number one that takes it all.
+ */
 export function populationsOf<S, X>(
   method: string,
   rows: number | undefined,

@@ -18,17 +18,17 @@ export interface SvddOptions<S, X> extends IslandOptions<S, X> {
   /** SVDD-R (Algorithm 2): the share of worst samples that is replaced by better ones at every stop. Default 0. */
   readonly replace?: number
   /**
-   * Carries the weight that the selection leaves out, the product of `mean_m exp(lambda v_m) / exp(lambda v_chosen)` (ours):
-   * then the samples converge to the tilted law. Needs `softmax` and no replacement. Default false.
+   * Carries the weight that the selection leaves out, the product of `mean_m exp(lambda v_m) / exp(lambda v_chosen)`
+   * (ours): then the samples converge to the tilted law. Needs `softmax` and no replacement. Default false.
    */
   readonly weighted?: boolean
 }
 
 /**
- * Soft value-based decoding (Li et al. 2024, arXiv 2408.08252, Algorithm 1): from every state M candidates are drawn from
- * the model, and one is kept by its value. With the default values, `r(E[x_0 | x])`, this is SVDD-PM; with learned ones
- * (`values`) it is SVDD-MC. Samples do not interact. At M -> infinity and with the exact soft values it samples the tilted
- * law; at finite M it tilts too little, posterior means tilt too much, and argmax collapses to the mode.
+ * Soft value-based decoding (Li et al. 2024, arXiv 2408.08252, Algorithm 1): from every state M candidates are drawn
+ * from the model, and one is kept by its value. With the default values, `r(E[x_0 | x])`, this is SVDD-PM; with learned
+ * ones (`values`) it is SVDD-MC. Samples do not interact. At M -> infinity and with the exact soft values it samples
+ * the tilted law; at finite M it tilts too little, posterior means tilt too much, and argmax collapses to the mode.
  */
 export function svdd<S, X>(options: SvddOptions<S, X>): Promise<IslandResult<S, X>> {
   const { candidates = 5, samples, selectStart = false, replace = 0, weighted = false } = options
@@ -57,7 +57,9 @@ export function svdd<S, X>(options: SvddOptions<S, X>): Promise<IslandResult<S, 
   return runIslands(populationsOf('svdd', samples, rule, { settings, weighted, readOut: 'best' }), options)
 }
 
-/** One row of each group of M, `argmax` or by `softmax` of the scores, with the weight `w exp(mean - its own score)`. */
+/**
+ * One row of each group of M, `argmax` or by `softmax` of the scores, with the weight `w exp(mean - its own score)`.
+ */
 function keepOnes(
   { scores, logWeights }: Population<unknown>,
   m: number,

@@ -9,9 +9,9 @@ export interface TdsOptions<S, X> extends SmcOptions<S, X> {
 }
 
 /**
- * Twisted Diffusion Sampler (Wu, Trippe, Naesseth, Blei, Cunningham 2023, arXiv 2306.17775, Algorithm 1): SMC whose steps
- * are drawn from `N(mu + s^2 g, s^2 I)` with `g = lambda grad_x r(E[x_0 | x])`, and whose weights carry
- * `log p - log q` of every step, so that the samples still converge to the tilted law.
+ * Twisted Diffusion Sampler (Wu, Trippe, Naesseth, Blei, Cunningham 2023, arXiv 2306.17775, Algorithm 1): SMC whose
+ * steps are drawn from `N(mu + s^2 g, s^2 I)` with `g = lambda grad_x r(E[x_0 | x])`, and whose weights carry `log p -
+ * log q` of every step, so that the samples still converge to the tilted law.
  *
  * @throws Error where the chain has no gradient
  */
@@ -27,9 +27,9 @@ export interface DasOptions<S, X> extends TdsOptions<S, X> {
 
 /**
  * Diffusion Alignment as Sampling (S. Kim, M. Kim, Park 2025, arXiv 2501.05803): TDS with a tempered target,
- * `p(x_t) exp(gamma_t lambda r(E[x_0 | x_t]))` with gamma rising from 0 at the noise to 1 at the data, since the look-ahead
- * means little at first. Resamples by SSP. The schedule is the released one, told in shares of the run (the paper has 100
- * steps; with other numbers of steps it reaches 1 at the same place).
+ * `p(x_t) exp(gamma_t lambda r(E[x_0 | x_t]))` with gamma rising from 0 at the noise to 1 at the data, since the
+ * look-ahead means little at first. Resamples by SSP. The schedule is the released one, told in shares of the run (the
+ * paper has 100 steps; with other numbers of steps it reaches 1 at the same place).
  */
 export function das<S, X>(options: DasOptions<S, X>): Promise<IslandResult<S, X>> {
   const { lambda = 1, growth = 0.008, chain } = options

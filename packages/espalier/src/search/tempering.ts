@@ -3,7 +3,9 @@
 /** How much lower than the lowest finite score a score of -Infinity counts: rare, but never impossible. */
 const NEVER = 50
 
-/** Scores with a finite number for every `-Infinity`: {@link NEVER} below the lowest. All alike where none is finite. */
+/**
+ * Scores with a finite number for every `-Infinity`: {@link NEVER} below the lowest. All alike where none is finite.
+ */
 export function finiteScores(scores: Float64Array): Float64Array {
   let lowest = Infinity
   for (const s of scores) if (s > -Infinity && s < lowest) lowest = s
@@ -29,8 +31,8 @@ export function temperedSize(logWeights: ArrayLike<number>, scores: ArrayLike<nu
 }
 
 /**
- * An exponent beta in [0, cap] at which the effective sample size of `exp(lw + beta s)` comes down to `size`: the cap where it
- * stays above, 0 where it is below already without s. Found by bisection (to 2^-30 of the cap).
+ * An exponent beta in [0, cap] at which the effective sample size of `exp(lw + beta s)` comes down to `size`: the cap
+ * where it stays above, 0 where it is below already without s. Found by bisection (to 2^-30 of the cap).
  * @param cap may be Infinity, with scores up to 0: then the exponent is doubled until the size is reached
  */
 export function temper(logWeights: ArrayLike<number>, scores: ArrayLike<number>, size: number, cap: number): number {

@@ -1,7 +1,7 @@
 /**
- * The children of one node by their visit counts. A bonus that depends on a child's visits alone is the same for all of one
- * class, so the best child is the best of the classes' best: one heap a class, and no scan over the children. There are
- * at most `sqrt(2 V)` classes for V visits, in practice a few dozen.
+ * The children of one node by their visit counts. A bonus that depends on a child's visits alone is the same for all of
+ * one class, so the best child is the best of the classes' best: one heap a class, and no scan over the children. There
+ * are at most `sqrt(2 V)` classes for V visits, in practice a few dozen.
  */
 export class VisitClasses {
   /** Children of each class as a binary heap: the largest value first, of equals the first born. */
@@ -45,7 +45,10 @@ export class VisitClasses {
     this.#down(heap, this.#place[last])
   }
 
-  /** The child of the largest score, of equals that of the larger value, then the first born. @param score of a class's best */
+  /**
+   * The child of the largest score, of equals that of the larger value, then the first born. @param score of a class's
+   * best
+   */
   best(score: (value: number, visits: number) => number): number {
     let best = -1
     let bestScore = -Infinity

@@ -23,7 +23,9 @@ export interface Grown<S> {
 
 /** EXPANSION and ROLLOUT of a tree search over a chain. */
 export interface Expander<S> {
-  /** NFE of a new child below a node at `depth`, reward included, if the state of its ancestor at depth `from` is kept. */
+  /**
+   * NFE of a new child below a node at `depth`, reward included, if the state of its ancestor at depth `from` is kept.
+   */
   cost(depth: number, from: number): number
   /** The least that a new child costs. */
   readonly cheapest: number

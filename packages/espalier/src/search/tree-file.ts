@@ -115,8 +115,8 @@ export function loadTree({ settings, gains, underWay, tree: arrays }: SavedSearc
 const plain: StateCodec<Float32Array> = { save: (state) => state, load: (data) => data }
 
 /**
- * A saved search as the bytes of a file, in pieces that are to be written one after the other: states are not copied, so
- * that a checkpoint needs no memory of its own.
+ * A saved search as the bytes of a file, in pieces that are to be written one after the other: states are not copied,
+ * so that a checkpoint needs no memory of its own.
  */
 export function treeFileParts(saved: SavedSearch, notes: TreeNotes = {}): Uint8Array[] {
   const { settings, iterations, clock, underWay, account, gains, tree } = saved

@@ -44,7 +44,9 @@ export interface ReadableTree {
   readonly iterations: number
 }
 
-/** `log sum g exp(lambda r)` of each leaf: its weight in the exact read-out. @throws if the tree was not grown for that */
+/**
+ * `log sum g exp(lambda r)` of each leaf: its weight in the exact read-out. @throws if the tree was not grown for that
+ */
 export function leafLogWeights({ tree, settings, gains }: ReadableTree): Float64Array {
   if (settings.readOut !== 'weighted') {
     throw new Error(
@@ -54,7 +56,9 @@ export function leafLogWeights({ tree, settings, gains }: ReadableTree): Float64
   return gains.map((logGain, i) => logGain + logTilt(settings.lambda, tree.value(tree.leaves[i])))
 }
 
-/** The tree's estimate of `log E_p[exp(lambda r)]`: over its iterations where they have weights, else the root's value. */
+/**
+ * The tree's estimate of `log E_p[exp(lambda r)]`: over its iterations where they have weights, else the root's value.
+ */
 export function logZOf(readable: ReadableTree): number | undefined {
   const { tree, settings, iterations } = readable
   if (settings.readOut === 'weighted') return logSumExp(leafLogWeights(readable)) - Math.log(iterations)

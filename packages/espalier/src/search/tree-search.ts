@@ -27,7 +27,9 @@ interface Traversal {
   readonly logGain: number
   /** Number of the new child among its siblings; -1 where selection fell through to a known leaf. */
   readonly child: number
-  /** Depth of the path's last node whose state was kept when it was selected, and what the new child costs from there. */
+  /**
+   * Depth of the path's last node whose state was kept when it was selected, and what the new child costs from there.
+   */
   readonly from: number
   readonly cost: number
   /** When it is done, on the clock of the search. */
@@ -43,16 +45,18 @@ interface Flight<S> {
 }
 
 /**
- * Builds the tree of Diffusion Tree Sampling (arXiv 2506.20701, Algorithm 1): SELECTION, EXPANSION, ROLLOUT, BACKUP, repeated.
+ * Builds the tree of Diffusion Tree Sampling (arXiv 2506.20701, Algorithm 1): SELECTION, EXPANSION, ROLLOUT, BACKUP,
+ * repeated.
  *
  * Up to `width` iterations are under way at any time: as one is backed up, the next is selected, so that the network's
- * batches stay full although rollouts from deep nodes are shorter than those from the root. What is under way counts a virtual
- * visit for each node of its path and its coming child as a child, in the widening test only; values and choices see
- * finished children alone. Who is done when goes by a clock of the search's own, on which a rollout takes as long as the
- * NFE that it costs, and those that are done at the same time are backed up in the order of selection: the result
- * depends on the seed and the width, never on timing. At width 1 this is the sequential algorithm.
+ * batches stay full although rollouts from deep nodes are shorter than those from the root. What is under way counts a
+ * virtual visit for each node of its path and its coming child as a child, in the widening test only; values and
+ * choices see finished children alone. Who is done when goes by a clock of the search's own, on which a rollout takes
+ * as long as the NFE that it costs, and those that are done at the same time are backed up in the order of selection:
+ * the result depends on the seed and the width, never on timing. At width 1 this is the sequential algorithm.
  *
- * @throws Error where the options are wrong, or the chain is deterministic; {@link SearchError} where chain or reward fail
+ * @throws Error where the options are wrong, or the chain is deterministic; {@link SearchError} where chain or reward
+ *   fail
  */
 export async function treeSearch<S, X>(
   variant: Variant,

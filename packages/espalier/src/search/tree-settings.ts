@@ -17,16 +17,16 @@ export interface TreeSearchOptions<S, X> extends Omit<SearchOptions<S, X>, 'chai
   /** With `stochasticChain(chain)` for one whose kind is known at run time alone. */
   readonly chain: StochasticChain<S, X>
   /**
-   * Progressive widening: a node with N visits takes a new child while it has fewer than `c N^alpha`. Defaults 2 and 0.8
-   * (the paper's for images; 0.7 for text). With these a node lets selection pass only after 36 visits, so small budgets
-   * want a smaller alpha.
+   * Progressive widening: a node with N visits takes a new child while it has fewer than `c N^alpha`. Defaults 2 and
+   * 0.8 (the paper's for images; 0.7 for text). With these a node lets selection pass only after 36 visits, so small
+   * budgets want a smaller alpha.
    */
   readonly c?: number
   readonly alpha?: number
   /**
-   * How an iteration descends: `boltzmann` draws a child from softmax(lambda v); `boltzmann-mixed` draws a uniform child
-   * with probability `epsilon` (ours, not the paper's: it evens out the visits and so most of the bias of adaptive
-   * trees); `uct` takes the largest `v + cUct sd sqrt(ln N / N_child)`.
+   * How an iteration descends: `boltzmann` draws a child from softmax(lambda v); `boltzmann-mixed` draws a uniform
+   * child with probability `epsilon` (ours, not the paper's: it evens out the visits and so most of the bias of
+   * adaptive trees); `uct` takes the largest `v + cUct sd sqrt(ln N / N_child)`.
    */
   readonly selection?: TreeSelection
   /** Share of uniform choices of `boltzmann-mixed`, in [0, 1]. Default 0.5. */
@@ -40,13 +40,13 @@ export interface TreeSearchOptions<S, X> extends Omit<SearchOptions<S, X>, 'chai
   /**
    * How candidates are weighed and `selected` is chosen:
    *
-   * - `values` (default of DTS): from the root, child ~ softmax(lambda v), down to a leaf. Its law has the bias of adaptive
-   *   trees: a lucky child is visited again and its value falls, an unlucky one keeps its first.
+   * - `values` (default of DTS): from the root, child ~ softmax(lambda v), down to a leaf. Its law has the bias of
+   *   adaptive trees: a lucky child is visited again and its value falls, an unlucky one keeps its first.
    * - `argmax` (default of DTS*): weights as above, and the leaf at the end of the largest values is selected.
    * - `weighted` (ours, an exact repair): an iteration that chose its children with probabilities q_j of m_j counts its
-   *   leaf `g = prod 1 / (m_j q_j)` times, so that `Z = mean g exp(lambda r)` over all iterations is unbiased where m depends on
-   *   counts alone (at the root exactly, deeper within measurement), and candidates weigh `sum g exp(lambda r)`. It needs every
-   *   child to be possible: its defaults are `boltzmann-mixed` with epsilon 0.3, c 2 and alpha 0.5.
+   *   leaf `g = prod 1 / (m_j q_j)` times, so that `Z = mean g exp(lambda r)` over all iterations is unbiased where m
+   *   depends on counts alone (at the root exactly, deeper within measurement), and candidates weigh `sum g exp(lambda
+   *   r)`. It needs every child to be possible: its defaults are `boltzmann-mixed` with epsilon 0.3, c 2 and alpha 0.5.
    */
   readonly readOut?: ReadOut
   /** Memory against network evaluations; see {@link StateKeeping}. Default `float32`. */
@@ -58,7 +58,9 @@ export interface TreeSearchOptions<S, X> extends Omit<SearchOptions<S, X>, 'chai
    * estimates values, and samples, of the chain that leaves for the short plan, not of the chain's own end.
    */
   readonly rollout?: 'full' | 'finish'
-  /** Iterations at most, those that fall on a known leaf and cost nothing included. Default: ten times the affordable. */
+  /**
+   * Iterations at most, those that fall on a known leaf and cost nothing included. Default: ten times the affordable.
+   */
   readonly maxIterations?: number
   /**
    * Continues a saved run: the result is that of a run that was never interrupted (and, at width 1, a larger budget

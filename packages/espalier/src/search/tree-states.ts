@@ -4,11 +4,12 @@ import { fromHalf, LARGEST_HALF, toHalf } from '../tensor/half.ts'
  * How a tree keeps its states: memory against network evaluations.
  *
  * - `float32`: as they are.
- * - `float16`: rounded to half floats as soon as they are reached, in half the memory. The rounded state is the state: what
- *   comes after it (its children, its sample) is drawn from it, so that a tree that was saved and read goes on the same.
- * - `recompute`: final states are kept (they are the samples), and those of a few often visited nodes; any other state is
- *   walked to again from its nearest ancestor with a state, by the keys of its path, when a child of it is wanted. The same
- *   tree as `float32` if the budget is not in NFE; the way there costs NFE, which are counted.
+ * - `float16`: rounded to half floats as soon as they are reached, in half the memory. The rounded state is the state:
+ *   what comes after it (its children, its sample) is drawn from it, so that a tree that was saved and read goes on the
+ *   same.
+ * - `recompute`: final states are kept (they are the samples), and those of a few often visited nodes; any other state
+ *   is walked to again from its nearest ancestor with a state, by the keys of its path, when a child of it is wanted.
+ *   The same tree as `float32` if the budget is not in NFE; the way there costs NFE, which are counted.
  */
 export type StateKeeping = 'float32' | 'float16' | 'recompute'
 
@@ -95,7 +96,10 @@ export class TreeStates<S> {
     return stored instanceof Uint16Array ? fromHalf(stored) : stored.slice()
   }
 
-  /** Keeps an inner state of `recompute` if its node is visited more often than one that is kept; the older stays of equals. */
+  /**
+   * Keeps an inner state of `recompute` if its node is visited more often than one that is kept; the older stays of
+   * equals.
+   */
   remember(node: number, state: S, visits: (node: number) => number): void {
     if (this.keeping !== 'recompute' || this.#cacheSize === 0 || this.#cache.has(node)) return
     if (this.#cache.size >= this.#cacheSize) {

@@ -1,11 +1,11 @@
 /**
- * The children of one node as a complete binary tree over their order of birth: a child's value changes, and sums, draws
- * and the maximum follow, in O(log n).
+ * The children of one node as a complete binary tree over their order of birth: a child's value changes, and sums,
+ * draws and the maximum follow, in O(log n).
  *
  * A segment of children keeps its largest value `m`, its weight `sum exp(lambda (v - m))`, and the same sum of
- * `expm1`, which keeps its digits where lambda is small. Relative to its own maximum no weight overflows, and a weight that
- * underflows does not count. Every number is a function of the values alone: a tree that is read from a file has the
- * very same ones.
+ * `expm1`, which keeps its digits where lambda is small. Relative to its own maximum no weight overflows, and a weight
+ * that underflows does not count. Every number is a function of the values alone: a tree that is read from a file has
+ * the very same ones.
  */
 export class ChildSums {
   readonly #lambda: number
@@ -140,7 +140,10 @@ export class ChildSums {
     excess[s] = this.#rebased(left, leftCount, top) + this.#rebased(right, rightCount, top)
   }
 
-  /** The excess of a segment of n children below another maximum: `sum expm1(lambda (v - top))`; at lambda = 0 `sum v - top`. */
+  /**
+   * The excess of a segment of n children below another maximum: `sum expm1(lambda (v - top))`; at lambda = 0 `sum v -
+   * top`.
+   */
   #rebased(part: number, n: number, top: number): number {
     const below = this.#max[part] - top
     // Also where both are -Infinity.

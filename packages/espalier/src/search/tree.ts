@@ -34,10 +34,11 @@ export interface TreeArrays extends StateArrays {
 
 /**
  * The persistent tree of denoising trajectories of Diffusion Tree Sampling (Jain et al. 2025, arXiv 2506.20701,
- * Algorithm 1), as a struct of arrays. A node has a state, a soft value, a visit count and children in order of birth. A
- * final node is a leaf; its value is its reward.
+ * Algorithm 1), as a struct of arrays. A node has a state, a soft value, a visit count and children in order of birth.
+ * A final node is a leaf; its value is its reward.
  *
- * One pass of selection and backup costs O(depth log n) for n children a node: see {@link ChildSums}, {@link VisitClasses}.
+ * One pass of selection and backup costs O(depth log n) for n children a node: see {@link ChildSums},
+ * {@link VisitClasses}.
  */
 export class Tree<S> {
   readonly shape: TreeShape
@@ -149,8 +150,8 @@ export class Tree<S> {
   }
 
   /**
-   * BACKUP of one iteration that ended in `leaf`: every node above it takes the soft mean over its children and one more
-   * visit. The mean over children is unweighted, because they are independent draws of the same kernel.
+   * BACKUP of one iteration that ended in `leaf`: every node above it takes the soft mean over its children and one
+   * more visit. The mean over children is unweighted, because they are independent draws of the same kernel.
    */
   backup(leaf: number, reward: number): void {
     this.#value[leaf] = reward

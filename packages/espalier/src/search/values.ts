@@ -2,8 +2,8 @@ import type { Chain } from '../chain/chain.ts'
 import type { Reward } from '../reward/reward.ts'
 
 /**
- * Guesses the value `V(x) = (1/lambda) log E[exp(lambda r(x_0)) | x]` of states before the end. Population methods weigh
- * their rows by it on the way; the final reward corrects what it got wrong.
+ * Guesses the value `V(x) = (1/lambda) log E[exp(lambda r(x_0)) | x]` of states before the end. Population methods
+ * weigh their rows by it on the way; the final reward corrects what it got wrong.
  */
 export interface ValueFunction<S> {
   readonly name: string

@@ -3,9 +3,9 @@ import { readSafetensors, type StoredTensor, writeSafetensors } from './safetens
 type Numbers = StoredTensor['data']
 
 /**
- * Plain values as one safetensors file: numbers (not finite ones too), text, booleans, arrays, records and typed arrays.
- * Typed arrays become tensors, a list of float32 arrays of one length one tensor; the rest is JSON in the metadata. A checksum
- * of both goes with it, since wrong numbers in a file look like any others.
+ * Plain values as one safetensors file: numbers (not finite ones too), text, booleans, arrays, records and typed
+ * arrays. Typed arrays become tensors, a list of float32 arrays of one length one tensor; the rest is JSON in the
+ * metadata. A checksum of both goes with it, since wrong numbers in a file look like any others.
  *
  * @param format names what it is, and its version
  * @param metadata more that a reader may want to see without reading the rest
