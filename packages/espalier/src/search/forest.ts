@@ -29,7 +29,8 @@ export interface ForestOptions<S, X> extends IslandOptions<S, X> {
   readonly trigger?: number
   /**
    * Whether the first island is a pilot: plain rollouts, which switch the look-ahead off at every stop where its ranks
-   * do not go with those of the final rewards. Default: where the budget pays 200 rollouts.
+   * do not go with those of the final rewards. Where a look-ahead costs NFE of its own, that decides how many rows
+   * follow, and Z is unbiased but for this. Default: where the budget pays 200 rollouts.
    */
   readonly guard?: boolean
 }
