@@ -48,7 +48,7 @@ function plot({ table, seeds }: ReproductionResult, setting: string, metric: str
 }
 
 /** Methods at their largest budget: what they found against what the judge says of it. */
-function tradeOff({ table }: ReproductionResult, setting: string, title: string) {
+function tradeOff({ table, seeds }: ReproductionResult, setting: string, title: string) {
   const last = (method: string, metric: string) =>
     table.filter((r) => r.setting === setting && r.method === method && r.metric === metric).at(-1)
   const series = shown.flatMap((name) => {
@@ -56,7 +56,15 @@ function tradeOff({ table }: ReproductionResult, setting: string, title: string)
     return found && held ? [{ name, points: [{ x: found.mean, y: held.mean }] }] : []
   })
   if (series.length === 0) return undefined
-  return linePlot({ title, x: { label: 'reward found' }, y: { label: 'held-out judge' }, series, height: 460 })
+  const subtitle = `Means of ${seeds.length} seeds, each method at its largest budget`
+  return linePlot({
+    title,
+    subtitle,
+    x: { label: 'reward found' },
+    y: { label: 'held-out judge' },
+    series,
+    height: 460,
+  })
 }
 
 /** The best of each seed at the second budget, one row a method; only where a run has just ended. */
@@ -69,7 +77,7 @@ function sheets(result: ReproductionResult): Files {
     if (!cells || rows.length === 0) continue
     const budget = cells.budgets({ method: bestOfN, setting })[1]
     const groups = names
-      .filter((method) => rows.some((r) => r.method === method))
+      .filter((method) => cells.budgets({ method, setting }).includes(budget))
       .map((method) => {
         const outcomes = cells.outcomes({ method, setting, budget })
         const data = outcomes.map(({ pictures = [] }) => fromBytes(pictures[0], event).data)

@@ -1,6 +1,5 @@
-import type { StochasticChain } from 'espalier/chain'
-import { greedyIslands, type MethodOptions, type SearchMethod, searchFrom } from 'espalier/search'
-import { bestOfN, bold, dtsStar, greedy, narrow } from './names.ts'
+import { type SearchMethod, searchFrom } from 'espalier/search'
+import { bestOfN, dtsStar, greedy, narrow } from './names.ts'
 
 /** A method of the comparison. */
 export interface Method {
@@ -33,14 +32,8 @@ export const methods = {
   },
   forest: fixed('forest (ours)', 'forest'),
   greedy: fixed(greedy, 'greedy'),
-  /** Branching after every step, and without plain rollouts first where the budget is small. */
-  bold: {
-    name: bold,
-    at: () => ({
-      ...searchFrom('greedy'),
-      blocks: 'every',
-      run: <S, X>(options: MethodOptions<S, X>) =>
-        greedyIslands({ ...options, chain: options.chain as StochasticChain<S, X>, resume: undefined, hedge: false }),
-    }),
-  },
+  /** Without plain rollouts first where the budget is less than three islands. */
+  bold: fixed(`${greedy}, no hedge`, 'greedy(hedge=false)'),
+  /** With stops as the forest has them: 17 of 50 steps. */
+  sparse: { name: `${greedy}, 17 stops`, at: () => ({ ...searchFrom('greedy'), blocks: 'fine' }) },
 } as const satisfies Record<string, Method>

@@ -48,7 +48,7 @@ function plot({ table, seeds }: ReproductionResult, setting: string, metric: str
 const distance = (nfe: number) => Math.abs(Math.log(nfe / shown))
 
 /** Every method at ten times a plain sample, or as near as it was run. */
-function tradeOff({ table }: ReproductionResult, setting: string, title: string) {
+function tradeOff({ table, seeds }: ReproductionResult, setting: string, title: string) {
   const last = (method: string, metric: string) =>
     table
       .filter((r) => r.setting === setting && r.method === method && r.metric === metric && r.nfe <= 2 * shown)
@@ -64,6 +64,7 @@ function tradeOff({ table }: ReproductionResult, setting: string, title: string)
   if (series.length === 0) return undefined
   return linePlot({
     ...{ title, series, height: 460 },
+    subtitle: `Means of ${seeds.length} seeds, 91 to 100 NFE a sample`,
     x: { label: metrics.median },
     y: { label: metrics.spread },
   })

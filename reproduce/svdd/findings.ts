@@ -1,5 +1,5 @@
 import type { Results } from 'espalier/measure'
-import { allHigher, type Comparison, higher } from '../support/searches.ts'
+import { type Comparison, higher } from '../support/searches.ts'
 import type { Finding } from '../support/verdict.ts'
 import { budgetOf, type Goal } from './goals.ts'
 import { metrics, names } from './names.ts'
@@ -27,7 +27,7 @@ export function findings(results: Results, goals: readonly Goal[]): Finding[] {
     return [
       is(compare(names.svdd, names.bestOfN), 1),
       is(compare(names.bestOfN, names.smc), 0, 1),
-      allHigher(results, [names.smc], at('', most), model),
+      higher(results, at(names.smc, most), model),
       {
         holds: steps.length === rising.length,
         about: `${setting}, candidates of SVDD`,
@@ -38,7 +38,7 @@ export function findings(results: Results, goals: readonly Goal[]): Finding[] {
       is(compare(names.replacing, names.svdd), 1),
       is(compare(names.replacing, names.svdd, metrics.spread), -1),
       ...(of(names.dps).length > 0 ? [higher(results, at(names.svdd, most), at(names.dps, 1))] : []),
-      ...(of(names.learned).length > 0 ? [is(compare(names.svdd, names.learned), 0, 1)] : []),
+      ...of(names.learned).map((m) => is(higher(results, at(names.svdd, m), at(names.learned, m)), 0, 1)),
     ]
   })
 }

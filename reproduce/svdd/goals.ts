@@ -39,7 +39,7 @@ export function goals(quick: boolean): Goal[] {
         { method: smc, of: [1, 5, 10, 20] },
         { method: replacing, of: [5, 10, 20] },
         ...[warmSmc, cold, warm].map((method) => ({ method, of: [10] })),
-        { method: learned, of: [20] },
+        { method: learned, of: [10] },
       ],
     },
     {

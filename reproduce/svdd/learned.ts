@@ -6,19 +6,21 @@ import type { Tensor } from 'espalier/tensor'
 import { type FittedValues, fitValues } from 'espalier/train'
 import type { ImageWorld } from '../support/image-world.ts'
 
-/** Rollouts that each population pays for: at ten times a plain sample, as many NFE as its 32 samples themselves. */
-export const fittingShare = 320
 const populations = 5
 /** Some four passes over the states that it learns from. */
 const training = { steps: 800, batch: 64 }
 
 const fitted = new WeakMap<ImageWorld, Promise<FittedValues<Float32Array>>>()
 
-/** The mean reward from each state on, as the released code for images learns it; learned once a world. */
+/**
+ * The mean reward from each state on, as the released code for images learns it; learned once a world.
+ * @param share rollouts that each population pays for
+ */
 export function learnedValues(
   world: ImageWorld,
   chain: StochasticChain<Float32Array, Tensor>,
   reward: Reward<Tensor>,
+  share: number,
 ): Promise<FittedValues<Float32Array>> {
   const known = fitted.get(world)
   if (known) return known
@@ -29,7 +31,7 @@ export function learnedValues(
     runtime,
     event,
     seed: 0,
-    rollouts: fittingShare * populations,
+    rollouts: share * populations,
     ...training,
   })
   fitted.set(world, values)

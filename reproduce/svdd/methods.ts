@@ -4,7 +4,7 @@ import type { Reward } from 'espalier/reward'
 import { type SearchResult, searchFrom, svdd as svddSearch } from 'espalier/search'
 import type { Tensor } from 'espalier/tensor'
 import type { ImageWorld } from '../support/image-world.ts'
-import { fittingShare, learnedValues } from './learned.ts'
+import { learnedValues } from './learned.ts'
 import { names } from './names.ts'
 
 /** Samples that are kept of every run. */
@@ -80,22 +80,26 @@ export const replacing = searched(names.replacing, decoding(', replace=0.05'), a
 /** The factor is the best of 1, 3, 10, 30, 100 and 300 on another seed. */
 export const dps = searched(names.dps, () => `dps(particles=${samples})`, all, 40)
 
-/** With values learned from rollouts, which are paid: half of the budget, and half as many candidates. */
+/**
+ * With values learned from rollouts, which are paid. Candidates need no look-ahead and share the prediction that they come from, so
+ * that twenty of them cost no more than three plain samples; all else goes to rollouts.
+ */
 export const learned: Method = {
   name: names.learned,
   async run({ world, reward, steps, m, seed }) {
     const chain = world.chain(searchFrom('svdd'), steps, reward) as StochasticChain<Float32Array, Tensor>
-    const values = await learnedValues(world, chain, reward)
+    const share = (m - 3) * samples
+    const values = await learnedValues(world, chain, reward, share)
     const result = await svddSearch({
       ...{ chain, reward, values, samples, seed },
-      candidates: m / 2,
-      budget: (samples * m * steps) / 2,
+      candidates: 20,
+      budget: 3 * samples * steps,
     })
     return {
       samples: all(result),
       gradientEvaluations: result.gradientEvaluations,
-      nfe: result.nfe + fittingShare * steps,
-      rewardEvaluations: result.rewardEvaluations + fittingShare,
+      nfe: result.nfe + share * steps,
+      rewardEvaluations: result.rewardEvaluations + share,
     }
   },
 }
