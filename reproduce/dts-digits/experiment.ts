@@ -19,8 +19,7 @@ import { openStore, type Store } from './store.ts'
 import { openWorld, steps, type Task, tasks, type World } from './world.ts'
 
 /** NFE of a search. */
-export const budgets = [500, 1500, 5000] as const
-export const gradientBudgets = [500, 1500] as const
+const allBudgets = [500, 1500, 5000]
 /** Samples read out of every search. */
 const count = 500
 /** Scales of DPS, chosen from on a seed of its own. */
@@ -56,6 +55,7 @@ export async function run(options: ReproductionOptions = {}): Promise<DigitsResu
   const { quick = false, onProgress = () => {} } = options
   const seeds = options.seeds ?? (quick ? [0, 1, 2] : [0, 1, 2, 3, 4])
   const chosen = quick ? tasks.slice(0, 1) : tasks
+  const budgets = quick ? allBudgets.slice(0, 2) : allBudgets
   const world = await openWorld()
   const store = openStore(world.id)
   const results = new Results(seeds)
@@ -75,7 +75,7 @@ export async function run(options: ReproductionOptions = {}): Promise<DigitsResu
     const cells = new Map<string, Cell>()
     const at = (method: Method, task: Task, seed: number, budget: number) =>
       `${method.name}${method.name === names.dps ? ` at ${scale(task)}` : ''}, ${task.setting}, seed ${seed}, ${budget} NFE`
-    const work = workOf(methods, quick)
+    const work = workOf(methods, budgets)
     let done = 0
     for (const { seed, parts } of seeds.flatMap((seed) => work.map((parts) => ({ seed, parts })))) {
       onProgress(0.12 + (0.88 * done++) / seeds.length / work.length, `seed ${seed}, ${parts[0].method.name}`)
@@ -99,9 +99,8 @@ export async function run(options: ReproductionOptions = {}): Promise<DigitsResu
       for (const method of methods) {
         const { name } = method
         const of = (budget: number) => seeds.map((seed) => cells.get(at(method, task, seed, budget)) as Cell)
-        const own = budgetsOf(method, quick)
-        for (const budget of own) addCells(results, { method: name, setting: task.setting, budget }, of(budget))
-        const nfe = own[own.length - 1]
+        for (const budget of budgets) addCells(results, { method: name, setting: task.setting, budget }, of(budget))
+        const nfe = budgets[budgets.length - 1]
         shown.push({ method: name, setting: task.setting, nfe, pictures: of(nfe)[0].pictures })
       }
       shown.push({ method: controls.exact, setting: task.setting, nfe: 0, pictures: exactPictures(pool, truth(task)) })
@@ -112,12 +111,12 @@ export async function run(options: ReproductionOptions = {}): Promise<DigitsResu
       claim:
         'On digits, the tree samples the posterior of a class, or of even digits, more exactly than guidance and particle ' +
         "methods do, and reaches the best baseline's Frechet distance with up to ten times fewer network evaluations.",
-      ...verdictOf(findings(results, { tasks: chosen, methods, budgetsOf: (method) => budgetsOf(method, quick) })),
+      ...verdictOf(findings(results, { tasks: chosen, methods, budgets })),
       command: `npx espalier reproduce dts-digits${quick ? ' --quick' : ''}`,
       seeds,
       versions: versions(),
       budget:
-        `${budgetsOf(methods[0], quick).join(', ')} NFE a search, ${steps} a sample, ${seeds.length} seeds, ${count} samples ` +
+        `${budgets.join(', ')} NFE a search, ${steps} a sample, ${seeds.length} seeds, ${count} samples ` +
         `read out, posterior from ${size} rollouts, DPS scale ${chosen.map(scale).join(', ')}; ` +
         `Z ${chosen.map((task) => show(truth(task).posterior.z)).join(', ')}`,
       table: results.rows(),
@@ -128,25 +127,19 @@ export async function run(options: ReproductionOptions = {}): Promise<DigitsResu
   }
 }
 
-const budgetsOf = ({ gradient }: Method, quick: boolean): readonly number[] => {
-  const all = gradient ? gradientBudgets : budgets
-  return quick ? all.slice(0, 2) : all
-}
-
 interface Part {
   readonly method: Method
   readonly budgets: readonly number[]
 }
 
 /** Trees grow a rollout at a time, so that all go together, to fill batches; the others fill them alone. */
-function workOf(methods: readonly Method[], quick: boolean): Part[][] {
+function workOf(methods: readonly Method[], budgets: readonly number[]): Part[][] {
   const trees = methods.filter(({ name }) => name.startsWith('DTS'))
   const others = methods.filter((method) => !trees.includes(method))
-  const whole = (method: Method): Part => ({ method, budgets: budgetsOf(method, quick) })
   return [
-    trees.map(whole),
+    trees.map((method) => ({ method, budgets })),
     ...others.flatMap((method): Part[][] =>
-      method.anytime ? [[whole(method)]] : whole(method).budgets.map((budget) => [{ method, budgets: [budget] }]),
+      method.anytime ? [[{ method, budgets }]] : budgets.map((budget) => [{ method, budgets: [budget] }]),
     ),
   ]
 }

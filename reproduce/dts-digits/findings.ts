@@ -1,7 +1,7 @@
 /** What the seeds show of the claim, and the share of a rival's evaluations that a tree needs to do as well. */
 
-import type { Results, Where } from '../support/results.ts'
-import { type Finding, lower, show } from '../support/verdict.ts'
+import type { Results } from '../support/results.ts'
+import { type Finding, show } from '../support/verdict.ts'
 import { metrics } from './measure.ts'
 import { type Method, names } from './methods.ts'
 import type { Task } from './world.ts'
@@ -30,41 +30,57 @@ export function reaches(curve: readonly Point[], value: number): number | undefi
 interface Comparisons {
   readonly tasks: readonly Task[]
   readonly methods: readonly Method[]
-  budgetsOf(method: Method): readonly number[]
+  readonly budgets: readonly number[]
 }
 
-export function findings(results: Results, { tasks, methods, budgetsOf }: Comparisons): Finding[] {
-  const metric = metrics.posterior
-  const curve = ({ setting }: Task, method: Method): Point[] =>
-    budgetsOf(method).map((nfe) => ({ nfe, value: results.at(method.name, { setting, metric, budget: nfe }).mean }))
-  const least = (task: Task, method: Method) =>
-    curve(task, method).reduce((best, point) => (point.value < best.value ? point : best))
-  const found: Finding[] = []
-  for (const task of tasks) {
-    const { setting } = task
-    const rivals = methods.filter(({ kind }) => kind === 'rival')
-    const best = rivals.reduce((a, b) => (least(task, b).value < least(task, a).value ? b : a))
-    const control = methods.find(({ name }) => name === names.importance) as Method
+const metric = metrics.posterior
+
+/** The tree as published, at its largest budget, against the best that every other method did with at most as much. */
+export function findings(results: Results, { tasks, methods, budgets }: Comparisons): Finding[] {
+  const named = (name: string) => methods.find((method) => method.name === name) as Method
+  const [tree, control] = [named(names.paper), named(names.importance)]
+  const budget = Math.max(...budgets)
+  const rivals = methods.filter(({ kind }) => kind === 'rival')
+  return tasks.flatMap(({ setting }) => {
+    const curve = (method: Method): Point[] =>
+      budgets.map((nfe) => ({ nfe, value: results.at(method.name, { setting, metric, budget: nfe }).mean }))
+    const least = (method: Method) => curve(method).reduce((best, point) => (point.value < best.value ? point : best))
     const about = `${setting}, ${metric}`
-    for (const tree of methods.filter(({ kind }) => kind === 'tree')) {
-      const budget = Math.max(...budgetsOf(tree))
-      const where: Where = { setting, metric, budget }
-      for (const rival of [best, control]) {
-        const { nfe, value } = least(task, rival)
-        found.push({ ...lower(results, tree.name, rival.name, where, nfe), about })
-        if (rival !== best) continue
-        const needed = reaches(curve(task, tree), value)
-        const most = needed === budgetsOf(tree)[0] ? 'at most ' : ''
-        found.push({
+    const compared = [...rivals, control].map((method) => {
+      const { nfe, value } = least(method)
+      const { low, high } = results.lead(
+        tree.name,
+        method.name,
+        { setting, metric, budget },
+        { setting, metric, budget: nfe },
+      )
+      const sign = low > 0 ? 'lower than' : high < 0 ? 'higher than' : 'not told apart from'
+      return { method, sign, nfe, value, text: `${method.name} (${show(value)} at ${nfe})` }
+    })
+    const groups = (['lower than', 'not told apart from', 'higher than'] as const).flatMap((sign): Finding[] => {
+      const own = compared.filter((one) => one.sign === sign)
+      if (own.length === 0) return []
+      const subject = `${tree.name} (${show(results.at(tree.name, { setting, metric, budget }).mean)} at ${budget} NFE)`
+      return [
+        {
           about,
-          holds: needed !== undefined && needed < nfe,
-          text:
-            needed === undefined
-              ? `it does not come to the ${show(value)} of ${rival.name}`
-              : `it comes to the ${show(value)} of ${rival.name} with ${most}${show(needed / nfe)} of its NFE`,
-        })
-      }
+          holds: sign === 'lower than',
+          text: `${subject} is ${sign} ${own.map(({ text }) => text).join(', ')}`,
+        },
+      ]
+    })
+    const best = compared.slice(0, rivals.length).reduce((a, b) => (b.value < a.value ? b : a))
+    const share = (method: Method): string => {
+      const needed = reaches(curve(method), best.value)
+      if (needed === undefined) return `${method.name} never`
+      return `${method.name} with ${needed === curve(method)[0].nfe ? 'at most ' : ''}${show(needed / best.nfe)} of its NFE`
     }
-  }
-  return found
+    const needed = reaches(curve(tree), best.value)
+    const saves: Finding = {
+      about,
+      holds: best.sign === 'lower than' && needed !== undefined && needed < best.nfe,
+      text: `to the mean of the best rival, ${best.method.name}, come: ${share(tree)}; ${share(control)}`,
+    }
+    return [...groups, saves]
+  })
 }
