@@ -11,6 +11,7 @@ import { row, type Tensor } from 'espalier/tensor'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
 import { stacked } from '../support/digits.ts'
 import { show, verdictOf } from '../support/verdict.ts'
+import { familiesOf, familyMetric } from './families.ts'
 import { findings } from './findings.ts'
 import { measured, metrics, type Truth, type Values, valuesOf } from './measure.ts'
 import { dpsAt, type Method, methodsOf, names, type Outcome } from './methods.ts'
@@ -78,7 +79,7 @@ export async function run(options: ReproductionOptions = {}): Promise<DigitsResu
     const work = workOf(methods, budgets)
     let done = 0
     for (const { seed, parts } of seeds.flatMap((seed) => work.map((parts) => ({ seed, parts })))) {
-      onProgress(0.12 + (0.88 * done++) / seeds.length / work.length, `seed ${seed}, ${parts[0].method.name}`)
+      onProgress(0.12 + (0.83 * done++) / seeds.length / work.length, `seed ${seed}, ${parts[0].method.name}`)
       await Promise.all(
         chosen.flatMap((task) =>
           parts.map(async ({ method, budgets }) => {
@@ -103,6 +104,8 @@ export async function run(options: ReproductionOptions = {}): Promise<DigitsResu
         const nfe = budgets[budgets.length - 1]
         shown.push({ method: name, setting: task.setting, nfe, pictures: of(nfe)[0].pictures })
       }
+      onProgress(0.95, `families, ${task.setting}`)
+      await addFamilies(world, store, results, task, budgets[budgets.length - 1])
       shown.push({ method: controls.exact, setting: task.setting, nfe: 0, pictures: exactPictures(pool, truth(task)) })
     }
     onProgress(1, 'done')
@@ -212,6 +215,23 @@ function addControls(results: Results, task: Task, { posterior, real }: Truth): 
     if (all[0][name] === undefined) continue
     const values = all.map((own) => own[name] as number)
     results.add({ method: controls.exact, setting: task.setting, metric, nfe: 0, rewardEvaluations: 0, values })
+  }
+}
+
+/** How many starts the samples of the largest budget come from. */
+async function addFamilies(world: World, store: Store, results: Results, task: Task, budget: number): Promise<void> {
+  const { setting } = task
+  for (const [method, count] of Object.entries(familiesOf)) {
+    const found = await Promise.all(
+      results.seeds.map((seed) =>
+        store.value(`families of ${method}, ${setting}, seed ${seed}, ${budget} NFE`, () =>
+          count({ world, store, task, seed, budget }),
+        ),
+      ),
+    )
+    const [{ nfe, rewardEvaluations }] = found
+    const values = found.map(({ starts }) => starts)
+    results.add({ method, setting, metric: familyMetric, budget, nfe, rewardEvaluations, values })
   }
 }
 

@@ -8,7 +8,7 @@ import type { Store } from './store.ts'
 import { steps, type Task, type World } from './world.ts'
 
 /** Rollouts of a tree that are under way together. */
-const width = 8
+export const width = 8
 
 /** What a method has at one budget. */
 export interface Outcome {
