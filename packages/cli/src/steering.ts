@@ -1,7 +1,7 @@
 /** Searches over one model for one reward: set up once, run once per method and seed. */
 
 import type { Branching, Chain } from 'espalier/chain'
-import { odeChain, pixelChain } from 'espalier/chain'
+import { odeChain, pixelChain, thinned } from 'espalier/chain'
 import { cleanGradient } from 'espalier/guide'
 import { asDifferentiable, gridFrom } from 'espalier/process'
 import { isDifferentiable, type Reward } from 'espalier/reward'
@@ -86,7 +86,10 @@ export async function setUpSteering(runtime: Runtime, settings: SteerSettings): 
   const condition = asked.condition || rows ? { ...asked.condition, ...rows } : undefined
   const mean = model.card.type === 'network' ? (model.card as NetworkCard).mean : undefined
   const grid = gridFrom(settings.grid)(process, settings.steps)
-  const common = { denoiser: asked.denoiser, condition, mean, range: model.range }
+  /** Rollouts that are cut short take a quarter of the steps that are left. */
+  const finish = (rest: readonly number[]) =>
+    solverFrom(settings.odeSolver)(process, thinned(rest, Math.ceil((rest.length - 1) / 4)))
+  const common = { denoiser: asked.denoiser, condition, mean, range: model.range, finish }
 
   const branchAt = ({ blocks }: SearchMethod) => (blocks === 'one' ? blocks : (settings.branch ?? blocks))
 

@@ -287,6 +287,18 @@ describe('espalier steer', () => {
     )
   })
 
+  it('cuts rollouts short where it is asked to, and branches where it is told', async () => {
+    const options = ['--budget', '400', '--seeds', '0-1', '--method', 'dts(rollout=finish),greedy']
+    const result = await answer(...base, ...options, '--branch', 'every', '--out', 'short')
+    const of = (method: string) => result.runs.filter((r: { method: string }) => r.method === method)
+    for (const { nfe, stopped } of result.runs) {
+      expect(nfe).toBeLessThanOrEqual(400)
+      expect(stopped).toBe('budget')
+    }
+    // A whole rollout costs 10: a short one less.
+    for (const { candidates } of of('dts(rollout=finish)')) expect(candidates).toBeGreaterThan(55)
+  })
+
   it('takes a reward from a file, and negates any reward', async () => {
     writeFileSync(
       join(folder.path, 'first.mjs'),

@@ -37,14 +37,17 @@ interface Finishable {
 }
 
 /**
- * `finish` of a chain, with a plan for each level.
- * @throws where a plan does not go from its level's time to clean data
+ * `finish` of a chain, with a plan for each level, made when it is first asked for.
+ * @throws then, where a plan does not go from its level's time to clean data
  */
 export function finishing(
   finish: FinishPlan,
   { denoiser, grid, blocks, batch, statesOf, conditionOf, recall }: Finishable,
 ): Required<Pick<Chain<Float32Array, Tensor>, 'finish' | 'finishCost'>> {
-  const plans = blocks.map(({ from }, level) => {
+  const plans: Plan[] = []
+  const planAt = (level: number) => (plans[level] ??= make(level))
+  const make = (level: number): Plan => {
+    const { from } = blocks[level]
     const plan = finish(grid.slice(from), level)
     if (plan.grid[0] !== grid[from]) {
       throw new Error(
@@ -53,19 +56,19 @@ export function finishing(
     }
     checkEnd(plan, denoiser.process)
     return plan
-  })
-  const reusable = plans.map((plan) => asksHere(plan, 0))
+  }
   return {
     async finish(states, level, keys) {
       if (level === blocks.length) return [...states]
-      const known = states.map((state) => (reusable[level] ? recall(state, level) : undefined))
+      const plan = planAt(level)
+      const known = states.map((state) => (asksHere(plan, 0) ? recall(state, level) : undefined))
       const own = { keys: keys.map((key) => purpose(key, 'finish')), condition: conditionOf(states) }
-      return statesOf(await execute(plans[level], recalling(denoiser, known), batch(states), own), states)
+      return statesOf(await execute(plan, recalling(denoiser, known), batch(states), own), states)
     },
     finishCost(level, looked = false) {
       if (level === blocks.length) return 0
-      const plan = plans[level]
-      const saved = looked && reusable[level] ? rowCostAt(denoiser, plan.grid[0]) : 0
+      const plan = planAt(level)
+      const saved = looked && asksHere(plan, 0) ? rowCostAt(denoiser, plan.grid[0]) : 0
       return nfeOf(plan, 0, stepsOf(plan), denoiser) - saved
     },
   }

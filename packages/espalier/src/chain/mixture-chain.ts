@@ -6,7 +6,7 @@ import { fold, type Key, normal, purpose } from '../tensor/random.ts'
 import { row, stack, type Tensor } from '../tensor/tensor.ts'
 import type { GuidedChain, StochasticChain } from './chain.ts'
 import { type FinishPlan, finishing } from './finish.ts'
-import { blocksOf } from './schedule.ts'
+import { type Branching, blocksOf } from './schedule.ts'
 
 export interface MixtureChainOptions {
   readonly mixture: GaussianMixture
@@ -14,7 +14,7 @@ export interface MixtureChainOptions {
   /** Decreasing times of the steps that a network would take, from noise to 0: T + 1 numbers. */
   readonly grid: readonly number[]
   /** Remaining-step counts at which a search may branch. Default: five even blocks. */
-  readonly branchAt?: readonly number[]
+  readonly branchAt?: readonly number[] | Branching
   /**
    * Where chains start: the exact `marginal` of the process at the first time (then final states are exact draws of the
    * mixture), or `N(0, s^2 I)` as a network's sampler would (`noise`). Default `marginal`.

@@ -3,7 +3,7 @@ import { fold, normal, purpose } from '../tensor/random.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type ArrayChainOptions, arrayChain } from './array-chain.ts'
 import type { NoiseChain } from './chain.ts'
-import { blocksOf, branchPoints } from './schedule.ts'
+import { blocksOf } from './schedule.ts'
 
 /** A deterministic plan; `branchAt` are the levels that paths may be noised again from, by default the start alone. */
 export type OdeChainOptions = ArrayChainOptions
@@ -26,8 +26,7 @@ export function odeChain(options: OdeChainOptions): NoiseChain<Float32Array, Ten
         'deterministic solver such as ddim, or a pixelChain',
     )
   }
-  const { branchAt = 'one' } = options
-  const blocks = blocksOf(steps, typeof branchAt === 'string' ? branchPoints(branchAt, steps) : branchAt)
+  const blocks = blocksOf(steps, options.branchAt ?? 'one')
   const { chain, size, denoiser } = arrayChain(options, blocks)
   const { process } = denoiser
   /** What a state of a level is made of; final states are clean. */

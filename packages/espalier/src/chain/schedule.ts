@@ -9,10 +9,12 @@ export interface Block {
  * one continuation only.
  *
  * @param steps number of solver steps T
- * @param branchAt remaining-step counts at which a search may branch, decreasing from T, such as 50, 40, 30, 20, 10 for
- *   T = 50. Default: five blocks as even as they come
+ * @param branching remaining-step counts at which a search may branch, decreasing from T, such as 50, 40, 30, 20, 10 for
+ *   T = 50, or a named schedule. Default: five blocks as even as they come
+ * @throws where it is neither
  */
-export function blocksOf(steps: number, branchAt: readonly number[] = evenBranches(steps)): Block[] {
+export function blocksOf(steps: number, branching: readonly number[] | Branching = 'even'): Block[] {
+  const branchAt = typeof branching === 'string' ? branchPoints(branching, steps) : branching
   const valid =
     branchAt[0] === steps && branchAt.every((b, i) => Number.isInteger(b) && b >= 1 && (i === 0 || b < branchAt[i - 1]))
   if (!valid) {
@@ -51,7 +53,7 @@ export type Branching = (typeof branchings)[number]
 
 export const branchings = ['one', 'even', 'fine', 'every'] as const
 
-/** The remaining-step counts of a named schedule. */
+/** The remaining-step counts of a named schedule. @throws where there is none of this name */
 export function branchPoints(branching: Branching, steps: number): number[] {
   switch (branching) {
     case 'one':
@@ -62,5 +64,7 @@ export function branchPoints(branching: Branching, steps: number): number[] {
       return forestBranches(steps)
     case 'every':
       return Array.from({ length: steps }, (_, i) => steps - i)
+    default:
+      throw new Error(`branchAt is '${branching}', expected one of ${branchings.join(', ')}, or remaining-step counts`)
   }
 }

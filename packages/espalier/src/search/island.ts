@@ -231,6 +231,20 @@ export class IslandRun<S, X> {
     this.leaves = Array.from(chosen, (k, i) => ({ sample: ends[k], reward: rewards[k], logWeight: logWeights[i] }))
   }
 
+  /**
+   * The clean samples that rows on the way were last expected to end in, for a search that is stopped before any row is
+   * final; none where nobody looked. Their predictions have been paid.
+   */
+  async glimpse(): Promise<Leaf<X>[]> {
+    const { chain, edges, reward } = this.#sea
+    const seen = this.populations.findLast(({ scores }) => scores.length > 0 && !Number.isNaN(scores[0]))
+    if (!seen || seen.stop === edges.length) return []
+    const samples = await chain.lookahead(seen.states, edges[seen.stop].from)
+    const rewards = await checkedReward(reward).evaluate(samples)
+    this.spent.rewardEvaluations += samples.length
+    return samples.map((sample, k) => ({ sample, reward: rewards[k], logWeight: seen.logWeights[k] }))
+  }
+
   /** The states from the start to a final row, one for each stop. */
   path(leaf: number): { readonly stop: number; readonly state: S }[] {
     const states: { readonly stop: number; readonly state: S }[] = []

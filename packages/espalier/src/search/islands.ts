@@ -2,7 +2,7 @@ import { type Chain, type StochasticChain, stochasticChain } from '../chain/chai
 import { logSumExp } from '../tensor/log-sum-exp.ts'
 import { categorical, purpose, key as seedKey, stream } from '../tensor/random.ts'
 import { costFrom, edgesOf } from './edges.ts'
-import { type IslandPlan, IslandRun, islandCost, type SavedIsland, type Sea } from './island.ts'
+import { type IslandPlan, IslandRun, islandCost, type Leaf, type SavedIsland, type Sea } from './island.ts'
 import { Ledger } from './ledger.ts'
 import { logTilt, softmax } from './log-weights.ts'
 import { argmax } from './rollouts.ts'
@@ -64,6 +64,9 @@ export interface Voyage<S, X> {
  * scores are, as long as the p_k depend on the population and its past alone. Islands count by their number of rows,
  * never by what they found.
  *
+ * A run that is stopped before any island is finished hands over the clean samples that its rows were last expected to
+ * end in, with their weights so far.
+ *
  * @throws SearchError with everything found so far, where the model or the reward fails
  */
 export async function runIslands<S, X>(
@@ -108,7 +111,9 @@ export async function runIslands<S, X>(
   }
   const done: IslandRun<S, X>[] = []
   let running: IslandRun<S, X>[] = []
-  const leaves = () => done.flatMap((island) => island.leaves ?? [])
+  /** What a search that is stopped early hands over instead of final samples. */
+  const glimpses: Leaf<X>[] = []
+  const leaves = () => (glimpses.length > 0 ? glimpses : done.flatMap((island) => island.leaves ?? []))
 
   const save = (): SavedIslands => ({ settings, islands: [...done, ...running].map((island) => island.save()) })
 
@@ -127,7 +132,10 @@ export async function runIslands<S, X>(
       candidates: ends.map(({ sample, reward }, i) => ({ sample, reward, weight: weights[i] })),
       selected: best < 0 ? -1 : voyage.readOut === 'draw' ? draw(1)[0] : best,
       best,
-      logZ: voyage.weighted && best >= 0 ? logSumExp(logWeights) - Math.log(ends.length) : undefined,
+      logZ:
+        voyage.weighted && best >= 0 && glimpses.length === 0
+          ? logSumExp(logWeights) - Math.log(ends.length)
+          : undefined,
       nfe: ledger.spent,
       gradientEvaluations: ledger.gradientEvaluations,
       rewardEvaluations: ledger.rewardEvaluations,
@@ -139,9 +147,14 @@ export async function runIslands<S, X>(
     }
   }
 
+  const interrupted = async () => {
+    if (done.length === 0) for (const island of running) glimpses.push(...(await island.glimpse()))
+    return result('signal')
+  }
+
   try {
     for (;;) {
-      if (signal?.aborted) return result('signal')
+      if (signal?.aborted) return await interrupted()
       const { plans } = next(done)
       if (plans.length === 0) return result('budget')
       running = plans.map((plan, i) => new IslandRun(sea, done.length + i, plan))
@@ -152,7 +165,7 @@ export async function runIslands<S, X>(
         if (open.length === 0) break
         await options.onCheckpoint?.(save)
         await all(open.map((island) => island.advance()))
-        if (signal?.aborted) return result('signal')
+        if (signal?.aborted) return await interrupted()
       }
       for (const island of running) book(ledger, island)
       done.push(...running)

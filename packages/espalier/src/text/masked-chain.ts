@@ -1,5 +1,5 @@
 import type { StochasticChain } from '../chain/chain.ts'
-import { blocksOf } from '../chain/schedule.ts'
+import { type Branching, blocksOf } from '../chain/schedule.ts'
 import type { Condition } from '../process/denoiser.ts'
 import type { Reward } from '../reward/reward.ts'
 import { logSumExp } from '../tensor/log-sum-exp.ts'
@@ -26,7 +26,7 @@ export interface MaskedChainOptions {
   readonly length?: number
   readonly condition?: Condition
   /** Remaining-step counts at which a search may branch. Default: five even blocks. */
-  readonly branchAt?: readonly number[]
+  readonly branchAt?: readonly number[] | Branching
   /**
    * The look-ahead of a state: every unknown token its likeliest value (as SVDD does, Li et al. 2024), or a draw of its
    * clean law. Default `argmax`.

@@ -192,10 +192,11 @@ describe('finish', () => {
 
   it('refuses a plan from another level, or that stops on its way', () => {
     const wrong = () => ddim()(process, [0.9, 0])
-    expect(() => pixelChain({ denoiser: world, plan: ddpmPlan, finish: wrong })).toThrow(
+    expect(() => pixelChain({ denoiser: world, plan: ddpmPlan, finish: wrong }).finishCost?.(0)).toThrow(
       'finishes from level 0 begins at time 0.9',
     )
     const open = (rest: readonly number[]) => ddim()(process, [rest[0], 0.01])
-    expect(() => pixelChain({ denoiser: world, plan: ddpmPlan, finish: open })).toThrow('ends at time 0.01')
+    const stopping = pixelChain({ denoiser: world, plan: ddpmPlan, finish: open })
+    expect(() => stopping.finishCost?.(0)).toThrow('ends at time 0.01')
   })
 })

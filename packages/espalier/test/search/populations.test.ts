@@ -205,6 +205,32 @@ describe('FK steering', () => {
 
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)
 
+describe('a population that is stopped on its way', () => {
+  it('hands over what its rows were expected to end in, and goes on from there', async () => {
+    const { chain, reward } = finiteWorld(4, 3, 3)
+    for (const method of [smc, svdd]) {
+      const abort = new AbortController()
+      let saved: SavedIslands | undefined
+      const options = { chain, reward, seed: 3, budget: 60 }
+      const stopped = await method({
+        ...options,
+        signal: abort.signal,
+        onCheckpoint: (save) => {
+          saved = save()
+          if (saved.islands[0].populations.some(({ scores }) => !Number.isNaN(scores[0]))) abort.abort()
+        },
+      })
+      expect(stopped.stopped).toBe('signal')
+      expect(stopped.candidates.length).toBeGreaterThan(0)
+      expect(stopped.logZ).toBeUndefined()
+      const values = await reward.evaluate(stopped.candidates.map(({ sample }) => sample))
+      expect(stopped.candidates.map((candidate) => candidate.reward)).toEqual(Array.from(values))
+      const whole = await method(options)
+      expect((await method({ ...options, resume: saved })).candidates).toEqual(whole.candidates)
+    }
+  })
+})
+
 describe('soft value-based decoding', () => {
   const world = finiteWorld(9, 3, 4)
   const { chain, reward } = world
