@@ -28,7 +28,7 @@ export const picturesOf = (result: ReproductionResult): FinishedCells | undefine
 
 export async function run(options: ReproductionOptions = {}): Promise<ReproductionResult> {
   const { quick = false, onProgress } = options
-  const seeds = options.seeds ?? Array.from({ length: quick ? 3 : 5 }, (_, i) => i)
+  const seeds = options.seeds ?? Array.from({ length: quick ? 3 : 10 }, (_, i) => i)
   const results = new Results(seeds)
   const chosen = goals(quick)
   const open = new Map<ImageWorldName, Promise<ImageWorld>>()
