@@ -23,7 +23,7 @@ interface DemoOptions {
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('Watch DTS* and best-of-N steer the digit model, at the same budget, with pictures and intervals.')
+    .description('Watch greedy islands, DTS* and best-of-N steer the digit model at the same budget, with pictures.')
     .option('--model <model>', 'another image model', preset.model)
     .option('--budget <nfe>', 'network evaluations per search', integer(1), preset.budget)
     .option('--seeds <list>', 'seeds', seeds, [...preset.seeds])
@@ -33,8 +33,8 @@ export function demoCommand(): Command {
       'after',
       `
 Two rewards, ${preset.rewards.join(' and ')}: the first is how sure a classifier is of a digit (the log-odds of its probability), the
-second how small the image is as JPEG, which has no gradient. Both searches see nothing of a reward but its value at
-finished samples. The report tells the settings, and the line that repeats the run with espalier steer.
+second how small the image is as JPEG, which has no gradient. The searches see nothing of a reward but its value, at
+finished samples and (greedy islands) at those that the network expects on the way. The report tells the settings, and the line that repeats the run with espalier steer.
 
 Examples:
   espalier demo

@@ -189,13 +189,8 @@ async function all(work: readonly Promise<void>[]): Promise<void> {
   if (failure) throw failure.reason
 }
 
-/** Books an island's work, shared evenly among its final rows. */
+/** Books an island's work, and then what it found: no row was final before all were. */
 function book<S, X>(ledger: Ledger, { spent, leaves }: IslandRun<S, X>): void {
-  const n = leaves?.length ?? 0
-  const before = ledger.nfe
-  leaves?.forEach(({ reward }, i) => {
-    const upTo = (count: number) => Math.round((spent.nfe * count) / n)
-    ledger.book({ nfe: upTo(i + 1) - upTo(i) }, reward)
-  })
-  ledger.book({ ...spent, nfe: spent.nfe - (ledger.nfe - before) })
+  ledger.book(spent)
+  for (const { reward } of leaves ?? []) ledger.book({}, reward)
 }
