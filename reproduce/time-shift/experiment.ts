@@ -5,25 +5,28 @@
  */
 
 import { versions } from '@espalier/cli'
+import { compareSolvers } from 'espalier/measure'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
-import { imageModelNames, openImageModels } from '../support/images.ts'
+import { type ImageModelName, imageModelNames, openImageModels } from '../support/images.ts'
 import { Results } from '../support/results.ts'
 import { type Finding, lower, show, verdictOf } from '../support/verdict.ts'
 import { gaussian } from './gaussian.ts'
-import { goes, measure, metrics, type Round, roundsOf, schedule, workOf } from './images.ts'
+import { goes, measure, metrics, type Round, roundsOf, settingOf, workOf } from './images.ts'
+import { guidedPlane, plane, planeComparisons, w2 } from './plane.ts'
 import { searchSamples, searchSeeds, searchSteps } from './search.ts'
-import { bases, nameOf } from './variants.ts'
+import { bases, guidedBases, nameOf, schedule } from './variants.ts'
 
 export async function run(options: ReproductionOptions = {}): Promise<ReproductionResult> {
   const { quick = false, onProgress } = options
-  const seeds = options.seeds ?? Array.from({ length: quick ? 4 : 8 }, (_, i) => i)
+  const seeds = options.seeds ?? Array.from({ length: quick ? 4 : 6 }, (_, i) => i)
   const results = new Results(seeds)
   const { models, absent } = await openImageModels(imageModelNames)
 
   // 1. A perfect network, in closed form.
   await gaussian(schedule, quick ? 16 : 64, results)
+  await compareSolvers(planeComparisons(seeds, quick ? 500 : 4000), results)
   // 2. Networks.
-  const total = models.reduce((sum, { name }) => sum + workOf(name, quick, seeds.length), 0)
+  const total = models.length * workOf(quick, seeds.length)
   let done = 0
   const chosen: string[] = []
   for (const model of models) {
@@ -35,10 +38,8 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   }
   await Promise.all(models.map((model) => model.close()))
 
-  const images = models.map(({ name }) => {
-    const each = roundsOf(name, quick).map(({ steps, samples }) => `${samples} at ${steps} steps`)
-    return `${name} ${each.join(', ')}`
-  })
+  const rounds = roundsOf(quick)
+  const images = rounds.map(({ steps, samples, w }) => `${samples} at ${steps} steps${w === 1 ? '' : `, w = ${w}`}`)
   const search = quick
     ? 'nothing was searched'
     : `chosen on ${searchSeeds * searchSamples} other images at ${searchSteps} steps: ${chosen.join('; ')}`
@@ -49,7 +50,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
     claim:
       'The states of a sampler drift to a spread that belongs to another noise level; telling the network that level ' +
       'lowers the FID of DDPM, DDIM and F-PNDM, most at 10 to 20 steps, at no cost.',
-    ...verdictOf(models.flatMap(({ name }) => findings(results, name, roundsOf(name, quick)))),
+    ...verdictOf([...models.flatMap(({ name }) => findings(results, name, rounds)), ...findingsOfPlane(results)]),
     command: `npx espalier reproduce time-shift${quick ? ' --quick' : ''}`,
     seeds,
     versions: versions(),
@@ -64,10 +65,11 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
 }
 
 /** For each solver: whether the shift helps, and whether it does more than a constant one of the same size. */
-function findings(results: Results, model: string, rounds: readonly Round[]): Finding[] {
-  return rounds.flatMap(({ steps }) => {
-    const at = { setting: model, metric: metrics.fid, budget: steps }
-    return bases
+function findings(results: Results, model: ImageModelName, rounds: readonly Round[]): Finding[] {
+  return rounds.flatMap((round) => {
+    const { steps } = round
+    const at = { setting: settingOf(model, round), metric: metrics.fid, budget: steps }
+    return round.bases
       .filter((base) => goes('raw', base, steps))
       .map((base): Finding => {
         const shifted = nameOf(base, 'raw')
@@ -76,9 +78,20 @@ function findings(results: Results, model: string, rounds: readonly Round[]): Fi
         const cut = results.at(shifted, { ...at, metric: metrics.saturated }).mean
         return {
           holds: helps.holds && more.holds,
-          about: `${model}, ${metrics.fid} at ${steps} steps`,
+          about: `${at.setting}, ${metrics.fid} at ${steps} steps`,
           text: `${helps.text}, ${more.text}; ${show(100 * cut)}% of its shifts are cut by the window`,
         }
       })
   })
+}
+
+/** The same where states have two values. */
+function findingsOfPlane(results: Results): Finding[] {
+  const one = bases.filter(({ warmup }) => warmup === undefined)
+  return [
+    ...one.map((base) => [base, plane] as const),
+    ...guidedBases.map((base) => [base, guidedPlane] as const),
+  ].flatMap(([base, setting]) =>
+    [10, 20].map((budget) => lower(results, nameOf(base, 'raw'), nameOf(base), { setting, metric: w2, budget })),
+  )
 }

@@ -2,54 +2,72 @@
 
 import { fashionData, imagesTensor, mnistData } from '@espalier/zoo'
 import { drawSamples, mean, variance } from 'espalier/measure'
-import { vpLinear } from 'espalier/process'
 import { nfeOf } from 'espalier/solve'
 import { row, type Tensor } from 'espalier/tensor'
 import type { ImageModel, ImageModelName } from '../support/images.ts'
 import type { Results } from '../support/results.ts'
 import { exposure } from './exposure.ts'
 import { candidatesOf, search, searched, searchSamples, searchSeeds, searchSteps } from './search.ts'
-import { attempt, type Base, bases, nameOf, planOf, type Remedy, type Setting } from './variants.ts'
+import {
+  attempt,
+  type Base,
+  bases,
+  guidedBases,
+  guidedSteps,
+  nameOf,
+  planOf,
+  type Remedy,
+  type Setting,
+  scale,
+  schedule,
+  usual,
+} from './variants.ts'
 
-/** The paper's schedule for CIFAR-10 and CelebA; networks are viewed on it. */
-export const schedule = vpLinear()
 export const metrics = {
   fid: 'CNN-FID',
   saturated: 'share of shifts that the window cuts',
   shift: 'mean shift, in steps of 1000',
 } as const
 
-/** Samples a seed, and the remedies that are run, for each number of steps. */
+/** Samples a seed, of ten classes in turn, and the remedies that are run, for each number of steps. */
 export interface Round {
   readonly steps: number
   readonly samples: number
   readonly remedies: readonly (Remedy | undefined)[]
+  readonly bases: readonly Base[]
+  /** Guidance scale, and NFE a call. */
+  readonly w: number
+  readonly cost: number
 }
 const everything = [undefined, 'raw', 'calibrated', 'released', 'constant', 'scaled'] as const
-const core = [undefined, 'raw', 'constant'] as const
+const core = [undefined, 'raw', 'constant', 'scaled'] as const
 const round = (steps: number, samples: number, remedies: Round['remedies'] = everything): Round => ({
-  ...{ steps, samples, remedies },
+  ...{ steps, samples, remedies, bases, w: 1, cost: 1 },
 })
-const rounds: Readonly<Record<ImageModelName, readonly Round[]>> = {
-  mnist: [round(5, 64, core), round(10, 64), round(20, 32, everything.slice(0, 5)), round(50, 24, core)],
-  fashion: [round(5, 64), round(10, 64), round(20, 32, everything.slice(0, 5))],
-}
-export const roundsOf = (model: ImageModelName, quick: boolean) => (quick ? [round(10, 48)] : rounds[model])
+const guided = (steps: number, samples: number): Round => ({
+  ...{ steps, samples, remedies: core, bases: guidedBases, w: scale, cost: 2 },
+})
+const rounds = [
+  ...[4, 5, 10].map((steps) => round(steps, 30)),
+  round(20, 20, core),
+  round(50, 20, core.slice(0, 3)),
+  ...guidedSteps.map((steps) => guided(steps, 20)),
+]
+export const roundsOf = (quick: boolean) => (quick ? [round(10, 40), guided(5, 20)] : rounds)
+export const settingOf = (model: ImageModelName, { w }: Pick<Round, 'w'>) => (w === 1 ? model : `${model}, w = ${w}`)
 
 /** The released form has one-step solvers only, and is run on DDIM. A warm-up of 3 in 5 steps leaves nothing to shift. */
 export const goes = (remedy: Remedy | undefined, { name, warmup = 0 }: Base, steps: number) =>
   (remedy !== 'released' || name === 'DDIM') && steps > 2 * warmup
 
-interface Run {
+interface Run extends Omit<Round, 'remedies' | 'bases'> {
   readonly base: Base
-  readonly steps: number
-  readonly samples: number
   readonly remedy: Remedy | undefined
 }
-const runsOf = (model: ImageModelName, quick: boolean): Run[] =>
-  roundsOf(model, quick).flatMap(({ steps, samples, remedies }) =>
-    bases.flatMap((base) =>
-      remedies.filter((r) => goes(r, base, steps)).map((remedy) => ({ steps, samples, base, remedy })),
+const runsOf = (quick: boolean): Run[] =>
+  roundsOf(quick).flatMap(({ remedies, bases: own, ...round }) =>
+    own.flatMap((base) =>
+      remedies.filter((r) => goes(r, base, round.steps)).map((remedy) => ({ ...round, base, remedy })),
     ),
   )
 const searches = bases.flatMap((base) =>
@@ -58,18 +76,16 @@ const searches = bases.flatMap((base) =>
 
 const callsOf = (base: Base, steps: number) => nfeOf(planOf(base, schedule, steps))
 /** Network rows of one seed. */
-const rowsOf = ({ base, steps, samples }: Omit<Run, 'remedy'>) => samples * callsOf(base, steps)
+const rowsOf = ({ base, steps, samples, cost = 1 }: Pick<Run, 'base' | 'steps' | 'samples'> & { cost?: number }) =>
+  samples * cost * callsOf(base, steps)
 const searchRows = ({ base, remedy }: (typeof searches)[number]) =>
   searchSeeds * candidatesOf(remedy).length * rowsOf({ base, steps: searchSteps, samples: searchSamples })
 const sum = (rows: readonly number[]) => rows.reduce((a, b) => a + b, 0)
 
 /** Network rows that {@link measure} takes. Nothing is searched in the quick form. */
-export function workOf(model: ImageModelName, quick: boolean, seeds: number): number {
-  return seeds * sum(runsOf(model, quick).map(rowsOf)) + (quick ? 0 : sum(searches.map(searchRows)))
+export function workOf(quick: boolean, seeds: number): number {
+  return seeds * sum(runsOf(quick).map(rowsOf)) + (quick ? 0 : sum(searches.map(searchRows)))
 }
-
-/** Where nothing was searched. */
-const usual: Setting = { share: 0.4, cutoff: 0.25, scale: 1.01 }
 
 /**
  * Measures a model and adds its cells to the results.
@@ -86,9 +102,11 @@ export async function measure(
   const setting = model.name
   const subject = model.subject(1, schedule)
   const dataVariance = varianceWithin(setting)
-  const fid = model.cnnFid(seeds.length, 64)
+  const fid = model.cnnFid(seeds.length, 30)
   const { floor } = fid
-  if (floor) results.add({ method: floor.name, setting, metric: fid.name, nfe: 0, values: await floor.values() })
+  const real = floor && (await floor.values())
+  for (const name of new Set(roundsOf(quick).map((round) => settingOf(setting, round))))
+    if (real) results.add({ method: floor.name, setting: name, metric: fid.name, nfe: 0, values: real })
 
   // 1. The bias: are the states as spread as real ones?
   for (const base of bases) {
@@ -110,20 +128,21 @@ export async function measure(
   }
 
   // 3. Everything from the same noise.
-  for (const run of runsOf(setting, quick)) {
-    const { steps, samples, base, remedy } = run
+  for (const run of runsOf(quick)) {
+    const { steps, samples, base, remedy, w, cost } = run
+    const asked = model.subject(w, schedule)
     const method = nameOf(base, remedy)
     const plan = planOf(base, schedule, steps)
     const drawn: Tensor[] = []
     const shifts: { readonly saturated: number; readonly meanShift: number }[] = []
     for (const seed of seeds) {
       const tried = attempt(remedy, settings.get(method) ?? usual, plan, base, dataVariance)
-      drawn.push(...(await drawSamples({ ...tried, subject }, plan, [seed], samples)))
+      drawn.push(...(await drawSamples({ ...tried, subject: asked }, plan, [seed], samples)))
       const counted = tried.statistics()
       if (counted) shifts.push(counted)
-      onRows(rowsOf(run), `${setting}, ${method}, ${steps} steps`)
+      onRows(rowsOf(run), `${asked.name}, ${method}, ${steps} steps`)
     }
-    const cell = { method, setting, budget: steps, nfe: callsOf(base, steps) }
+    const cell = { method, setting: asked.name, budget: steps, nfe: cost * callsOf(base, steps) }
     results.add({ ...cell, metric: metrics.fid, values: await fid.values(drawn) })
     if (shifts.length === 0) continue
     results.add({ ...cell, metric: metrics.saturated, values: shifts.map(({ saturated }) => saturated) })

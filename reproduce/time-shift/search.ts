@@ -2,10 +2,10 @@ import { drawSamples, type Metric, mean, type Subject } from 'espalier/measure'
 import { attempt, type Base, planOf, type Setting, scaleCandidates, shiftCandidates } from './variants.ts'
 
 /** Noises that no result is measured on. */
-const seeds = [0, 1, 2, 3].map((i) => 1_000_000 + i)
+const seeds = [0, 1, 2, 3, 4].map((i) => 1_000_000 + i)
 export const searchSeeds = seeds.length
 /** Fewer images than features would make the covariances singular, and the choice one of noise. */
-export const searchSamples = 48
+export const searchSamples = 30
 export const searchSteps = 10
 
 /** The remedies that have something to choose. The constant shift takes what the raw rule has found. */

@@ -10,7 +10,7 @@ import {
   timeShift,
 } from 'espalier/guide'
 import type { Method } from 'espalier/measure'
-import { type Process, uniformGrid } from 'espalier/process'
+import { type Process, uniformGrid, vpLinear } from 'espalier/process'
 import { ddim, ddpm, type Plan, pndm, type Solver } from 'espalier/solve'
 
 export interface Base {
@@ -26,12 +26,23 @@ export const bases: readonly Base[] = [
   { name: 'F-PNDM', solver: pndm(), warmup: 3 },
 ]
 
+/** Under guidance, which the paper does not try: one solver, 2 NFE a step. */
+export const guidedBases = bases.filter(({ name }) => name === 'DDIM')
+export const guidedSteps = [2, 4, 5, 10, 25]
+export const scale = 4
+
+/** The paper's schedule for CIFAR-10 and CelebA; networks are viewed on it. */
+export const schedule = vpLinear()
+
 /** What is searched: the window in units of a step, the cutoff, the divisor of the noise. */
 export interface Setting {
   readonly share: number
   readonly cutoff: number
   readonly scale: number
 }
+
+/** Where nothing was searched. */
+export const usual: Setting = { share: 0.4, cutoff: 0.25, scale: 1.01 }
 
 export const shiftCandidates: readonly Setting[] = [0.4, 1].flatMap((share) =>
   [0.25, 0.5].map((cutoff) => ({ share, cutoff, scale: 1 })),
