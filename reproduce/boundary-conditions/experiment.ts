@@ -12,8 +12,9 @@ import { verdictOf } from '../support/verdict.ts'
 import type { Pictures } from './candidates.ts'
 import { findings } from './findings.ts'
 import { addGaussian } from './gaussian.ts'
-import { setting } from './names.ts'
+import { budgets, setting } from './names.ts'
 import { oneSeed, rowsOf, type SeedResult } from './pictures.ts'
+import { addPlane } from './plane.ts'
 
 const degradations = { [setting]: { type: 'down-up', factor: 4, noise: 0.03 } } as const
 
@@ -26,8 +27,11 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
     : { candidates: 100, references: 20, tests: 48, oracles: 12, randoms: 20 }
   const { candidates, references, tests } = sizes
 
-  // 1. In closed form: linear sampling of Gaussian posteriors.
-  for (const steps of [10, 20]) addGaussian(results, steps)
+  // 1. In closed form: linear sampling of Gaussian posteriors, and posteriors that are mixtures.
+  for (const steps of budgets) {
+    addGaussian(results, steps)
+    await addPlane(results, steps, quick ? 60 : 200)
+  }
 
   // 2. A trained network.
   const calibration = pairsOf(degradations, { seeds, images: 2 * references, part: 'choose' })
@@ -71,7 +75,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
     seeds,
     versions: versions(),
     budget:
-      `10 and 20 NFE a picture, controls up to 250; ${seeds.length} seeds of ${candidates} candidates, ${references} reference ` +
+      `${budgets.join(', ')} NFE a picture, controls up to 250; ${seeds.length} seeds of ${candidates} candidates, ${references} reference ` +
       `pairs and ${tests} test pictures`,
     table: results.rows(),
   }

@@ -18,3 +18,8 @@ export const lead = 'standard deviations below random starts'
 export const few = 'feature distance, pictures of the oracle'
 export const size = 'mean square of the start'
 export const rank = 'Spearman, two reference sets'
+
+/** Calls a picture, with each of which the same is tried. */
+export const budgets = [4, 5, 10, 20, 50]
+/** The steps of the selection that is looked at most closely, and that is also used at the others. */
+export const main = 10

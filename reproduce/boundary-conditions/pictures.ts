@@ -7,11 +7,13 @@ import { gather, type Key, type Tensor } from 'espalier/tensor'
 import { type Judge, metrics, type Restorer, rowKeys } from '../support/restoration.ts'
 import { compete, type Pictures, perCandidate } from './candidates.ts'
 import {
+  budgets,
   ddimOwn,
   ddpmOwn,
   deviation,
   few,
   lead,
+  main,
   oracle,
   random,
   rank,
@@ -64,25 +66,30 @@ interface Models {
   readonly judge: Judge
 }
 
-/** Steps with which a start is selected; the fewer are also those of all tables. */
-const [least, most] = [10, 20]
+/** A start is selected for each of these; with more steps the one of {@link main} is used. */
+const chosenFor = budgets.filter((steps) => steps <= main)
+const others = budgets.filter((steps) => steps !== main)
 /** Steps of DDIM and of DDPM with a noise of its own for every picture. */
 const [many, longest] = [100, 250]
 /** Numbers of candidates of which the best is looked at. */
 const subsets = [10, 30]
+/** Random starts that are tried with each number of steps: fewer where they cost more. */
+const randomsOf = (steps: number, randoms: number) => Math.ceil(randoms / (steps > 20 ? 4 : steps > main ? 2 : 1))
 
 /** Network rows of {@link oneSeed}. */
 export function rowsOf({ candidates, references, tests, oracles, randoms }: Sizes): number {
-  const starts = randoms + 3
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)
+  const own = (steps: number) => (chosenFor.includes(steps) ? 1 : 0)
   return (
-    candidates * (least * (2 * references + oracles) + most * references) +
-    tests * ((starts + subsets.length + 1) * least + (starts + 1) * most + many + longest)
+    candidates * (main * (references + oracles) + references * sum(chosenFor)) +
+    tests * (sum(budgets.map((steps) => steps * (randomsOf(steps, randoms) + own(steps) + 1))) + sum(others)) +
+    tests * (main * (1 + subsets.filter((n) => n < candidates).length + 1) + many + longest)
   )
 }
 
 export async function oneSeed(
   { network, judge }: Models,
-  { seed, references, others, tests }: SeedPictures,
+  { seed, references, others: otherReferences, tests }: SeedPictures,
   { candidates, oracles, randoms }: Sizes,
   onRows: (rows: number, what: string) => void,
 ): Promise<SeedResult> {
@@ -110,36 +117,39 @@ export async function oneSeed(
   const shared = (key: Key) => Array.from({ length: count }, () => key)
   const own = (what: string) => rowKeys(seed, what, count)
 
-  let previous: Key | undefined
-  for (const steps of [least, most]) {
+  let carried: Key | undefined
+  for (const steps of [main, ...others]) {
     const plan = planOf(steps)
     const meet = (pictures: Pictures) =>
       compete({ network, judge, plan }, pictures, { candidates, seed }, (rows) =>
         onRows(rows, `starts, ${steps} steps`),
       )
-    const { selection, keys, scores } = await meet(references)
-    const { key } = selection
+    const met = chosenFor.includes(steps) ? await meet(references) : undefined
 
     // Starts that all test pictures share.
     const runs: { feature: number; psnr: number; features: Tensor }[] = []
-    for (const start of rowKeys(seed, 'random', randoms)) runs.push(await restore(plan, steps, shared(start)))
+    for (const start of rowKeys(seed, 'random', randomsOf(steps, randoms)))
+      runs.push(await restore(plan, steps, shared(start)))
     const distances = runs.map(({ feature }) => feature)
     const spread = Math.sqrt(variance(distances))
     // The set of pictures of one random start, the averages of all.
     const { features } = runs[0]
     add(random, steps, { features, feature: mean(distances), psnr: mean(runs.map((run) => run.psnr)) })
-    const chosen = add(selected, steps, await restore(plan, steps, shared(key)))
+    entries.push({ method: random, nfe: steps, metric: deviation, value: spread })
+    const below = ({ feature }: { feature: number }) => (mean(distances) - feature) / spread
     const nothing = { shape: tests.degraded.shape, data: new Float32Array(tests.degraded.data.length) }
-    add(zero, steps, await restore(plan, steps, shared(key), nothing))
-    const a = denoiser.process.a(plan.grid[0])
-    const faint = { shape: nothing.shape, data: tests.degraded.data.map((v) => a * v) }
-    add(scaled, steps, await restore(plan, steps, shared(key), faint))
-    if (previous) add(transferred, steps, await restore(plan, steps, shared(previous)))
-    previous = key
+    add(zero, steps, await restore(plan, steps, rowKeys(seed, 'unused', count), nothing))
+    if (carried) {
+      const reached = add(transferred, steps, await restore(plan, steps, shared(carried)))
+      entries.push({ method: transferred, nfe: steps, metric: lead, value: below(reached) })
+    }
+    if (!met) continue
+    const { selection, keys, scores } = met
+    const { key } = selection
+    const reached = add(selected, steps, await restore(plan, steps, shared(key)))
     const noise = start(plan, denoiser, [key]).data
     entries.push(
-      { method: random, nfe: steps, metric: deviation, value: spread },
-      { method: selected, nfe: steps, metric: lead, value: (mean(distances) - chosen.feature) / spread },
+      { method: selected, nfe: steps, metric: lead, value: below(reached) },
       {
         ...{ method: selected, nfe: steps, metric: size },
         value: mean(noise.map((v) => v * v)) / startStd(plan, denoiser) ** 2,
@@ -147,13 +157,17 @@ export async function oneSeed(
     )
 
     // Other choices, the other references, and the best for each of some test pictures.
-    if (steps !== least) continue
+    if (steps !== main) continue
+    carried = key
+    const a = denoiser.process.a(plan.grid[0])
+    const faint = { shape: nothing.shape, data: tests.degraded.data.map((v) => a * v) }
+    add(scaled, steps, await restore(plan, steps, shared(key), faint))
     const means = perCandidate(scores.feature)
     for (const k of subsets.filter((n) => n < candidates))
       add(selectedOf(k), steps, await restore(plan, steps, shared(keys[lowest(means.subarray(0, k))])))
     const sharpest = lowest(perCandidate(scores.psnr).map((v) => -v))
     add(selectedByPsnr, steps, await restore(plan, steps, shared(keys[sharpest])))
-    const again = perCandidate((await meet(others)).scores.feature)
+    const again = perCandidate((await meet(otherReferences)).scores.feature)
     const tested = (await meet(firstOf(tests, oracles))).scores.feature
     entries.push(
       { method: selected, nfe: steps, metric: rank, value: spearman(means, again) },
