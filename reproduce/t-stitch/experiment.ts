@@ -10,23 +10,20 @@ import type { ReproductionOptions, ReproductionResult } from '../result.ts'
 import { Results, type Where } from '../support/results.ts'
 import { type Finding, lower, show, verdictOf } from '../support/verdict.ts'
 import { differences } from './difference.ts'
-import { digits, images, metrics, type Sampler, samplers, settingOf } from './digits.ts'
-import { largeAlone, nameOf, relativeCost, stepsAtEqualCost } from './stitched.ts'
-import { clusters, energy, steps, toyComparison, toyName, toyPair } from './toy.ts'
-
-/** The share that the paper calls free of loss. */
-const share = 0.4
+import { digits, images, metrics, quickSamplers, type Sampler, samplers, settingOf } from './digits.ts'
+import { largeAlone, nameOf, relativeCost, paperShare as share, stepsAtEqualCost } from './stitched.ts'
+import { clusters, energy, guidedToy, steps, toyComparisons, toyName, toyPair } from './toy.ts'
 
 export async function run(options: ReproductionOptions = {}): Promise<ReproductionResult> {
   const { quick = false, onProgress } = options
   const seeds = options.seeds ?? Array.from({ length: quick ? 4 : 10 }, (_, i) => i)
   const results = new Results(seeds)
   const points = quick ? 300 : 1000
-  const ran = quick ? samplers.slice(0, 2) : samplers
+  const ran = quick ? quickSamplers : samplers
 
   // 1. In closed form.
   await differences(toyName, toyPair, (i) => ({ images: exactSamples(clusters, seeds[i], points) }), results)
-  await compareSolvers([toyComparison(seeds, points)], results, (done, what) => onProgress?.(0.05 * done, what))
+  await compareSolvers(toyComparisons(seeds, points), results, (done, what) => onProgress?.(0.05 * done, what))
   // 2. Networks: both orders and the control, each seed of all of them in turn.
   await digits(ran, results, (done, what) => onProgress?.(0.05 + 0.95 * done, what))
 
@@ -42,12 +39,14 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
     seeds,
     versions: versions(),
     budget:
-      `${seeds.length} seeds of ${points} points, of ${images} digits; ${ran.map(({ name, steps: n }) => `${name} ${n} steps`).join(', ')}; ` +
+      `4 to 50 NFE a sample; ${seeds.length} seeds of ${points} points, of ${images} digits; ${ran.map(told).join(', ')}; ` +
       `the control has the steps that cost as much if a call of the small network costs ${relativeCost} of one of the large; ` +
       'times are measured in this run, all methods of a seed one after another',
     table: results.rows(),
   }
 }
+
+const told = ({ name, steps: n }: Sampler) => (n ? `${name} (all shares at ${n} steps)` : name)
 
 /** Whether method a loses less than a tenth of what method b has, beyond doubt. */
 function withoutLoss(results: Results, a: string, b: string, where: Where): Finding {
@@ -56,25 +55,34 @@ function withoutLoss(results: Results, a: string, b: string, where: Where): Find
   const more = (value: number) => show((-100 * value) / base)
   return {
     holds: -lead.low < 0.1 * base,
-    about: `${where.setting}, ${where.metric}`,
+    about: `${where.setting}, ${where.metric} at ${where.budget} NFE`,
     text: `${a} (${show(results.at(a, where).mean)}) is higher than ${b} (${show(base)}) by ${more(lead.mean)}% [${more(lead.high)}, ${more(lead.low)}]`,
   }
 }
 
 function findings(results: Results, ran: readonly Sampler[]): Finding[] {
-  const small = (r: number) => nameOf('small first', r)
-  const toy = { setting: toyName, metric: distanceName, budget: steps }
+  const small = nameOf('small first', share)
+  const large = nameOf('large first', share)
+  const parts = (setting: string, n: number, metrics: { near: string; far: string }, cost = 1) => {
+    const at = { setting, metric: metrics.near, budget: cost * n }
+    return [
+      withoutLoss(results, small, largeAlone, at),
+      lower(results, small, large, { ...at, metric: metrics.far }),
+      lower(results, small, largeAlone, at, cost * stepsAtEqualCost(n, share)),
+    ]
+  }
+  const ofToy = { near: distanceName, far: energy }
+  const ofDigits = { near: metrics.fid, far: metrics.fid }
   return [
-    withoutLoss(results, small(share), largeAlone, toy),
-    lower(results, small(share), nameOf('large first', share), { ...toy, metric: energy }),
-    lower(results, small(share), largeAlone, toy, stepsAtEqualCost(steps, share)),
+    ...[5, steps].flatMap((n) => parts(toyName, n, ofToy)),
+    ...parts(guidedToy, 10, ofToy, 2),
     ...ran.flatMap((sampler) => {
-      const at = { setting: settingOf(sampler), metric: metrics.fid, budget: sampler.steps }
-      return [
-        withoutLoss(results, small(share), largeAlone, at),
-        lower(results, small(share), nameOf('large first', share), at),
-        lower(results, small(share), largeAlone, at, stepsAtEqualCost(sampler.steps, share)),
-      ]
+      // The sweep, and the fewest and the most steps beside it.
+      const { steps: swept, counts, cost } = sampler
+      const tried = swept
+        ? [swept, ...counts.filter((n) => n === 5 || n === 50)]
+        : counts.filter((n) => n === 5 || n === 25)
+      return tried.flatMap((n) => parts(settingOf(sampler), n, ofDigits, cost))
     }),
   ]
 }

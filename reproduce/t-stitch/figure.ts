@@ -1,11 +1,13 @@
 import { linePlot } from '@espalier/cli'
 import { distanceName } from 'espalier/measure'
 import type { Files, ReproductionResult, ReproductionRow } from '../result.ts'
-import { figureFiles } from '../support/report.ts'
+import { figureFiles, nfePlot } from '../support/report.ts'
 import { difference, settingAt, times } from './difference.ts'
-import { metrics, samplers, settingOf } from './digits.ts'
-import { largeAlone, nameOf, type Order, shares, smallAlone } from './stitched.ts'
-import { steps, toyName, toyShares } from './toy.ts'
+import { metrics, type Sampler, samplers, settingOf } from './digits.ts'
+import { largeAlone, nameOf, type Order, paperShare, shares, smallAlone } from './stitched.ts'
+import { guidedToy, steps, toyName, toyShares, w2 } from './toy.ts'
+
+const fileOf = ({ name }: Sampler) => name.toLowerCase().replace(/[^a-z0-9]+/g, '-')
 
 /** CNN-FID over measured time for each sampler; the closed form over the share; where the two models differ. */
 export function figures(result: ReproductionResult): Files {
@@ -22,17 +24,21 @@ export function figures(result: ReproductionResult): Files {
   const meansOf = (points: ReturnType<typeof value>) => points.map(({ x, y }) => ({ x, y }))
 
   const ran = samplers.filter((sampler) => table.some((r) => r.setting === settingOf(sampler)))
+  const swept = ran.filter(({ steps: n }) => n !== undefined)
   const overTime = Object.fromEntries(
-    ran.map((sampler, i) => {
+    swept.map((sampler, i) => {
       const setting = settingOf(sampler)
-      const at = (method: string, nfe = sampler.steps) =>
+      const most = sampler.steps!
+      const at = (method: string, nfe = most) =>
         meansOf(value(find(setting, metrics.relativeTime, method, nfe)?.mean, find(setting, metrics.fid, method, nfe)))
       const sweep = (order: Order) => [
         ...at(largeAlone),
         ...shares.flatMap((r) => at(nameOf(order, r))),
         ...at(smallAlone),
       ]
-      const fewer = table.filter((r) => r.setting === setting && r.metric === metrics.fid && r.method === largeAlone)
+      const fewer = table.filter(
+        (r) => r.setting === setting && r.metric === metrics.fid && r.method === largeAlone && r.nfe <= most,
+      )
       const series = [
         { name: 'small first', points: sweep('small first') },
         { name: 'large first', points: sweep('large first'), dashed: true },
@@ -40,21 +46,21 @@ export function figures(result: ReproductionResult): Files {
       ]
       const svg = linePlot({
         title: `Digits: quality for time, ${sampler.name}`,
-        subtitle: `${sampler.steps} steps, r = 0 to 1, or fewer steps of the large network; means of ${seeds.length} seeds`,
+        subtitle: `${most} steps, r = 0 to 1, or fewer steps of the large network; means of ${seeds.length} seeds`,
         series: series.map((s) => ({ ...s, points: [...s.points].sort((a, b) => a.x - b.x) })),
         x: {
-          label: `measured time; 1 is ${find(setting, metrics.time, largeAlone, sampler.steps)?.mean.toFixed(1)} ms an image`,
+          label: `measured time; 1 is ${find(setting, metrics.time, largeAlone, most)?.mean.toFixed(1)} ms an image`,
         },
         y: { label: metrics.fid, log: true },
       })
-      return [i === 0 ? 'figure' : sampler.name.toLowerCase().replace(/[^a-z0-9]+/g, '-'), svg]
+      return [i === 0 ? 'figure' : fileOf(sampler), svg]
     }),
   )
 
   const shown = (order: Order, metric: string) => [
     ...value(0, find(toyName, metric, largeAlone, steps)),
-    ...toyShares.flatMap((r) => value(r, find(toyName, metric, nameOf(order, r)))),
-    ...value(1, find(toyName, metric, smallAlone)),
+    ...toyShares.flatMap((r) => value(r, find(toyName, metric, nameOf(order, r), steps))),
+    ...value(1, find(toyName, metric, smallAlone, steps)),
   ]
   const toy = linePlot({
     title: 'In closed form: three clusters, and the Gaussian with their mean and covariance',
@@ -76,5 +82,28 @@ export function figures(result: ReproductionResult): Files {
     x: { label: 'time: 0 data, 1 noise' },
     y: { label: 'relative difference', log: true },
   })
-  return figureFiles({ ...overTime, toy, difference: apart })
+  /** The paper's share over the number of steps; means, as above. */
+  const overNfe = (setting: string, metric: string, title: string) =>
+    nfePlot(
+      { ...result, table: table.map((r) => (r.setting === setting ? { ...r, low: r.mean, high: r.mean } : r)) },
+      {
+        ...{ title, setting, metric, subtitle: `Means of ${seeds.length} seeds`, y: { label: metric, log: true } },
+        methods: [
+          { method: largeAlone },
+          { method: nameOf('small first', paperShare) },
+          { method: nameOf('large first', paperShare), dashed: true },
+          { method: smallAlone, dashed: true },
+        ],
+      },
+    )
+  const counted = ran.filter(({ counts }) => counts.length > 1)
+  const ofDigits = counted.map((sampler) => [
+    `nfe-${fileOf(sampler)}`,
+    overNfe(settingOf(sampler), metrics.fid, `Digits: 40% of the steps with the small network, ${sampler.name}`),
+  ])
+  return figureFiles({
+    ...{ ...overTime, toy, difference: apart, ...Object.fromEntries(ofDigits) },
+    'toy-nfe': overNfe(toyName, w2, 'In closed form: 40% of the steps with the small model'),
+    'toy-guided': overNfe(guidedToy, w2, 'In closed form, under guidance w = 4'),
+  })
 }

@@ -27,6 +27,12 @@ export const largeAlone = 'large alone'
 export const smallAlone = 'small alone'
 /** Shares of the steps that are swept, between the ends. */
 export const shares = [0.2, 0.3, 0.4, 0.5, 0.6, 0.8]
+/** The share that the paper calls free of loss, which is also tried with other numbers of steps. */
+export const paperShare = 0.4
+/** Numbers of steps that it is tried with; under guidance, where a step costs 2 NFE, half as many. */
+export const counts = [4, 5, 10, 20, 50]
+export const guidedCounts = [2, 4, 5, 10, 25]
+export const guidanceScale = 4
 
 /**
  * What a call of the small network costs, in calls of the large one: 0.12 to 0.14 as measured in batches of 64 on two
