@@ -185,7 +185,7 @@ report('tree', {
     'alone in trees over a chain that costs nothing; memory of 10^5 nodes of 3x32x32',
   goal: 'NFE/s >= 0.9 of session.run; own time <= 0.05; selection and backup flat from 10^3 to 10^6 nodes; 10^5 nodes within 1 GiB',
   threads: physicalCores(),
-  networks: [await network('mnist-small', 6, 5), await network('mnist', 3, 3)],
+  networks: [await network('mnist-small', 24, 5), await network('mnist', 10, 3)],
   selectionAndBackup: { dts: await growth(dts, sizes), 'dts-star': await growth(dtsStar, sizes) },
   memory: { float16: memory('float16'), float32: memory('float32'), recompute: memory('recompute') },
 })

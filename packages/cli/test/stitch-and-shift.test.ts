@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { Results } from '../../../reproduce/support/results.ts'
 import { difference, differences, settingAt as levelOf } from '../../../reproduce/t-stitch/difference.ts'
 import { largeAlone, nameOf, smallAlone, stepsAtEqualCost, stitched } from '../../../reproduce/t-stitch/stitched.ts'
-import { clusters, energy, steps, toyComparison, toyName, toyPair } from '../../../reproduce/t-stitch/toy.ts'
+import { clusters, energy, steps, toyComparisons, toyName, toyPair } from '../../../reproduce/t-stitch/toy.ts'
 import { relativeSpread, settingAt } from '../../../reproduce/time-shift/exposure.ts'
 import {
   dataVariance,
@@ -21,7 +21,7 @@ const process = vpLinear()
 describe('reproduce t-stitch: the closed-form world', () => {
   it('small first is free up to half of the steps, has its knee near 0.6, and the order matters', async () => {
     const results = new Results([0, 1])
-    await compareSolvers([toyComparison(results.seeds, 300)], results)
+    await compareSolvers(toyComparisons(results.seeds, 300), results)
     const at = (method: string, metric = distanceName, budget = steps) =>
       results.at(method, { setting: toyName, metric, budget }).mean
     const base = at(largeAlone)
