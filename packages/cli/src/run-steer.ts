@@ -34,10 +34,7 @@ export async function runSteer(run: SteerRun): Promise<void> {
     const steering = await setUpSteering(runtime, settings)
     const folder = openFolder(run)
     const interrupt = interruptible((text) => progress.say(text))
-    const signal =
-      run.deadline === undefined
-        ? interrupt.signal
-        : AbortSignal.any([interrupt.signal, AbortSignal.timeout(Math.ceil(1000 * run.deadline))])
+    const { signal, clear } = withDeadline(interrupt.signal, run.deadline)
     try {
       const result = await folder.during(async () => {
         const trials = await searchAll({ run, steering, folder, signal, progress })
@@ -47,11 +44,32 @@ export async function runSteer(run: SteerRun): Promise<void> {
       const failed = result.runs.find(({ failure }) => failure)
       if (failed) throw new UserError(`${failed.failure} (what was found before is in ${folder.path})`)
     } finally {
+      clear()
       interrupt.release()
     }
   } finally {
     progress.clear()
     await runtime.close()
+  }
+}
+
+/**
+ * A signal that is also given when the time is over. Held by its timer: `AbortSignal.any` of a `timeout` may be collected
+ * as garbage before it fires (Node 20).
+ */
+function withDeadline(signal: AbortSignal, seconds?: number): { readonly signal: AbortSignal; clear(): void } {
+  if (seconds === undefined) return { signal, clear() {} }
+  const due = new AbortController()
+  const stop = () => due.abort()
+  signal.addEventListener('abort', stop, { once: true })
+  // The longest time that a timer knows is 25 days.
+  const timer = setTimeout(stop, Math.min(Math.ceil(1000 * seconds), 2 ** 31 - 1))
+  return {
+    signal: due.signal,
+    clear() {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', stop)
+    },
   }
 }
 

@@ -34,7 +34,8 @@ export function demoCommand(): Command {
       `
 Two rewards, ${preset.rewards.join(' and ')}: the first is how sure a classifier is of a digit (the log-odds of its probability), the
 second how small the image is as JPEG, which has no gradient. The searches see nothing of a reward but its value, at
-finished samples and (greedy islands) at those that the network expects on the way. The report tells the settings, and the line that repeats the run with espalier steer.
+finished samples and (greedy islands) at those that the network expects on the way. The report tells the settings, and
+the line that repeats the run with espalier steer.
 
 Examples:
   espalier demo
