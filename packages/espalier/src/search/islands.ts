@@ -8,6 +8,7 @@ import { logTilt, softmax } from './log-weights.ts'
 import { argmax } from './rollouts.ts'
 import { checkOptions, checkSettings, type SearchOptions, type SearchResult } from './search.ts'
 import { SearchError } from './search-error.ts'
+import { allAtRest } from './trials.ts'
 import { posteriorMean, type ValueFunction } from './values.ts'
 
 export interface IslandOptions<S, X> extends Omit<SearchOptions<S, X>, 'chain'> {
@@ -158,13 +159,13 @@ export async function runIslands<S, X>(
       const { plans } = next(done)
       if (plans.length === 0) return result('budget')
       running = plans.map((plan, i) => new IslandRun(sea, done.length + i, plan))
-      await all(running.map((island) => begin(island, resume?.islands[island.index])))
+      await allAtRest(running.map((island) => begin(island, resume?.islands[island.index])))
       for (;;) {
         ledger.report()
         const open = running.filter((island) => !island.leaves)
         if (open.length === 0) break
         await options.onCheckpoint?.(save)
-        await all(open.map((island) => island.advance()))
+        await allAtRest(open.map((island) => island.advance()))
         if (signal?.aborted) return await interrupted()
       }
       for (const island of running) book(ledger, island)
@@ -180,13 +181,6 @@ export async function runIslands<S, X>(
 
 function begin<S, X>(island: IslandRun<S, X>, saved?: SavedIsland): Promise<void> {
   return saved ? island.restore(saved) : island.begin()
-}
-
-/** All come to rest before anything is reported: nothing runs on behind a failed search. */
-async function all(work: readonly Promise<void>[]): Promise<void> {
-  const outcomes = await Promise.allSettled(work)
-  const failure = outcomes.find((outcome) => outcome.status === 'rejected')
-  if (failure) throw failure.reason
 }
 
 /** Books an island's work, and then what it found: no row was final before all were. */
