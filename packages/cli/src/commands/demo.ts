@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { integer, seeds } from '../options.ts'
 import { defaultSettings, type SteerSettings } from '../steering.ts'
 
-/** The main job: 240 000 NFE in all, sized for about two minutes on two idle cores. */
+/** The main job: 360 000 NFE in all, sized for about three minutes on two idle cores. */
 const preset = {
   ...defaultSettings,
   model: 'mnist',
