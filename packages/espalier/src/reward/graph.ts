@@ -64,7 +64,7 @@ function batchOf(samples: readonly Tensor[], event: readonly number[]): Tensor {
 }
 
 /** The rewards of n rows of the graph's output. */
-function numbers(
+export function numbers(
   { type, shape, data }: RuntimeTensor,
   n: number,
   { output, index = 0, transform = 'none' }: Pick<GraphRewardOptions, 'output' | 'index' | 'transform'>,
@@ -170,7 +170,8 @@ export async function differentiableGraphReward(
   }
 }
 
-const names = { softmax: 'p', 'log-softmax': 'log p', 'log-odds': 'log odds' } as const
+/** How a class reward is named, by what is made of the logits. */
+export const classRewardNames = { softmax: 'p', 'log-softmax': 'log p', 'log-odds': 'log odds' } as const
 
 /**
  * The probability that a classifier gives to a class, its logarithm (which ends at 0), or its log-odds (which does
@@ -183,7 +184,7 @@ export function classReward(
   session: Session,
   card: ClassifierCard,
   label: string,
-  transform: keyof typeof names = 'log-softmax',
+  transform: keyof typeof classRewardNames = 'log-softmax',
 ): Reward<Tensor> {
   return graphReward(session, classOptions(card, label, transform))
 }
@@ -194,12 +195,16 @@ export function differentiableClassReward(
   model: Uint8Array,
   card: ClassifierCard,
   label: string,
-  transform: keyof typeof names = 'log-softmax',
+  transform: keyof typeof classRewardNames = 'log-softmax',
 ): Promise<LoadedReward> {
   return differentiableGraphReward(runtime, model, classOptions(card, label, transform))
 }
 
-function classOptions(card: ClassifierCard, label: string, transform: keyof typeof names): GraphRewardOptions {
+function classOptions(
+  card: ClassifierCard,
+  label: string,
+  transform: keyof typeof classRewardNames,
+): GraphRewardOptions {
   if (card.noisy) {
     throw new Error(
       `"${card.name}" classifies noisy states at their times; it guides a run, and does not score samples.`,
@@ -209,7 +214,7 @@ function classOptions(card: ClassifierCard, label: string, transform: keyof type
   if (index < 0)
     throw new Error(`"${card.name}" knows no class "${label}"; its classes are ${card.classes.join(', ')}.`)
   return {
-    name: `${names[transform]}(${label})`,
+    name: `${classRewardNames[transform]}(${label})`,
     event: card.event,
     input: card.input,
     output: card.outputs.logits,

@@ -52,18 +52,36 @@ const autoregressive = z.strictObject({
   output: z.string().default('logits'),
 })
 
-/** The `card.json` of a network over tokens: a token diffusion, or an autoregressive model. Plain JSON. */
+const classifier = z.strictObject({
+  type: z.literal('token-classifier'),
+  ...shared,
+  classes: z.array(z.string()).min(2),
+  inputs: z.strictObject({ tokens: z.string() }).default({ tokens: 'tokens' }),
+  /** Logits `[n, classes]`. */
+  output: z.string().default('logits'),
+})
+
+/**
+ * The `card.json` of a network over tokens: a token diffusion, an autoregressive model, or a classifier of whole
+ * sequences. Plain JSON.
+ */
 export type MaskedCard = z.infer<typeof masked>
 export type AutoregressiveCard = z.infer<typeof autoregressive>
-export type TokenCard = MaskedCard | AutoregressiveCard
+export type TokenClassifierCard = z.infer<typeof classifier>
+export type TokenCard = MaskedCard | AutoregressiveCard | TokenClassifierCard
 
 /**
  * Validates the card of a network over tokens and fills in its defaults.
  * @throws one line: the field, and what was expected there
  */
 export function parseTokenCard(json: unknown, what = 'model card'): TokenCard {
-  const { type } = parseWith(z.looseObject({ type: z.enum(['masked', 'autoregressive']) }), json, what)
+  const { type } = parseWith(
+    z.looseObject({ type: z.enum(['masked', 'autoregressive', 'token-classifier']) }),
+    json,
+    what,
+  )
   if (type === 'autoregressive') return parseWith(autoregressive, json, what)
+  if (type === 'token-classifier') return parseWith(classifier, json, what)
   const card = parseWith(masked, json, what)
   processOf(card, what)
   for (const [name, { shape, default: row }] of Object.entries(card.conditions)) {

@@ -4,6 +4,7 @@ export {
   type MaskedCard,
   parseTokenCard,
   type TokenCard,
+  type TokenClassifierCard,
 } from './card.ts'
 export { cleanFromScore, concreteScore } from './concrete-score.ts'
 export { type ConfidenceOptions, confidenceOrdered } from './confidence.ts'
@@ -56,6 +57,12 @@ export {
   type SamplerProfile,
 } from './profile.ts'
 export { type BoundOptions, judged, likelihoodBound, unigramEntropy } from './quality.ts'
+export {
+  type ClassTransform,
+  type LoadedTokenReward,
+  loadTokenClassReward,
+  tokenClassReward,
+} from './rewards/class.ts'
 export { type SampledTokens, type SampleTokensOptions, sampleTokens, type TokenProgress } from './sample-tokens.ts'
 export {
   evenTimes,
@@ -75,3 +82,4 @@ export {
 } from './schedule.ts'
 export { type ShapeOptions, shaped } from './shaped.ts'
 export { TokenLaw } from './token-law.ts'
+export { createTokenizer, spellTokens, type TextTokenizer } from './tokenizer.ts'

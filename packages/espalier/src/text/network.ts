@@ -109,9 +109,9 @@ export async function loadTokenDenoiser(
 ): Promise<LoadedTokenDenoiser> {
   const parsed = parseTokenCard(card)
   if (parsed.type !== 'masked') {
-    throw new Error(
-      `"${parsed.name}" is an autoregressive model, which can serve as an energy or as a judge, not to sample from`,
-    )
+    const is = parsed.type === 'autoregressive' ? 'an autoregressive model' : 'a classifier'
+    const serves = parsed.type === 'autoregressive' ? 'an energy or as a judge' : 'a reward'
+    throw new Error(`"${parsed.name}" is ${is}, which can serve as ${serves}, not to sample from`)
   }
   const session = await runtime.load(model, options)
   try {
@@ -122,7 +122,8 @@ export async function loadTokenDenoiser(
   }
 }
 
-function fed(type: RuntimeTensor['type'], { shape, data }: TokenBatch): RuntimeTensor {
+/** Tokens as an input takes them. */
+export function fed(type: RuntimeTensor['type'], { shape, data }: TokenBatch): RuntimeTensor {
   return { type, shape, data: type === 'int32' ? data : cast(type, data) }
 }
 
@@ -145,13 +146,15 @@ async function logitsOf(
   return logits
 }
 
-function tokenInput(session: Session, name: string) {
+/** @throws where there is no such input of integers */
+export function tokenInput(session: Session, name: string) {
   const input = find(session, 'inputs', name)
   if (input.type === 'int64' || input.type === 'int32') return input
   throw new Error(`Input "${name}" is ${input.type}; tokens are int64 or int32.`)
 }
 
-function find(session: Session, side: 'inputs' | 'outputs', name: string) {
+/** @throws where the graph has no such input or output */
+export function find(session: Session, side: 'inputs' | 'outputs', name: string) {
   const found = session[side].find((value) => value.name === name)
   if (found) return found
   const names = session[side].map((value) => value.name).join(', ')
