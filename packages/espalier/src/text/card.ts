@@ -61,14 +61,29 @@ const classifier = z.strictObject({
   output: z.string().default('logits'),
 })
 
+const energy = z.strictObject({
+  type: z.literal('energy'),
+  ...shared,
+  /**
+   * Whole sequences `[n, length]`, the states they are drafts of, `[n, length]`, where the mask is the token after the
+   * last real one, and the time `[n]` or `[n, 1]` of networks that are told it.
+   */
+  inputs: z
+    .strictObject({ tokens: z.string(), state: z.string(), time: z.string().optional() })
+    .default({ tokens: 'tokens', state: 'state' }),
+  /** E of `exp(-E)`, `[n]` or `[n, 1]`. */
+  output: z.string().default('energy'),
+})
+
 /**
- * The `card.json` of a network over tokens: a token diffusion, an autoregressive model, or a classifier of whole
- * sequences. Plain JSON.
+ * The `card.json` of a network over tokens: a token diffusion, an autoregressive model, a classifier of whole
+ * sequences, or an energy of them. Plain JSON.
  */
 export type MaskedCard = z.infer<typeof masked>
 export type AutoregressiveCard = z.infer<typeof autoregressive>
 export type TokenClassifierCard = z.infer<typeof classifier>
-export type TokenCard = MaskedCard | AutoregressiveCard | TokenClassifierCard
+export type EnergyCard = z.infer<typeof energy>
+export type TokenCard = MaskedCard | AutoregressiveCard | TokenClassifierCard | EnergyCard
 
 /**
  * Validates the card of a network over tokens and fills in its defaults.
@@ -76,12 +91,13 @@ export type TokenCard = MaskedCard | AutoregressiveCard | TokenClassifierCard
  */
 export function parseTokenCard(json: unknown, what = 'model card'): TokenCard {
   const { type } = parseWith(
-    z.looseObject({ type: z.enum(['masked', 'autoregressive', 'token-classifier']) }),
+    z.looseObject({ type: z.enum(['masked', 'autoregressive', 'token-classifier', 'energy']) }),
     json,
     what,
   )
   if (type === 'autoregressive') return parseWith(autoregressive, json, what)
   if (type === 'token-classifier') return parseWith(classifier, json, what)
+  if (type === 'energy') return parseWith(energy, json, what)
   const card = parseWith(masked, json, what)
   processOf(card, what)
   for (const [name, { shape, default: row }] of Object.entries(card.conditions)) {

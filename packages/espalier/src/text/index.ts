@@ -1,6 +1,7 @@
 export { type AutoregressiveModel, autoregressiveTable } from './autoregressive.ts'
 export {
   type AutoregressiveCard,
+  type EnergyCard,
   type MaskedCard,
   parseTokenCard,
   type TokenCard,

@@ -91,6 +91,12 @@ export function networkAutoregressive(session: Session, card: AutoregressiveCard
   }
 }
 
+const otherUses = {
+  autoregressive: ['an autoregressive model', 'an energy or as a judge'],
+  'token-classifier': ['a classifier', 'a reward'],
+  energy: ['an energy of drafts', 'the energy of an energy sampler'],
+} as const
+
 /** A token denoiser that owns its session. */
 export interface LoadedTokenDenoiser extends TokenDenoiser {
   release(): Promise<void>
@@ -109,8 +115,7 @@ export async function loadTokenDenoiser(
 ): Promise<LoadedTokenDenoiser> {
   const parsed = parseTokenCard(card)
   if (parsed.type !== 'masked') {
-    const is = parsed.type === 'autoregressive' ? 'an autoregressive model' : 'a classifier'
-    const serves = parsed.type === 'autoregressive' ? 'an energy or as a judge' : 'a reward'
+    const [is, serves] = otherUses[parsed.type]
     throw new Error(`"${parsed.name}" is ${is}, which can serve as ${serves}, not to sample from`)
   }
   const session = await runtime.load(model, options)
