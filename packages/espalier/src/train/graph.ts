@@ -40,3 +40,20 @@ export function crossEntropy(logits: string, target = 'target'): Loss {
     return y.logSoftmax(-1).mul(b.inputLike(target, y)).sum([-1]).mean().neg()
   }
 }
+
+/**
+ * `sum_l weight_l * -log softmax(logits)_l[target_l]` over positions, with new inputs `target` (int64 `[n, length]`) and
+ * `weight` (`[n, length]`), which hold what is counted and by how much. The numbers of rows are in the weights.
+ * @param logits `[n, length, vocabulary]`
+ */
+export function tokenCrossEntropy(logits: string): Loss {
+  return (b) => {
+    const y = b.get(logits)
+    const [n, length] = y.dims
+    const target = b.input('target', [n ?? 'N', length ?? 'length'], 'int64')
+    const weight = b.input('weight', [n ?? 'N', length ?? 'length'])
+    const logs = y.logSoftmax(-1)
+    const chosen = b.op('GatherElements', [logs, target.unsqueeze([2])], { axis: 2 }).squeeze([2])
+    return chosen.mul(weight).sum().neg()
+  }
+}

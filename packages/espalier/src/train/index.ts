@@ -1,5 +1,5 @@
 export { AdamW, type AdamWOptions, type Layout, layoutOf, warmupCosine } from './adamw.ts'
-export { bakeParameters, crossEntropy, type Loss, meanSquare, trainingGraph } from './graph.ts'
+export { bakeParameters, crossEntropy, type Loss, meanSquare, tokenCrossEntropy, trainingGraph } from './graph.ts'
 export { type ConvOptions, depthToSpace, Layers, spaceToDepth } from './layers.ts'
 export {
   type CheckpointStore,

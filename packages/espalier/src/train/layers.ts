@@ -102,19 +102,72 @@ export class Layers {
   /** Multi-head self-attention over the positions of an image, added to it. The last layer starts at zero. */
   attention(name: string, x: Expr, heads: number, groups: number): Expr {
     const [channels, tokens] = [x.size(1), x.size(2) * x.size(3)]
-    const width = channels / heads
     const rows = this.groupNorm(`${name}.norm`, x, groups).reshape([-1, channels, tokens]).transpose([0, 2, 1])
-    const qkv = this.linear(`${name}.qkv`, rows, 3 * channels, { bias: false })
-      .reshape([-1, tokens, 3, heads, width])
-      .transpose([2, 0, 3, 1, 4])
-    const [q, k, v] = [0, 1, 2].map((i) => qkv.slice(0, i, i + 1).reshape([-1, heads, tokens, width]))
-    const weights = q
-      .matmul(k.T)
-      .mul(1 / Math.sqrt(width))
-      .softmax(-1)
-    const mixed = weights.matmul(v).transpose([0, 2, 1, 3]).reshape([-1, tokens, channels])
-    const y = this.linear(`${name}.out`, mixed, channels, { zero: true })
+    const y = this.mixing(name, rows, heads)
     return x.add(y.transpose([0, 2, 1]).reshapeLike(x))
+  }
+
+  /**
+   * Multi-head self-attention (Vaswani et al. 2017) over rows of tokens `[n, tokens, d]`, either of which may be free.
+   * The last layer starts at zero.
+   * @param mask added to the logits, `[tokens, tokens]`: a large negative number where one token may not see another
+   */
+  mixing(name: string, rows: Expr, heads: number, mask?: Expr): Expr {
+    const channels = rows.size(-1)
+    const width = channels / heads
+    const qkv = this.linear(`${name}.qkv`, rows, 3 * channels, { bias: false })
+      .reshape([0, 0, 3, heads, width])
+      .transpose([2, 0, 3, 1, 4])
+    const [q, k, v] = [0, 1, 2].map((i) => qkv.slice(0, i, i + 1).squeeze([0]))
+    const logits = q.matmul(k.T).mul(1 / Math.sqrt(width))
+    const weights = (mask ? logits.add(mask) : logits).softmax(-1)
+    const mixed = weights.matmul(v).transpose([0, 2, 1, 3]).reshape([0, 0, channels])
+    return this.linear(`${name}.out`, mixed, channels, { zero: true })
+  }
+
+  /** Mean 0, variance 1 over the last axis, then a learned scale and offset (Ba et al. 2016). */
+  layerNorm(name: string, x: Expr): Expr {
+    const d = x.size(-1)
+    const scale = this.parameter(`${name}.scale`, [d], { fill: 1 })
+    const offset = this.parameter(`${name}.offset`, [d], { fill: 0 })
+    return this.b.op('LayerNormalization', [x, scale, offset], { axis: -1, epsilon: 1e-5 })
+  }
+
+  /**
+   * A transformer block with normalisation first: attention, then a network of two layers, four times as wide, with
+   * squared rectifiers (So et al. 2021). Both are added to the rows, and start at zero.
+   */
+  block(name: string, rows: Expr, heads: number, mask?: Expr): Expr {
+    const d = rows.size(-1)
+    const mixed = rows.add(this.mixing(`${name}.attention`, this.layerNorm(`${name}.norm1`, rows), heads, mask))
+    const wide = this.linear(`${name}.wide`, this.layerNorm(`${name}.norm2`, mixed), 4 * d)
+      .relu()
+      .square()
+    return mixed.add(this.linear(`${name}.narrow`, wide, d, { zero: true }))
+  }
+
+  /** A learned vector for each of so many tokens: `[n, length]` of int64 to `[n, length, width]`. */
+  embedding(name: string, tokens: Expr, count: number, width: number): Expr {
+    const table = this.parameter(`${name}.table`, [count, width], { std: 0.02 })
+    return this.b.op('Gather', [table, tokens], { axis: 0 })
+  }
+
+  /**
+   * Where each token stands, as a learned mix of sinusoids with periods from 2 tokens to some four times `context`:
+   * `[length, width]`, for rows of any length.
+   */
+  positions(name: string, tokens: Expr, context: number, width: number): Expr {
+    const waves = this.sinusoids(places(tokens).cast('float32'), 32, 1.5 / context, Math.PI)
+    return this.linear(name, waves, width, { bias: false })
+  }
+
+  /** What keeps a token from seeing those after it, `[length, length]`. */
+  causal(tokens: Expr): Expr {
+    const at = places(tokens)
+    return at
+      .unsqueeze([1])
+      .less(at.unsqueeze([0]))
+      .where(-1e9, 0)
   }
 
   /**
@@ -134,6 +187,13 @@ export class Layers {
 }
 
 const weightStart = (fan: number, zero = false) => (zero ? { fill: 0 } : { std: 1 / Math.sqrt(fan) })
+
+/** 0, 1, 2, ... along rows of tokens `[n, length]`: `[length]`, int64. */
+function places(tokens: Expr): Expr {
+  const { b } = tokens
+  const length = b.op('Gather', [tokens.shapeOf(), b.scalar(1, 'int64')], { axis: 0 })
+  return b.op('Range', [b.scalar(0, 'int64'), length, b.scalar(1, 'int64')])
+}
 
 /** Blocks of 2x2 pixels to channels: `[n, c, 2h, 2w]` to `[n, 4c, h, w]`. */
 export function spaceToDepth(x: Expr): Expr {

@@ -1,6 +1,6 @@
 import type { Model } from '@espalier/graph'
 import { writeModel } from '@espalier/graph'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { Runtime, RuntimeTensor } from '../runtime/runtime.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { AdamW, type AdamWOptions, layoutOf } from './adamw.ts'
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts'
@@ -17,7 +17,7 @@ export interface Task {
    * The inputs of the network and of the loss at a step, counted from 0. A pure function of the step (draw from streams
    * keyed by seed and step): then a resumed run sees what an uninterrupted one would have seen.
    */
-  batch(step: number): Readonly<Record<string, Tensor>>
+  batch(step: number): Readonly<Record<string, Tensor | RuntimeTensor>>
 }
 
 /** Where checkpoints are kept. `save` must be atomic: after a crash, the old bytes or the new. */
