@@ -1,4 +1,5 @@
 export { type AutoregressiveModel, autoregressiveTable } from './autoregressive.ts'
+export { type BatchedTokensOptions, batchedTokens } from './batched.ts'
 export {
   type AutoregressiveCard,
   type EnergyCard,
@@ -7,6 +8,14 @@ export {
   type TokenCard,
   type TokenClassifierCard,
 } from './card.ts'
+export {
+  type EnergyForm,
+  energyForms,
+  type NamedTokenSampler,
+  type TokenSamplerParts,
+  tokenSamplerCatalogue,
+  tokenSamplerFrom,
+} from './catalogue.ts'
 export { cleanFromScore, concreteScore } from './concrete-score.ts'
 export { type ConfidenceOptions, confidenceOrdered } from './confidence.ts'
 export {
@@ -42,7 +51,14 @@ export {
   tokenEuler,
 } from './kernel.ts'
 export { type KernelSamplerOptions, kernelSampler } from './kernel-sampler.ts'
-export { fillValue, type MaskedChainOptions, maskedChain, type TokenChain, type TokenSample } from './masked-chain.ts'
+export {
+  fillValue,
+  type MaskedChainOptions,
+  maskedChain,
+  type TokenChain,
+  type TokenSample,
+  tokenStateCodec,
+} from './masked-chain.ts'
 export {
   type LoadedTokenDenoiser,
   loadTokenDenoiser,
@@ -57,6 +73,7 @@ export {
   profiledSampler,
   type SamplerProfile,
 } from './profile.ts'
+export { parsePrompt } from './prompt.ts'
 export { type BoundOptions, judged, likelihoodBound, unigramEntropy } from './quality.ts'
 export {
   type ClassTransform,

@@ -71,7 +71,7 @@ export function maskedChain(options: MaskedChainOptions): TokenChain {
   const blocks = blocksOf(sampler.steps, branchAt)
   const depth = blocks.length
   const asker = new Asker(denoiser, options.condition, options.remember)
-  const codec = stateCodec(process, prompt.length)
+  const codec = tokenStateCodec(process, prompt.length)
 
   const known = ({ tokens }: TokenState): TokenSample => ({ tokens })
   /** Positions that a fill replaces: unknown ones, and of noise any. */
@@ -189,8 +189,8 @@ function contentKey({ tokens }: TokenState): Key {
 /** Tokens of at most this are whole in half floats too, in which a tree may keep its states. */
 const DIGIT = 1024
 
-/** States as numbers: the time, then the tokens, large ones in two digits. */
-function stateCodec({ vocabulary }: TokenProcess, length: number) {
+/** States as numbers: the time, then the tokens, large ones in two digits. What `save` and `load` of a chain of text are. */
+export function tokenStateCodec({ vocabulary }: TokenProcess, length: number) {
   const wide = vocabulary >= 2 * DIGIT
   return {
     save({ tokens, time }: TokenState): Float32Array {

@@ -11,6 +11,8 @@ export interface SampleTokensOptions {
   /** Number of sequences. */
   readonly count: number
   readonly seed: number
+  /** Number of the first one, so that many can be drawn in parts. Default 0. */
+  readonly first?: number
   /** Length of the sequences. Default: that of the prompt, or the longest that the model takes. */
   readonly length?: number
   /** Fixed tokens, the mask where one is to be filled in; shorter than `length`, it is a prefix. */
@@ -37,11 +39,11 @@ export interface SampledTokens {
 }
 
 /**
- * Samples sequences. Row i is a function of the seed and i alone.
+ * Samples sequences. Row i is a function of the seed and `first + i` alone.
  * @throws one line where prompt, length and model do not fit; where the network gives NaN: row, time and position
  */
 export async function sampleTokens(options: SampleTokensOptions): Promise<SampledTokens> {
-  const { count, seed, signal } = options
+  const { count, seed, signal, first = 0 } = options
   if (!(Number.isInteger(count) && count >= 1)) throw new Error(`${count} sequences, expected a whole number from 1 on`)
   if (!Number.isSafeInteger(seed)) throw new Error(`the seed is ${seed}, expected an integer`)
   const meter = { nfe: 0 }
@@ -49,7 +51,7 @@ export async function sampleTokens(options: SampleTokensOptions): Promise<Sample
   const prompt = promptOf(denoiser, options)
   const asker = new Asker(denoiser, options.condition)
   const root = purpose(keyOf(seed), 'tokens')
-  const keys = Array.from({ length: count }, (_, i) => fold(root, i))
+  const keys = Array.from({ length: count }, (_, i) => fold(root, first + i))
   const known = (states: readonly TokenState[]) => states.map(({ tokens }) => tokens)
   if (!prompt.includes(maskOf(denoiser.process))) {
     return { tokens: keys.map(() => prompt.slice()), nfe: 0, stopped: 'done' }
