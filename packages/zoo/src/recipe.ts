@@ -29,6 +29,8 @@ export interface Recipe {
   optimizer(settings: RecipeSettings): AdamWOptions
   /** Decay of the moving average of the weights; the average is what is exported. */
   readonly ema: number
+  /** Further files of the model, by name, such as its tokenizer. */
+  files?(): Readonly<Record<string, string>>
   /** The card without its `training` entry. */
   card(): Readonly<Record<string, unknown>>
   /** Numbers about the trained model, for the card. `onProgress` gets the share that is done. */

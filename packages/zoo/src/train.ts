@@ -15,6 +15,15 @@ import {
   fashionResShift15,
   fashionRestore,
 } from './recipes/restoration.ts'
+import {
+  kjv,
+  kjvAutoregressive,
+  kjvJudge,
+  kjvSection,
+  words,
+  wordsAutoregressive,
+  wordsUniform,
+} from './recipes/text.ts'
 
 /** The recipes by name. */
 export const recipes: Readonly<Record<string, Recipe>> = {
@@ -31,6 +40,13 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   'fashion-sr-resshift15': fashionResShift15,
   'fashion-sr-ddpm': fashionConditional,
   'fashion-sr-l2': fashionRegression,
+  kjv,
+  'kjv-autoregressive': kjvAutoregressive,
+  'kjv-judge': kjvJudge,
+  'kjv-section': kjvSection,
+  words,
+  'words-uniform': wordsUniform,
+  'words-autoregressive': wordsAutoregressive,
 }
 
 export interface RunRecipeOptions extends Partial<RecipeSettings> {
@@ -172,6 +188,10 @@ export function exportModel(
   const sha256 = hashOf(bytes)
   const files = [join(folder, 'model.onnx'), join(folder, 'card.json')]
   writeFileAtomic(files[0], bytes)
+  for (const [name, text] of Object.entries(recipe.files?.() ?? {})) {
+    files.push(join(folder, name))
+    writeFileAtomic(join(folder, name), text)
+  }
   writeFileAtomic(files[1], `${JSON.stringify({ ...recipe.card(), training: { ...training, sha256 } }, null, 2)}\n`)
   return files
 }

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { fold, key, purpose, stream } from 'espalier/tensor'
+import { key, purpose } from 'espalier/tensor'
 import { createTokenizer, type TextTokenizer } from 'espalier/text'
+import { Epochs } from '../epochs.ts'
 import { NotInstalledError } from '../idx.ts'
 import { trainTokenizer } from './bpe.ts'
 
@@ -18,6 +19,8 @@ export interface Corpus {
   readonly classes: readonly string[]
   /** Tokens of its tokenizer; at most as many as it has characters: a tokenizer of characters. */
   readonly vocabulary: number
+  /** Whether passages have nothing to do with their neighbours, so that any may follow any. */
+  readonly independent: boolean
   read(split: 'train' | 'test'): readonly Passage[]
 }
 
@@ -40,6 +43,7 @@ export const kjvCorpus: Corpus = {
   source: 'King James Bible, 19 of 20 chapters (Debian bible-kjv)',
   classes: sections.map(([name]) => name),
   vocabulary: 1024,
+  independent: false,
   read: (split) => kjvChapters().filter((_, i) => (i % 20 === 7) === (split === 'test')),
 }
 
@@ -66,27 +70,19 @@ function kjvChapters(): Passage[] {
 }
 
 /**
- * American English words of Debian's `wamerican`: those of lower-case letters alone, a line each, shuffled. A passage is
- * a thousand words; every twentieth is for the test.
+ * American English words of Debian's `wamerican`: those of lower-case letters alone, a line each, in random order. A
+ * passage is a word; every twentieth is for the test.
  */
 export const wordsCorpus: Corpus = {
   source: 'American English words, 19 of 20 (Debian wamerican)',
   classes: ['words'],
   vocabulary: 27,
+  independent: true,
   read: (split) => {
     const words = readWords()
-    const draws = stream(fold(purpose(key(0), 'words'), 0))
-    for (let i = words.length - 1; i > 0; i--) {
-      const j = draws.integer(i + 1)
-      const kept = words[i]
-      words[i] = words[j]
-      words[j] = kept
-    }
-    const passages: Passage[] = []
-    for (let i = 0; i < words.length; i += 1000) {
-      passages.push({ label: 0, text: `${words.slice(i, i + 1000).join('\n')}\n` })
-    }
-    return passages.filter((_, i) => (i % 20 === 7) === (split === 'test'))
+    const order = new Epochs(words.length, purpose(key(0), 'words'))
+    const shuffled = words.map((_, i) => ({ label: 0, text: `${words[order.index(i)]}\n` }))
+    return shuffled.filter((_, i) => (i % 20 === 7) === (split === 'test'))
   },
 }
 
@@ -115,6 +111,8 @@ export interface TokenStream {
   /** Where each passage begins, and the end. */
   readonly bounds: readonly number[]
   readonly labels: readonly number[]
+  /** Whether any passage may follow any. */
+  readonly independent: boolean
   /** Characters of the text. */
   readonly characters: number
 }
@@ -131,19 +129,19 @@ export function tokenCorpus(corpus: Corpus): TokenCorpus {
   const encoded = {
     tokenizer,
     tokenizerJson,
-    train: streamOf(train, tokenizer),
-    test: streamOf(corpus.read('test'), tokenizer),
+    train: streamOf(train, tokenizer, corpus.independent),
+    test: streamOf(corpus.read('test'), tokenizer, corpus.independent),
   }
   read.set(corpus, encoded)
   return encoded
 }
 
-function streamOf(passages: readonly Passage[], tokenizer: TextTokenizer): TokenStream {
+function streamOf(passages: readonly Passage[], tokenizer: TextTokenizer, independent: boolean): TokenStream {
   const parts = passages.map(({ text }) => tokenizer.encode(text))
   const bounds = [0]
   for (const part of parts) bounds.push(bounds[bounds.length - 1] + part.length)
   const tokens = new Int32Array(bounds[bounds.length - 1])
   parts.forEach((part, i) => void tokens.set(part, bounds[i]))
   const characters = passages.reduce((n, { text }) => n + text.length, 0)
-  return { tokens, bounds, labels: passages.map(({ label }) => label), characters }
+  return { tokens, bounds, labels: passages.map(({ label }) => label), independent, characters }
 }
