@@ -33,7 +33,16 @@ export {
   minorityScoring,
   scoreDigits,
 } from './minority.ts'
-export { type LoadedZooModel, loadZoo, type ZooModel, zooModels } from './models.ts'
+export {
+  type LoadedZooModel,
+  type LoadedZooText,
+  loadZoo,
+  loadZooText,
+  type ZooModel,
+  type ZooTextModel,
+  zooModels,
+  zooTextModels,
+} from './models.ts'
 export {
   type DigitNetworkSize,
   digitClassifier,
