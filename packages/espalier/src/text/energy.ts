@@ -15,8 +15,15 @@ export interface SequenceEnergy {
    * @param drafts whole sequences `[n, length]`
    * @param states what each was drafted for, `[n, length]`, unknown tokens as `mask`
    * @param logProposals `log p_mu(draft | state)` of each
+   * @param times at which each was drafted; an energy that looks at the tokens alone needs none
    */
-  logWeights(drafts: TokenBatch, states: TokenBatch, mask: number, logProposals: Float64Array): Promise<Float64Array>
+  logWeights(
+    drafts: TokenBatch,
+    states: TokenBatch,
+    mask: number,
+    logProposals: Float64Array,
+    times?: Float64Array,
+  ): Promise<Float64Array>
 }
 
 /**
@@ -51,9 +58,9 @@ export function carryOverEnergy(model: AutoregressiveModel): SequenceEnergy {
 export function countedEnergy(energy: SequenceEnergy, meter: { evaluations: number }): SequenceEnergy {
   return {
     name: energy.name,
-    logWeights(drafts, states, mask, logProposals) {
+    logWeights(drafts, ...rest) {
       meter.evaluations += drafts.shape[0]
-      return energy.logWeights(drafts, states, mask, logProposals)
+      return energy.logWeights(drafts, ...rest)
     },
   }
 }
@@ -98,7 +105,9 @@ export async function chooseDrafts(
   const { energy, drafts = 2, window = 1, temperature = 1, variant = 'paper', onWeights } = options
   const weighed = states.map((_, i) => drafts > 1 && 1 - times[i] < window)
   const made = states.map((state, i) => draftsOf(process, state, answers[i], keys[i], weighed[i] ? drafts : 1))
-  const open = states.flatMap((state, i) => (weighed[i] ? made[i].map((draft) => ({ draft, state })) : []))
+  const open = states.flatMap((state, i) =>
+    weighed[i] ? made[i].map((draft) => ({ draft, state, time: times[i] })) : [],
+  )
   const logs =
     open.length > 0
       ? await energy.logWeights(
@@ -106,6 +115,7 @@ export async function chooseDrafts(
           stackTokens(open.map(({ state }) => state.tokens)),
           maskOf(process),
           Float64Array.from(open, ({ draft }) => draft.logProbability),
+          Float64Array.from(open, ({ time }) => time),
         )
       : new Float64Array(0)
   const odd = logs.findIndex((log) => !(log < Infinity))
@@ -121,8 +131,20 @@ export async function chooseDrafts(
   })
 }
 
+/** A whole sequence, and `log p_mu` of what was unknown of it. */
+export interface Draft {
+  readonly tokens: Int32Array
+  readonly logProbability: number
+}
+
 /** Drafts of one state: every unknown token from its clean law. */
-function draftsOf(process: TokenProcess, state: TokenState, logits: Float32Array, key: Key, count: number) {
+export function draftsOf(
+  process: TokenProcess,
+  state: Pick<TokenState, 'tokens'>,
+  logits: Float32Array,
+  key: Key,
+  count: number,
+): Draft[] {
   const { vocabulary } = process
   const drafts = Array.from({ length: count }, (_, j) => {
     const where = new Float64Array(state.tokens.length)

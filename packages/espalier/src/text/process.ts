@@ -43,6 +43,25 @@ export function noiseTokens(process: TokenProcess, clean: ArrayLike<number>, t: 
   return Int32Array.from(clean, (token, i) => (gone[i] < noised ? noiseToken(process, fold(key, i)) : token))
 }
 
+/**
+ * A clean sequence with so many masks, at uniformly random places, and the time at which that many are expected: where
+ * the masked share is the largest of `masks` of as many uniforms as there are tokens.
+ */
+export function maskSome(
+  process: TokenProcess,
+  clean: Int32Array,
+  masks: number,
+  key: Key,
+): { readonly tokens: Int32Array; readonly time: number } {
+  const ranks = new Float64Array(clean.length)
+  uniform(key, ranks)
+  const share = masks === 0 ? 0 : ranks.slice().sort()[masks - 1]
+  return {
+    tokens: clean.map((token, p) => (ranks[p] <= share ? maskOf(process) : token)),
+    time: Math.min(1, process.schedule.timeOf(share)),
+  }
+}
+
 /** A token of pure noise. */
 export function noiseToken(process: TokenProcess, key: Key): number {
   return process.kind === 'masked' ? maskOf(process) : stream(purpose(key, 'token')).integer(process.vocabulary)

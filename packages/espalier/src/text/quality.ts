@@ -1,10 +1,10 @@
 import type { Condition } from '../process/denoiser.ts'
 import { logSumExp } from '../tensor/log-sum-exp.ts'
-import { fold, key as keyOf, purpose, stream, uniform } from '../tensor/random.ts'
+import { fold, key as keyOf, purpose, stream } from '../tensor/random.ts'
 import { Asker } from './ask.ts'
 import type { AutoregressiveModel } from './autoregressive.ts'
 import { stackTokens, type TokenDenoiser } from './denoiser.ts'
-import { maskOf } from './process.ts'
+import { maskSome } from './process.ts'
 
 export interface BoundOptions {
   readonly seed: number
@@ -32,7 +32,7 @@ export async function likelihoodBound(
   { seed, draws = 16, batch = 64, condition }: BoundOptions,
 ): Promise<Float64Array> {
   const { process, context } = denoiser
-  const { vocabulary, schedule } = process
+  const { vocabulary } = process
   if (process.kind !== 'masked') throw new Error('the likelihood bound is for masked processes, this one is uniform')
   if (!(Number.isInteger(draws) && draws >= 1)) throw new Error(`${draws} draws, expected a whole number from 1 on`)
   const root = purpose(keyOf(seed), 'bound')
@@ -56,16 +56,10 @@ export async function likelihoodBound(
     let to = from + 1
     while (to < jobs.length && to - from < batch && jobs[to].clean.length === jobs[from].clean.length) to++
     const some = jobs.slice(from, to)
-    const noised = some.map(({ clean, masks, key }) => {
-      const ranks = new Float64Array(clean.length)
-      uniform(key, ranks)
-      const share = ranks.slice().sort()[masks - 1]
-      return { share, tokens: clean.map((token, p) => (ranks[p] <= share ? maskOf(process) : token)) }
-    })
-    const states = noised.map(({ tokens }) => ({ tokens, time: 1 }))
+    const noised = some.map(({ clean, masks, key }) => maskSome(process, clean, masks, key))
     const answers = await asker.ask(
-      states,
-      noised.map(({ share }) => Math.min(1, schedule.timeOf(share))),
+      noised,
+      noised.map(({ time }) => time),
       false,
     )
     some.forEach(({ row, clean, masks }, i) => {

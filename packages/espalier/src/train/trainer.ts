@@ -6,6 +6,9 @@ import { AdamW, type AdamWOptions, layoutOf } from './adamw.ts'
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { type Loss, trainingGraph } from './graph.ts'
 
+/** Inputs of a training graph, by name. */
+export type TrainingBatch = Readonly<Record<string, Tensor | RuntimeTensor>>
+
 /** What is learned: a network, its loss, and the data of each step. */
 export interface Task {
   /** The network with its starting weights as initialisers. */
@@ -15,9 +18,10 @@ export interface Task {
   readonly loss: Loss
   /**
    * The inputs of the network and of the loss at a step, counted from 0. A pure function of the step (draw from streams
-   * keyed by seed and step): then a resumed run sees what an uninterrupted one would have seen.
+   * keyed by seed and step): then a resumed run sees what an uninterrupted one would have seen. May be a promise, where
+   * another network is asked for it.
    */
-  batch(step: number): Readonly<Record<string, Tensor | RuntimeTensor>>
+  batch(step: number): TrainingBatch | Promise<TrainingBatch>
 }
 
 /** Where checkpoints are kept. `save` must be atomic: after a crash, the old bytes or the new. */
@@ -106,7 +110,7 @@ export async function train(task: Task, options: TrainOptions): Promise<TrainRes
   let lastSave = began
   try {
     while (step < steps && !options.signal?.aborted) {
-      const outputs = await session.run({ ...feeds, ...task.batch(step) })
+      const outputs = await session.run({ ...feeds, ...(await task.batch(step)) })
       const loss = (outputs.loss.data as Float32Array)[0]
       const gradients = layout.slots.map(({ name }) => outputs[`grad_${name}`].data as Float32Array)
       const gradientNorm = optimizer.update(step, weights, gradients)
