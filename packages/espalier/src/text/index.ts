@@ -33,6 +33,7 @@ export {
   type DraftOptions,
   type SequenceEnergy,
 } from './energy.ts'
+export { type LoadedEnergy, loadEnergy, networkEnergy } from './energy-network.ts'
 export { type EnergySamplerOptions, energySampler } from './energy-sampler.ts'
 export { type FirstHittingOptions, firstHitting } from './first-hitting.ts'
 export { float32Gumbels, type GumbelNoise, gumbelDraw, largestGumbel, truncatedGumbelLaw } from './gumbel.ts'
