@@ -26,6 +26,10 @@ export {
   type TokenBatch,
   type TokenDenoiser,
 } from './denoiser.ts'
+export { distinctShare } from './distinct.ts'
+export { type DistilledProfile, type DistilOptions, distilSampler } from './distil.ts'
+export type { PairOptions } from './distil-pairs.ts'
+export { type DistilTimesOptions, distilTimes, type LearnedTimes } from './distil-times.ts'
 export {
   autoregressiveEnergy,
   carryOverEnergy,
@@ -44,7 +48,6 @@ export {
   type RemaskingOptions,
   remasking,
   removal,
-  scaledEuler,
   type TokenKernel,
   tauLeaping,
   thetaRk2,
@@ -67,13 +70,8 @@ export {
   networkTokenDenoiser,
 } from './network.ts'
 export { maskedProcess, maskOf, noiseTokens, type TokenProcess, transition, uniformProcess } from './process.ts'
-export {
-  type DistilledProfile,
-  type DistilOptions,
-  distilSampler,
-  profiledSampler,
-  type SamplerProfile,
-} from './profile.ts'
+export { type ParsedProfile, parseSamplerProfile, profiledSampler, type SamplerProfile } from './profile.ts'
+export { type ProfileKernel, type ProfileVariant, type ScaledKernelOptions, scaledKernel } from './profile-kernel.ts'
 export { parsePrompt } from './prompt.ts'
 export { type BoundOptions, judged, likelihoodBound, unigramEntropy } from './quality.ts'
 export {
@@ -82,6 +80,16 @@ export {
   loadTokenClassReward,
   tokenClassReward,
 } from './rewards/class.ts'
+export { type Recognition, recogniser } from './rewards/earley.ts'
+export { type Grammar, readGrammar, type Sign } from './rewards/grammar.ts'
+export { type GrammarRewardOptions, grammarReward } from './rewards/grammar-reward.ts'
+export { type CustomUnit, type LengthUnit, lengthReward, lengthUnits } from './rewards/length.ts'
+export { type PatternMeasure, patternReward } from './rewards/pattern.ts'
+export { type PronouncingDictionary, type RhymeOptions, rhymeOf, rhymeReward } from './rewards/rhyme.ts'
+export { type SentimentOptions, sentimentReward } from './rewards/sentiment.ts'
+export { stringReward, textReward } from './rewards/string-reward.ts'
+export { alliteration, distinctness, validWordShare, validWords } from './rewards/word-rewards.ts'
+export { linesOf, wordsOf } from './rewards/words.ts'
 export { type SampledTokens, type SampleTokensOptions, sampleTokens, type TokenProgress } from './sample-tokens.ts'
 export {
   evenTimes,
