@@ -5,10 +5,11 @@ import { Asker } from './ask.ts'
 import type { AutoregressiveModel } from './autoregressive.ts'
 import { stackTokens, type TokenDenoiser } from './denoiser.ts'
 import { maskSome } from './process.ts'
+import { uniformBound } from './uniform-bound.ts'
 
 export interface BoundOptions {
   readonly seed: number
-  /** Numbers of masks that are tried on each sequence, spread evenly over 1 to its length. Default 16. */
+  /** Numbers of masks that are tried on each sequence, spread evenly over 1 to its length (or times). Default 16. */
   readonly draws?: number
   /** Rows of one network call, at most. Default 64. */
   readonly batch?: number
@@ -22,9 +23,9 @@ export interface BoundOptions {
  * `L = length E_n[(1/n) sum over masks of -log mu(x)]`, with n uniform on 1 to the length and a uniformly random set of
  * n masks, at the time whose masked share is the n-th smallest of as many uniforms as there are tokens (Zheng et al.
  * 2024, arXiv 2409.02908): the continuous-time bound of MDLM, with the time integrated out where the
- * network is blind to it.
+ * network is blind to it. Of a uniform-rate process it is {@link uniformBound}, with as many times as `draws`.
  *
- * @throws where the process is not masked, or a sequence is too long
+ * @throws where a sequence is too long
  */
 export async function likelihoodBound(
   denoiser: TokenDenoiser,
@@ -33,8 +34,8 @@ export async function likelihoodBound(
 ): Promise<Float64Array> {
   const { process, context } = denoiser
   const { vocabulary } = process
-  if (process.kind !== 'masked') throw new Error('the likelihood bound is for masked processes, this one is uniform')
   if (!(Number.isInteger(draws) && draws >= 1)) throw new Error(`${draws} draws, expected a whole number from 1 on`)
+  if (process.kind === 'uniform') return uniformBound(denoiser, sequences, { seed, draws, batch, condition })
   const root = purpose(keyOf(seed), 'bound')
   const asker = new Asker(denoiser, condition)
   const bounds = new Float64Array(sequences.length)

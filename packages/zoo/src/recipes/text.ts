@@ -314,7 +314,7 @@ export const kjv: Recipe = masked({
   title: 'masked diffusion of the King James Bible',
   corpus: kjvCorpus,
   size: { width: 192, blocks: 5, heads: 6, context: 64 },
-  defaults: { seed: 21, steps: 13_000, batch: 32 },
+  defaults: { seed: 21, steps: 9000, batch: 32 },
   rate: 1.5e-3,
 })
 
