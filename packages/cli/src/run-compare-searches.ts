@@ -6,6 +6,7 @@ import {
   compareSearches,
   heldOutMetric,
   meanRewardMetric,
+  paretoFront,
   Results,
   rmsDistance,
   type SearchMetric,
@@ -24,6 +25,12 @@ import { RunFolder } from './run-folder.ts'
 import { shellLine } from './shell-line.ts'
 import { type SteerSettings, setUpSteering } from './steering.ts'
 import { slug } from './trial-files.ts'
+
+/** A row of the table, and of `comparison.json`. */
+interface SearchRow extends ComparisonRow {
+  /** Whether no other row of its reward and metric has a better mean for as few NFE; not asked of the spread. */
+  readonly front?: boolean
+}
 
 export interface CompareSearchesRun {
   /** Its `budget` is the smallest of the budgets. */
@@ -71,7 +78,7 @@ export async function runCompareSearches({ settings, budgets, judge, out, json }
         })
         .finally(() => interrupt.release())
       progress.clear()
-      const rows = results.rows()
+      const rows = withFronts(results.rows())
       const files = writeFiles(folder, model.name, rows, settings)
       if (failure) {
         throw new UserError(`compare: ${messageOf(failure)} (what was found before is in ${folder.path})`, {
@@ -83,7 +90,7 @@ export async function runCompareSearches({ settings, budgets, judge, out, json }
       if (json) process.stdout.write(`${JSON.stringify(result)}\n`)
       else {
         const list = files.map((file) => `  ${folder.path}/${file}\n`).join('')
-        process.stdout.write(`${tableToText(tableOf(rows, rewards.length > 1))}\n${list}`)
+        process.stdout.write(`${tableToText(tableOf(rows, rewards.length > 1))}\n${notes(rows)}${list}`)
       }
       return result
     })
@@ -119,8 +126,26 @@ const spreadMetric: SearchMetric<Tensor> = {
     }),
 }
 
-function tableOf(rows: readonly ComparisonRow[], several: boolean): Table {
+/** Rows of a reward and a metric stand against each other, but for the spread, of which more is not simply better. */
+function withFronts(rows: readonly ComparisonRow[]): SearchRow[] {
+  return rows.map((row) => {
+    if (row.metric === spreadMetric.name) return row
+    const rivals = rows.filter(({ setting, metric }) => setting === row.setting && metric === row.metric)
+    // A mean over fewer seeds than the others' is no match for theirs.
+    const on = paretoFront(rivals.map(({ nfe: cost, mean, never }) => ({ cost, value: never ? -Infinity : mean })))
+    return { ...row, front: on[rivals.indexOf(row)] }
+  })
+}
+
+function notes(rows: readonly SearchRow[]): string {
+  const front = 'front: no other row of the metric has a better mean for as few NFE.\n'
+  if (rows.every(({ never }) => !never)) return front
+  return `${front}never: seeds whose value is -Infinity. They are left out of the mean, and their row is not on the front.\n`
+}
+
+function tableOf(rows: readonly SearchRow[], several: boolean): Table {
   const right = true
+  const never = rows.some((row) => row.never)
   return {
     columns: [
       ...(several ? [{ name: 'reward' }] : []),
@@ -128,6 +153,8 @@ function tableOf(rows: readonly ComparisonRow[], several: boolean): Table {
       { name: 'NFE', right },
       { name: 'method' },
       { name: 'mean [95%]', right },
+      ...(never ? [{ name: 'never', right }] : []),
+      { name: 'front' },
       { name: 'gradients', right },
       { name: 'reward evals', right },
     ],
@@ -136,23 +163,29 @@ function tableOf(rows: readonly ComparisonRow[], several: boolean): Table {
       .map((row) => [
         ...(several ? [row.setting] : []),
         ...[row.metric, formatNumber(row.nfe), row.method, formatInterval(row)],
+        ...(never ? [row.never ? `${row.never} of ${row.n + row.never}` : ''] : []),
+        row.front ? 'yes' : '',
         ...[formatNumber(row.gradientEvaluations), formatNumber(row.rewardEvaluations)],
       ]),
   }
 }
 
-/** For each reward and metric a plot against the budget. @returns the files written */
+/** For each reward and metric a plot against the budget, with its Pareto front. @returns the files written */
 function writeFiles(
   folder: RunFolder,
   model: string,
-  rows: readonly ComparisonRow[],
+  rows: readonly SearchRow[],
   { methods, rewards, seeds, steps }: SteerSettings,
 ): string[] {
   const files = ['comparison.json']
   folder.write('comparison.json', `${JSON.stringify(rows, null, 2)}\n`)
   for (const reward of rewards) {
     for (const metric of new Set(rows.map((row) => row.metric))) {
-      const shown = rows.filter((row) => row.setting === reward && row.metric === metric)
+      const all = rows.filter((row) => row.setting === reward && row.metric === metric)
+      // Of what never found anything there is nothing to draw.
+      const shown = all.filter(({ mean }) => mean > -Infinity)
+      const front = shown.filter((row) => row.front).map(({ nfe: x, mean: y }) => ({ x, y }))
+      const never = all.reduce((sum, row) => sum + (row.never ?? 0), 0)
       const series = methods
         .map((name) => ({
           name,
@@ -164,10 +197,15 @@ function writeFiles(
       if (series.length === 0) continue
       const svg = linePlot({
         title: `${metric}, searching ${model} for ${reward}`,
-        subtitle: `${seeds.length} seeds, ${steps} steps a sample; mean and 95% interval`,
+        subtitle:
+          `${seeds.length} seeds, ${steps} steps a sample; mean and 95% interval.` +
+          (front.length > 0
+            ? ' Ringed, on the dotted staircase: the Pareto front, where no other is better for as few NFE.'
+            : '') +
+          (never > 0 ? ` Left out: ${never} searches at -Infinity.` : ''),
         x: { label: 'NFE of a search', log: true },
         y: { label: metric },
-        series,
+        ...{ series, front },
       })
       const name = slug(`${metric} ${rewards.length > 1 ? reward : ''}`).toLowerCase()
       folder.write(`${name}.svg`, svg)

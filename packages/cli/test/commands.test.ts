@@ -190,6 +190,38 @@ describe('espalier compare', () => {
     expect(files).toEqual(expect.arrayContaining(['comparison.json', 'distance.svg', 'sliced-w2-to-the-data.png']))
   })
 
+  it('runs searches at several budgets, and says what no other beats; finding only -Infinity is no error', async () => {
+    // Few samples are so far to the left: some of the searches find none.
+    const reward = 'export const reward = (all) => all.map(({ data }) => (data[0] < -2 ? data[1] : -Infinity))'
+    writeFileSync(join(folder.path, 'far.mjs'), reward)
+    const base = ['compare', '--model', 'world.json', '--methods', 'greedy,best-of-n', '--reward', './far.mjs']
+    const options = ['--judge', 'near:-2,0', '--budgets', '30,200,500', '--steps', '10', '--seeds', '0-3']
+    const { rows, files } = await answer(...base, ...options, '--out', 'pareto')
+    expect(rows).toHaveLength(2 * 3 * 4)
+    const of = (metric: string) => rows.filter((row: Record<string, unknown>) => row.metric === metric)
+    for (const metric of ['best reward', 'near:-2,0 of the best']) {
+      for (const { front, nfe, mean, never = 0 } of of(metric)) {
+        const complete = of(metric).filter((row: { never?: number }) => !row.never)
+        const beaten = complete.some((other: { nfe: number; mean: number }) => other.nfe < nfe && other.mean >= mean)
+        if (never > 0 || beaten) expect(front).toBe(false)
+      }
+      expect(of(metric).some(({ front }: { front: boolean }) => front)).toBe(true)
+    }
+    expect(of('best reward').some(({ never }: { never?: number }) => never)).toBe(true)
+    for (const { mean, n, never = 0 } of of('best reward')) {
+      expect(n + never).toBe(4)
+      expect(mean === null).toBe(n === 0)
+    }
+    for (const row of of('spread of the 16 best')) expect(row).not.toHaveProperty('front')
+    expect(files).toEqual(expect.arrayContaining(['comparison.json', 'best-reward.svg', 'best-reward.png']))
+    const svg = readFileSync(join(folder.path, 'pareto', 'best-reward.svg'), 'utf8')
+    expect(svg).toContain('on the dotted staircase: the Pareto')
+    const { stdout, stderr } = await espalier([...base, '--budgets', '30', '--steps', '10', '--seeds', '0-3'])
+    expect(stderr).toBe('')
+    expect(stdout).toMatch(/^metric +NFE +method +mean \[95%\] +never +front +gradients +reward evals\n/)
+    expect(stdout).toMatch(/\nfront: no other row .*\nnever: seeds whose value is -Infinity/)
+  })
+
   it('runs a network under guidance at equal steps, against a fine solution', async () => {
     const options = ['--solvers', 'ddim,dpm++2m', '--steps', '4,8', '--guidance', '2', '--reference-steps', '60']
     const result = await answer('compare', '--model', 'images', ...options, '--count', '6', '--out', 'guided-cmp')

@@ -35,6 +35,38 @@ describe('linePlot', () => {
     expect(xs[1] - xs[0]).toBeCloseTo(xs[2] - xs[1], 6)
   })
 
+  it('rings a front and leads a staircase over it, to the right edge, in the colour of the text', () => {
+    const front = [
+      { x: 400, y: 3 },
+      { x: 20, y: 1 },
+    ]
+    const points = [20, 400, 8000].map((x) => ({ x, y: 1 }))
+    const svg = linePlot({ ...plot, series: [{ name: 'a', points }], front })
+    const rings = [...svg.matchAll(/<circle[^>]*r="7.5"[^>]*>/g)].map(([tag]) => ({
+      x: Number(/cx="([^"]*)"/.exec(tag)![1]),
+      y: Number(/cy="([^"]*)"/.exec(tag)![1]),
+    }))
+    expect(rings).toHaveLength(2)
+    const [stairs] = [...svg.matchAll(/<g [^>]*stroke-dasharray="0.1,4.5"[^>]*>.*?<\/g>/g)].map(([group]) => group)
+    expect(stairs).toContain('stroke="currentColor"')
+    const [left, right] = rings
+    const path = / d="M([^"]*)"/
+      .exec(stairs)![1]
+      .split('L')
+      .map((point) => point.split(',').map(Number))
+    // Along at the height of the first, up at the second, and on to the last budget.
+    const corners = [
+      [left.x, left.y],
+      [right.x, left.y],
+      [right.x, right.y],
+      [2 * right.x - left.x, right.y],
+    ]
+    for (const [x, y] of corners) {
+      expect(path.some((corner) => Math.hypot(corner[0] - x, corner[1] - y) < 0.01)).toBe(true)
+    }
+    expect(linePlot(plot)).not.toContain('front')
+  })
+
   it('names every tick that it draws', () => {
     const points = [20, 300, 4000].map((x) => ({ x, y: x }))
     const svg = linePlot({ ...plot, y: { label: 'y', log: true }, series: [{ name: 'a', points }] })

@@ -57,7 +57,8 @@ export function compareCommand(): Command {
 Measured of solvers: the distance to the exact solution of the ODE from the same noise (worlds) or a fine one
 (networks), but for solvers that draw noise; and for worlds the sliced W2 to exact draws.
 Measured of searches: the best reward found, the mean reward by their weights, what --judge says of the best sample,
-and how far apart the 16 best are (root mean square).
+and how far apart the 16 best are (root mean square). In the first three the Pareto front is marked: what no other
+method and budget beats for as few NFE.
 
 ${samplerHelp()}
 

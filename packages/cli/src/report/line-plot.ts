@@ -30,6 +30,8 @@ export interface LinePlotOptions extends FrameOptions {
   readonly series: readonly PlotSeries[]
   /** Horizontal lines with a name, such as a floor or an exact value. */
   readonly references?: readonly { readonly y: number; readonly label: string }[]
+  /** Points to be ringed, on a dotted staircase from each to the next one on the right: a Pareto front. */
+  readonly front?: readonly { readonly x: number; readonly y: number }[]
   /** `step`: the value holds until the next point, as a best-so-far does. Default `line`. */
   readonly curve?: 'line' | 'step'
 }
@@ -42,7 +44,7 @@ export interface LinePlotOptions extends FrameOptions {
  */
 export function linePlot(options: LinePlotOptions): string {
   checkSeries(options)
-  const { series, x, y, references = [] } = options
+  const { series, x, y, references = [], front = [] } = options
   const narrow = isNarrow(options)
   const curve = options.curve === 'step' ? 'step-after' : 'linear'
   const floor = y.log ? smallest(options) : Number.NEGATIVE_INFINITY
@@ -72,6 +74,7 @@ export function linePlot(options: LinePlotOptions): string {
         ),
         ...series.map((s, i) => band(s, i, curve, floor)),
         ...series.flatMap((s, i) => line(s, i, curve)),
+        ...frontMarks(front, Math.max(...places)),
       ],
     },
     annotate(canvas) {
@@ -105,6 +108,19 @@ function checkSeries({ series, x, y }: LinePlotOptions): void {
       }
     }
   }
+}
+
+/** Rings, and a staircase that goes on to the right edge: what was reached stays within reach. */
+function frontMarks(front: NonNullable<LinePlotOptions['front']>, end: number): Plot.Markish[] {
+  if (front.length === 0) return []
+  const sorted = [...front].sort((p, q) => p.x - q.x)
+  const last = { x: end, y: sorted[sorted.length - 1].y }
+  const shared = { x: 'x', y: 'y', stroke: 'currentColor', ariaLabel: () => 'front' }
+  const dots = { strokeDasharray: '0.1,4.5', strokeLinecap: 'round', strokeWidth: 1.8 } as const
+  return [
+    Plot.lineY([...sorted, last], { ...shared, ...dots, curve: 'step-after' }),
+    Plot.dot(sorted, { ...shared, r: 7.5, strokeWidth: 1.6 }),
+  ]
 }
 
 type Curve = 'linear' | 'step-after'

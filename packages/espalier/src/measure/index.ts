@@ -22,6 +22,7 @@ export {
 } from './metrics.ts'
 export { type Neighbours, nearestNeighbours, type Rarity, RealSet } from './neighbours.ts'
 export { featureDistance, type MagnitudeScoreOptions, magnitudeScore, psnr, rmsDistance, ssim } from './pairs.ts'
+export { paretoFront, type ValueAtCost } from './pareto.ts'
 export { type Cell, type ComparisonRow, Results, type Where } from './results.ts'
 export { energyDistance, type SlicedWassersteinOptions, slicedWasserstein2 } from './samples.ts'
 export {

@@ -4,6 +4,7 @@ import {
   compareSearches,
   drawnSamples,
   heldOutMetric,
+  mean95,
   meanRewardMetric,
   Results,
   type SearchTask,
@@ -30,6 +31,37 @@ describe('searches compared', () => {
     const found = await importanceResampling({ chain, reward: half, seed: 1, budget: 400 })
     expect(found.candidates.some(({ reward }) => reward === -Infinity)).toBe(true)
     expect((await meanRewardMetric.values([found], 'half'))[0]).toBeCloseTo(2, 12)
+  })
+
+  it('a search that finds nothing but -Infinity is no error: its seed is left out of the mean, and counted', async () => {
+    const never = { name: 'never', evaluate: async (xs: readonly Tensor[]) => xs.map(() => -Infinity) }
+    // Above 1 in about one of six samples: some of the seeds find one with three samples, others do not.
+    const tail = {
+      name: 'tail',
+      evaluate: async (xs: readonly Tensor[]) => xs.map(({ data }) => (data[0] > 1 ? data[0] : -Infinity)),
+    }
+    const results = new Results([0, 1, 2, 3, 4, 5])
+    const tasks = [never, tail].map((reward) => ({ name: reward.name, reward, chain: () => chain }))
+    const methods = ['best-of-n', 'greedy', 'dts-star', 'importance', 'svdd(candidates=2)', 'smc(particles=3)']
+    await compareSearches({ tasks, methods, budgets: [60], metrics: [bestRewardMetric, meanRewardMetric] }, results)
+    const rows = results.rows()
+    expect(rows).toHaveLength(2 * 6 * 2)
+    for (const row of rows.filter(({ setting }) => setting === 'never')) {
+      expect(row).toMatchObject({ mean: -Infinity, low: Number.NaN, high: Number.NaN, n: 0, never: 6 })
+    }
+    const where = { setting: 'tail', metric: 'best reward', budget: 60 }
+    const values = results.values('best-of-n', where)
+    const found = values.filter((value) => value > 1)
+    expect([1, 2, 3, 4, 5]).toContain(found.length)
+    expect(values.filter((value) => value === -Infinity)).toHaveLength(6 - found.length)
+    const row = rows.find(({ method, setting }) => method === 'best-of-n' && setting === 'tail')
+    expect(row).toMatchObject({ ...mean95(found), never: 6 - found.length })
+    expect(results.at('best-of-n', where)).toEqual(mean95(found))
+    expect(() => results.lead('best-of-n', 'greedy', where)).toThrow(/best reward of best-of-n or greedy is -Infinity/)
+    const cell = { method: 'a', setting: 'b', metric: 'c', nfe: 1 }
+    for (const odd of [Number.NaN, Infinity]) {
+      expect(() => results.add({ ...cell, values: [odd, 1, 1, 1, 1, 1] })).toThrow(/c of a in b needs 6 finite values/)
+    }
   })
 
   it('are run on the same seeds at every budget, and their costs stand in the table', async () => {
