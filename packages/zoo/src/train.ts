@@ -43,6 +43,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   kjv,
   'kjv-autoregressive': kjvAutoregressive,
   'kjv-judge': kjvJudge,
+  'kjv-nce': kjvNce,
   'kjv-section': kjvSection,
   words,
   'words-uniform': wordsUniform,

@@ -3,6 +3,7 @@ export { bakeParameters, crossEntropy, type Loss, meanSquare, tokenCrossEntropy,
 export { type ConvOptions, depthToSpace, Layers, spaceToDepth } from './layers.ts'
 export { type NceInputs, nceBatch, nceLoss } from './nce.ts'
 export {
+  type Batch,
   type CheckpointStore,
   type Task,
   type TrainingBatch,

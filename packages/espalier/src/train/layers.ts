@@ -146,9 +146,13 @@ export class Layers {
     return mixed.add(this.linear(`${name}.narrow`, wide, d, { zero: true }))
   }
 
-  /** A learned vector for each of so many tokens: `[n, length]` of int64 to `[n, length, width]`. */
+  /**
+   * A learned vector for each of so many tokens: `[n, length]` of int64 to `[n, length, width]`. Asked again by the same
+   * name, it is the same table.
+   */
   embedding(name: string, tokens: Expr, count: number, width: number): Expr {
-    const table = this.parameter(`${name}.table`, [count, width], { std: 0.02 })
+    const known = `${name}.table`
+    const table = this.b.has(known) ? this.b.get(known) : this.parameter(known, [count, width], { std: 0.5 })
     return this.b.op('Gather', [table, tokens], { axis: 0 })
   }
 
@@ -158,7 +162,7 @@ export class Layers {
    */
   positions(name: string, tokens: Expr, context: number, width: number): Expr {
     const waves = this.sinusoids(places(tokens).cast('float32'), 32, 1.5 / context, Math.PI)
-    return this.linear(name, waves, width, { bias: false })
+    return this.linear(name, waves.mul(0.5), width, { bias: false })
   }
 
   /** What keeps a token from seeing those after it, `[length, length]`. */

@@ -24,6 +24,9 @@ export interface Task {
   batch(step: number): TrainingBatch | Promise<TrainingBatch>
 }
 
+/** Inputs by name. */
+export type Batch = Readonly<Record<string, Tensor | RuntimeTensor>>
+
 /** Where checkpoints are kept. `save` must be atomic: after a crash, the old bytes or the new. */
 export interface CheckpointStore {
   load(): Promise<Uint8Array | undefined>

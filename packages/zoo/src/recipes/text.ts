@@ -1,25 +1,37 @@
 import type { Model } from '@espalier/graph'
-import { writeModel } from '@espalier/graph'
+import { readModel, writeModel } from '@espalier/graph'
 import { nodeRuntime } from 'espalier/node'
 import type { RuntimeTensor } from 'espalier/runtime'
 import { fold, type Key, key, purpose, stream } from 'espalier/tensor'
 import {
   judged,
   likelihoodBound,
+  loadTokenDenoiser,
   networkAutoregressive,
   networkTokenDenoiser,
   noiseTokens,
   parseTokenCard,
   parseTokenSchedule,
+  type TokenDenoiser,
   uniformProcess,
 } from 'espalier/text'
-import { crossEntropy, type Task, tokenCrossEntropy, warmupCosine } from 'espalier/train'
+import {
+  bakeParameters,
+  crossEntropy,
+  nceBatch,
+  nceLoss,
+  type Task,
+  tokenCrossEntropy,
+  warmupCosine,
+} from 'espalier/train'
 import { oneHot } from '../images.ts'
+import { loadZooText } from '../models.ts'
 import type { Network } from '../networks.ts'
 import type { Recipe, RecipeSettings } from '../recipe.ts'
 import { type Corpus, kjvCorpus, type TokenStream, tokenCorpus, wordsCorpus } from '../text/corpus.ts'
 import {
   autoregressiveNetwork,
+  energyNetwork,
   maskedNetwork,
   sequenceClassifier,
   type TransformerSize,
@@ -97,6 +109,8 @@ function textRecipe(
     readonly build: (seed: number, size: TransformerSize) => Network
     readonly loss: Task['loss']
     readonly feed: (rows: Windows, key: Key) => ReturnType<Task['batch']>
+    /** Weights to start from. */
+    readonly start?: () => ReadonlyMap<string, Float32Array>
     readonly card: Readonly<Record<string, unknown>>
     readonly evaluate: (model: Model, card: unknown, options?: { signal?: AbortSignal }) => Promise<object>
   },
@@ -280,6 +294,54 @@ function sectionClassifier(options: TextOptions): Recipe {
   })
 }
 
+/**
+ * The energy of drafts of a masked model of the zoo, by noise contrast: which of two sequences is the data's and which a
+ * draft (EDLM-NCE, Xu et al. 2024). It starts from that model's weights.
+ */
+function energy(options: TextOptions & { readonly of: string }): Recipe {
+  const inputs = { tokens: 'tokens', state: 'state' }
+  let opened: Promise<TokenDenoiser> | undefined
+  // The session lasts as long as the process, which trains one model.
+  const drafter = () => {
+    const { model, card } = loadZooText(options.of)
+    opened ??= loadTokenDenoiser(nodeRuntime({ workers: 0 }), model, card, { threads: 1 })
+    return opened
+  }
+  return textRecipe(options, {
+    build: (seed, size) => energyNetwork(seed, size, options.name),
+    loss: nceLoss('energy'),
+    start: () =>
+      new Map(
+        [...readModel(loadZooText(options.of).model).graph.initializers].flatMap(([name, { data }]) =>
+          data instanceof Float32Array ? [[name, data] as const] : [],
+        ),
+      ),
+    async feed({ length, rows, tokens }, own) {
+      const clean = Array.from({ length: rows }, (_, row) => tokens.slice(row * length, (row + 1) * length))
+      return nceBatch(await drafter(), inputs, clean, own)
+    },
+    card: { type: 'energy', inputs },
+    evaluate: (model) =>
+      inSession(model, async (session) => {
+        const denoiser = await drafter()
+        const rows = cut(tokenCorpus(options.corpus).test, options.size.context)
+        let [loss, right, n] = [0, 0, 0]
+        let batch = 0
+        for (const clean of chunks(rows, 32)) {
+          const { side, ...feeds } = await nceBatch(denoiser, inputs, clean, fold(key(1), batch++))
+          const energies = (await session.run(feeds, ['energy'])).energy.data as Float32Array
+          energies.forEach((e, i) => {
+            const signed = Number(side.data[i]) * e
+            loss += Math.log1p(Math.exp(-Math.abs(signed))) + Math.max(0, signed)
+            if (signed < 0) right++
+            n++
+          })
+        }
+        return { nceLoss: loss / n, nceAccuracy: right / n, testSequences: n }
+      }),
+  })
+}
+
 async function inSession<T>(
   model: Model,
   body: (session: Awaited<ReturnType<ReturnType<typeof nodeRuntime>['load']>>) => Promise<T>,
@@ -313,9 +375,9 @@ export const kjv: Recipe = masked({
   name: 'kjv',
   title: 'masked diffusion of the King James Bible',
   corpus: kjvCorpus,
-  size: { width: 192, blocks: 5, heads: 6, context: 64 },
-  defaults: { seed: 21, steps: 9000, batch: 32 },
-  rate: 1.5e-3,
+  size: { width: 128, blocks: 5, heads: 4, context: 64 },
+  defaults: { seed: 21, steps: 14_000, batch: 32 },
+  rate: 2e-3,
 })
 
 export const kjvAutoregressive: Recipe = autoregressive({
@@ -333,7 +395,7 @@ export const kjvJudge: Recipe = autoregressive({
   title: 'autoregressive model of the King James Bible of another build, for evaluation alone',
   corpus: kjvCorpus,
   size: { width: 192, blocks: 3, heads: 3, context: 64 },
-  defaults: { seed: 23, steps: 7000, batch: 32 },
+  defaults: { seed: 23, steps: 5000, batch: 32 },
   rate: 1.5e-3,
   decay: 0.1,
 })
@@ -343,9 +405,19 @@ export const kjvSection: Recipe = sectionClassifier({
   title: 'which section of the Bible a passage is from: a reward',
   corpus: kjvCorpus,
   size: { width: 64, blocks: 2, heads: 4, context: 64 },
-  defaults: { seed: 24, steps: 2500, batch: 32 },
+  defaults: { seed: 24, steps: 2000, batch: 32 },
   rate: 2e-3,
   decay: 0.2,
+})
+
+export const kjvNce: Recipe = energy({
+  name: 'kjv-nce',
+  title: 'energy of drafts of the King James Bible, by noise contrast (EDLM-NCE)',
+  of: 'kjv',
+  corpus: kjvCorpus,
+  size: { width: 128, blocks: 3, heads: 4, context: 64 },
+  defaults: { seed: 28, steps: 3000, batch: 16 },
+  rate: 5e-4,
 })
 
 export const words: Recipe = masked({
@@ -353,7 +425,7 @@ export const words: Recipe = masked({
   title: 'masked diffusion of English words, by characters',
   corpus: wordsCorpus,
   size: { width: 128, blocks: 4, heads: 4, context: 32 },
-  defaults: { seed: 25, steps: 10_000, batch: 64 },
+  defaults: { seed: 25, steps: 8000, batch: 64 },
   rate: 2e-3,
 })
 
@@ -362,7 +434,7 @@ export const wordsUniform: Recipe = uniformRate({
   title: 'uniform-rate diffusion of English words, by characters',
   corpus: wordsCorpus,
   size: { width: 128, blocks: 4, heads: 4, context: 32 },
-  defaults: { seed: 26, steps: 12_000, batch: 64 },
+  defaults: { seed: 26, steps: 9000, batch: 64 },
   rate: 2e-3,
 })
 
@@ -371,7 +443,7 @@ export const wordsAutoregressive: Recipe = autoregressive({
   title: 'autoregressive model of English words, by characters: their judge',
   corpus: wordsCorpus,
   size: { width: 128, blocks: 3, heads: 4, context: 32 },
-  defaults: { seed: 27, steps: 6000, batch: 64 },
+  defaults: { seed: 27, steps: 4000, batch: 64 },
   rate: 2e-3,
   decay: 0.1,
 })

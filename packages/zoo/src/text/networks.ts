@@ -1,4 +1,4 @@
-import { type Expr, GraphBuilder } from '@espalier/graph'
+import { concat, type Expr, GraphBuilder } from '@espalier/graph'
 import { key, purpose } from 'espalier/tensor'
 import { Layers } from 'espalier/train'
 import type { Network } from '../networks.ts'
@@ -16,13 +16,16 @@ export interface TransformerSize {
 /** Tokens and their places as vectors, through the blocks: `[n, length, width]`. */
 function body(layers: Layers, tokens: Expr, size: TransformerSize, added?: Expr, causal = false): Expr {
   const { width, blocks, heads, context, vocabulary } = size
-  let rows = layers
+  const rows = layers
     .embedding('token', tokens, vocabulary + 1, width)
     .add(layers.positions('position', tokens, context, width))
-  if (added) rows = rows.add(added)
-  const mask = causal ? layers.causal(tokens) : undefined
-  for (let i = 0; i < blocks; i++) rows = layers.block(`block${i}`, rows, heads, mask)
-  return layers.layerNorm('norm', rows)
+  return through(layers, added ? rows.add(added) : rows, size, causal ? layers.causal(tokens) : undefined)
+}
+
+function through(layers: Layers, rows: Expr, { blocks, heads }: TransformerSize, mask?: Expr): Expr {
+  let h = rows
+  for (let i = 0; i < blocks; i++) h = layers.block(`block${i}`, h, heads, mask)
+  return layers.layerNorm('norm', h)
 }
 
 /**
@@ -55,6 +58,26 @@ export function uniformNetwork(seed: number, size: TransformerSize, name: string
   const time = layers.linear('time', layers.sinusoids(t, 32, 1, 1000), size.width).silu()
   const added = layers.linear('condition', time, size.width).reshape([-1, 1, size.width])
   b.output('logits', layers.linear('head', body(layers, tokens, size, added), size.vocabulary))
+  return { model: b.build(), parameters: layers.parameters }
+}
+
+/**
+ * The energy of a draft, given the state that it is a draft of (EDLM: Xu et al. 2024): inputs `tokens` and `state`
+ * `[N, length]`, which share one table of vectors and are mixed place by place; output `energy [N]`, zero at first. What
+ * it has in common with a {@link maskedNetwork} has the same name there, so that it can start from its weights.
+ */
+export function energyNetwork(seed: number, size: TransformerSize, name: string): Network {
+  const { width, context, vocabulary } = size
+  const b = new GraphBuilder({ name })
+  const layers = new Layers(b, purpose(key(seed), 'weights'))
+  const tokens = b.input('tokens', ['N', 'length'], 'int64')
+  const state = b.input('state', ['N', 'length'], 'int64')
+  const drafted = layers.embedding('token', tokens, vocabulary + 1, width)
+  const both = concat([drafted, layers.embedding('token', state, vocabulary + 1, width)], 2)
+  const rows = layers.linear('mix', both, width).add(layers.positions('position', tokens, context, width))
+  const mean = through(layers, rows, size).mean([1])
+  const hidden = layers.linear('energy.wide', mean, width).relu()
+  b.output('energy', layers.linear('energy.narrow', hidden, 1, { zero: true, bias: false }).reshape([-1]))
   return { model: b.build(), parameters: layers.parameters }
 }
 
