@@ -67,4 +67,13 @@ export {
   type RestorationEvaluation,
 } from './restored.ts'
 export { type RestoreImagesOptions, restoreImages, type SampleImagesOptions, sampleImages } from './sample.ts'
+export {
+  type Corpus,
+  kjvCorpus,
+  type Passage,
+  readWords,
+  type TokenCorpus,
+  tokenCorpus,
+  wordsCorpus,
+} from './text/corpus.ts'
 export { exportModel, type RecipeResult, type RunRecipeOptions, recipes, runRecipe } from './train.ts'

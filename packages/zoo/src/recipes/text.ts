@@ -134,8 +134,11 @@ function textRecipe(
     task(settings) {
       const next = windows(tokenCorpus(corpus).train, size.context, settings)
       const root = purpose(key(settings.seed), 'noise')
+      const network = own.build(settings.seed, size)
+      const start = [...(own.start?.() ?? [])].filter(([name]) => network.parameters.includes(name))
       return {
-        ...own.build(settings.seed, size),
+        ...network,
+        model: bakeParameters(network.model, new Map(start)),
         loss: own.loss,
         batch: (step) => own.feed(next(step), fold(root, step)),
       }

@@ -15,7 +15,7 @@ export interface TransformerSize {
 
 /** Tokens and their places as vectors, through the blocks: `[n, length, width]`. */
 function body(layers: Layers, tokens: Expr, size: TransformerSize, added?: Expr, causal = false): Expr {
-  const { width, blocks, heads, context, vocabulary } = size
+  const { width, context, vocabulary } = size
   const rows = layers
     .embedding('token', tokens, vocabulary + 1, width)
     .add(layers.positions('position', tokens, context, width))
