@@ -19,6 +19,7 @@ import {
   kjv,
   kjvAutoregressive,
   kjvJudge,
+  kjvNce,
   kjvSection,
   words,
   wordsAutoregressive,
