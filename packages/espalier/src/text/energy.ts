@@ -1,6 +1,8 @@
+import type { Reward } from '../reward/reward.ts'
 import { categorical, categoricalFromLog, fold, type Key, purpose, stream, uniform } from '../tensor/random.ts'
 import type { AutoregressiveModel } from './autoregressive.ts'
 import { maskedPositions, softmaxAt, stackTokens, type TokenBatch } from './denoiser.ts'
+import type { TokenSample } from './masked-chain.ts'
 import { maskOf, type TokenProcess } from './process.ts'
 import type { TokenState } from './sampler.ts'
 
@@ -10,6 +12,8 @@ import type { TokenState } from './sampler.ts'
  */
 export interface SequenceEnergy {
   readonly name: string
+  /** Whether Z is 1 at every state. */
+  readonly normalised?: boolean
   /**
    * `-E` of each draft, up to a number that depends on its state alone.
    * @param drafts whole sequences `[n, length]`
@@ -34,7 +38,7 @@ export function autoregressiveEnergy(model: AutoregressiveModel): SequenceEnergy
   return {
     name: `ar(${model.name})`,
     async logWeights(drafts, _states, _mask, logProposals) {
-      const logs = await model.logProbabilities(drafts)
+      const logs = await readAll(model, drafts)
       return sums(logs, drafts, () => true).map((log, i) => log - logProposals[i])
     },
   }
@@ -47,9 +51,37 @@ export function autoregressiveEnergy(model: AutoregressiveModel): SequenceEnergy
 export function carryOverEnergy(model: AutoregressiveModel): SequenceEnergy {
   return {
     name: `co-ar(${model.name})`,
+    normalised: true,
     async logWeights(drafts, states, mask, logProposals) {
-      const logs = await model.logProbabilities(drafts)
+      const logs = await readAll(model, drafts)
       return sums(logs, drafts, (i) => states.data[i] === mask).map((log, i) => log - logProposals[i])
+    },
+  }
+}
+
+/** `E = 0`: the denoiser's own law, of independent positions. */
+export const factorisedEnergy: SequenceEnergy = {
+  name: 'factorised',
+  normalised: true,
+  logWeights: async ({ shape: [n] }) => new Float64Array(n),
+}
+
+/**
+ * An energy and a reward: `-E + lambda r(x_0)`. Where E is that of the exact joint law, the target at every state is the
+ * posterior of the tilted law `p(x_0) exp(lambda r(x_0)) / Z`, so an energy sampler with many drafts draws from it.
+ * @param energy {@link factorisedEnergy} for the reward alone
+ */
+export function tiltedEnergy(energy: SequenceEnergy, reward: Reward<TokenSample>, lambda: number): SequenceEnergy {
+  if (!Number.isFinite(lambda)) throw new Error(`lambda is ${lambda}, expected a number`)
+  return {
+    name: `${energy.name} + ${lambda} ${reward.name}`,
+    async logWeights(drafts, ...rest) {
+      const { shape, data } = drafts
+      const [n, length] = shape
+      const samples = Array.from({ length: n }, (_, i) => ({ tokens: data.slice(i * length, (i + 1) * length) }))
+      const [logs, rewards] = await Promise.all([energy.logWeights(drafts, ...rest), reward.evaluate(samples)])
+      // A reward of -Infinity stands for "never", also at lambda 0, where nothing is tilted.
+      return logs.map((log, i) => (lambda === 0 ? log : log + lambda * rewards[i]))
     },
   }
 }
@@ -57,7 +89,7 @@ export function carryOverEnergy(model: AutoregressiveModel): SequenceEnergy {
 /** Counts drafts that are scored. */
 export function countedEnergy(energy: SequenceEnergy, meter: { evaluations: number }): SequenceEnergy {
   return {
-    name: energy.name,
+    ...energy,
     logWeights(drafts, ...rest) {
       meter.evaluations += drafts.shape[0]
       return energy.logWeights(drafts, ...rest)
@@ -108,18 +140,7 @@ export async function chooseDrafts(
   const open = states.flatMap((state, i) =>
     weighed[i] ? made[i].map((draft) => ({ draft, state, time: times[i] })) : [],
   )
-  const logs =
-    open.length > 0
-      ? await energy.logWeights(
-          stackTokens(open.map(({ draft }) => draft.tokens)),
-          stackTokens(open.map(({ state }) => state.tokens)),
-          maskOf(process),
-          Float64Array.from(open, ({ draft }) => draft.logProbability),
-          Float64Array.from(open, ({ time }) => time),
-        )
-      : new Float64Array(0)
-  const odd = logs.findIndex((log) => !(log < Infinity))
-  if (odd >= 0) throw new Error(`the energy ${energy.name} gave ${-logs[odd]} for draft ${odd} of ${logs.length}`)
+  const logs = await weighDrafts(process, energy, open)
   const sign = (variant === 'paper' ? 1 : -1) / temperature
   let from = 0
   return states.map((_, i) => {
@@ -129,6 +150,28 @@ export async function chooseDrafts(
     onWeights?.(normalised(own))
     return made[i][categoricalFromLog(stream(purpose(keys[i], 'choice')).uniform(), own)].tokens
   })
+}
+
+/**
+ * `-E` of drafts, in one call.
+ * @throws where an energy is NaN or -Infinity
+ */
+export async function weighDrafts(
+  process: TokenProcess,
+  energy: SequenceEnergy,
+  open: readonly { readonly draft: Draft; readonly state: Pick<TokenState, 'tokens'>; readonly time: number }[],
+): Promise<Float64Array> {
+  if (open.length === 0) return new Float64Array(0)
+  const logs = await energy.logWeights(
+    stackTokens(open.map(({ draft }) => draft.tokens)),
+    stackTokens(open.map(({ state }) => state.tokens)),
+    maskOf(process),
+    Float64Array.from(open, ({ draft }) => draft.logProbability),
+    Float64Array.from(open, ({ time }) => time),
+  )
+  const odd = logs.findIndex((log) => !(log < Infinity))
+  if (odd >= 0) throw new Error(`the energy ${energy.name} gave ${-logs[odd]} for draft ${odd} of ${logs.length}`)
+  return logs
 }
 
 /** A whole sequence, and `log p_mu` of what was unknown of it. */
@@ -167,6 +210,19 @@ function normalised(logs: Float64Array): Float64Array {
   const weights = logs.map((log) => (max === -Infinity ? 1 : Math.exp(log - max)))
   const total = weights.reduce((a, b) => a + b)
   return weights.map((w) => w / total)
+}
+
+/** Rows that a model reads at once: it answers with a number for every value of every token. */
+const MOST_ROWS = 64
+
+async function readAll(model: AutoregressiveModel, { shape: [n, length], data }: TokenBatch): Promise<Float64Array> {
+  const logs = new Float64Array(n * length)
+  for (let from = 0; from < n; from += MOST_ROWS) {
+    const to = Math.min(n, from + MOST_ROWS)
+    const some = data.subarray(from * length, to * length)
+    logs.set(await model.logProbabilities({ shape: [to - from, length], data: some }), from * length)
+  }
+  return logs
 }
 
 /** Sums of each row over the elements that count. */

@@ -1,20 +1,8 @@
-import type { Condition } from '../process/denoiser.ts'
 import { logSumExp } from '../tensor/log-sum-exp.ts'
-import { fold, key as keyOf, purpose, stream } from '../tensor/random.ts'
-import { Asker } from './ask.ts'
 import type { AutoregressiveModel } from './autoregressive.ts'
-import { stackTokens, type TokenDenoiser } from './denoiser.ts'
-import { maskSome } from './process.ts'
+import { maskedPositions, stackTokens, type TokenDenoiser } from './denoiser.ts'
+import { type BoundOptions, checkBound, maskAverage } from './mask-average.ts'
 import { uniformBound } from './uniform-bound.ts'
-
-export interface BoundOptions {
-  readonly seed: number
-  /** Numbers of masks that are tried on each sequence, spread evenly over 1 to its length (or times). Default 16. */
-  readonly draws?: number
-  /** Rows of one network call, at most. Default 64. */
-  readonly batch?: number
-  readonly condition?: Condition
-}
 
 /**
  * Unbiased estimates of the bound `-log p(x) <= L(x)` of a masked diffusion, in nats, one a sequence. Its expectation
@@ -30,51 +18,21 @@ export interface BoundOptions {
 export async function likelihoodBound(
   denoiser: TokenDenoiser,
   sequences: readonly Int32Array[],
-  { seed, draws = 16, batch = 64, condition }: BoundOptions,
+  options: BoundOptions,
 ): Promise<Float64Array> {
-  const { process, context } = denoiser
+  const { process } = denoiser
+  if (process.kind === 'uniform') return uniformBound(denoiser, sequences, checkBound(options))
   const { vocabulary } = process
-  if (!(Number.isInteger(draws) && draws >= 1)) throw new Error(`${draws} draws, expected a whole number from 1 on`)
-  if (process.kind === 'uniform') return uniformBound(denoiser, sequences, { seed, draws, batch, condition })
-  const root = purpose(keyOf(seed), 'bound')
-  const asker = new Asker(denoiser, condition)
-  const bounds = new Float64Array(sequences.length)
-  const jobs = sequences.flatMap((clean, row) => {
-    if (clean.length < 1 || clean.length > context) {
-      throw new Error(`sequence ${row} has ${clean.length} tokens, the model takes 1 to ${context}`)
-    }
-    const own = fold(root, row)
-    const shift = stream(purpose(own, 'shift')).uniform()
-    return Array.from({ length: draws }, (_, d) => ({
-      row,
-      clean,
-      masks: Math.ceil((clean.length * (d + shift)) / draws),
-      key: fold(own, d),
-    }))
-  })
-  for (let from = 0; from < jobs.length; ) {
-    // One batch holds sequences of one length.
-    let to = from + 1
-    while (to < jobs.length && to - from < batch && jobs[to].clean.length === jobs[from].clean.length) to++
-    const some = jobs.slice(from, to)
-    const noised = some.map(({ clean, masks, key }) => maskSome(process, clean, masks, key))
-    const answers = await asker.ask(
-      noised,
-      noised.map(({ time }) => time),
-      false,
-    )
-    some.forEach(({ row, clean, masks }, i) => {
+  return maskAverage(denoiser, sequences, options, async (rows) =>
+    rows.map(({ clean, state, logits }) => {
       let sum = 0
-      for (let p = 0; p < clean.length; p++) {
-        if (noised[i].tokens[p] === clean[p]) continue
-        const logits = answers[i].subarray(p * vocabulary, (p + 1) * vocabulary)
-        sum += logSumExp(logits) - logits[clean[p]]
+      for (const p of maskedPositions(process, state.tokens)) {
+        const own = logits.subarray(p * vocabulary, (p + 1) * vocabulary)
+        sum += logSumExp(own) - own[clean[p]]
       }
-      bounds[row] += ((clean.length / masks) * sum) / draws
-    })
-    from = to
-  }
-  return bounds
+      return sum
+    }),
+  )
 }
 
 /**

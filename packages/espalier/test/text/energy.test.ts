@@ -8,6 +8,7 @@ import {
   type DraftOptions,
   energySampler,
   evenTimes,
+  factorisedEnergy,
   firstHitting,
   kernelSampler,
   maskedChain,
@@ -15,6 +16,8 @@ import {
   type SequenceEnergy,
   sampleTokens,
   stackTokens,
+  type TokenSample,
+  tiltedEnergy,
   uniformProcess,
 } from 'espalier/text'
 import { describe, expect, test } from 'vitest'
@@ -116,6 +119,21 @@ async function energyLaw(k: number, times: readonly number[], sign = 1, energy =
 }
 
 describe('autoregressive models', () => {
+  test('as energies read at most 64 rows at once', async () => {
+    const sizes: number[] = []
+    const spied = {
+      ...table,
+      logProbabilities: async (rows: Parameters<typeof table.logProbabilities>[0]) => {
+        sizes.push(rows.shape[0])
+        return table.logProbabilities(rows)
+      },
+    }
+    const rows = stackTokens(Array.from({ length: 150 }, (_, i) => law.tokens(i % 8)))
+    const logs = await autoregressiveEnergy(spied).logWeights(rows, rows, 2, new Float64Array(150))
+    expect(sizes).toEqual([64, 64, 22])
+    logs.forEach((log, i) => void expect(log).toBeCloseTo(Math.log(law.probabilities[i % 8]), 12))
+  })
+
   test('of a table factorise it', async () => {
     const all = law.probabilities.map((_, i) => i)
     const logs = await table.logProbabilities(stackTokens(Array.from(all, (i) => law.tokens(i))))
@@ -190,8 +208,7 @@ describe('the law of the energy sampler', () => {
       const { tokens } = await draw({ ...options, times }, 4000)
       expect(chiSquare(plain, histogram(law, tokens), 4000)).toBeLessThan(chiSquareBound(8))
     }
-    const flat: SequenceEnergy = { name: 'flat', logWeights: async ({ shape: [n] }) => new Float64Array(n) }
-    expect(distance(await energyLaw(4, times, 1, flat), plain)).toBeLessThan(1e-13)
+    expect(distance(await energyLaw(4, times, 1, factorisedEnergy), plain)).toBeLessThan(1e-13)
   })
 
   test('tends to the joint law as 1/k, in one step as in several; the released sign leads away from it', async () => {
@@ -245,6 +262,41 @@ describe('the law of the energy sampler', () => {
   })
 })
 
+describe('an energy and a reward', () => {
+  const reward = {
+    name: 'ones',
+    evaluate: async (samples: readonly TokenSample[]) => samples.map(({ tokens: [a, b, c] }) => a + 0.5 * b * c),
+  }
+
+  test('have the posterior of the tilted law as their target', async () => {
+    const energy = tiltedEnergy(exact, reward, 1.5)
+    const tilted = law.tilt(([a, b, c]) => a + 0.5 * b * c, 1.5).law
+    for (const tokens of [Int32Array.of(2, 2, 2), Int32Array.of(2, 1, 2), Int32Array.of(2, 2, 0)]) {
+      const { rows, proposals, logs } = await draftsOf(tokens, energy)
+      const masses = proposals.map((q, j) => q * Math.exp(logs[j]))
+      const z = masses.reduce((a, b) => a + b)
+      const joint = tilted.joint(process, tokens, 0) as Float64Array
+      rows.forEach((row, j) => void expect(masses[j] / z).toBeCloseTo(joint[law.index(row)], 12))
+    }
+  })
+
+  test('draw the tilted law with many drafts, without a search; the reward alone does not', async () => {
+    const tilted = law.tilt(([a, b, c]) => a + 0.5 * b * c, 1.5).law
+    const gaps: number[] = []
+    for (const k of [1, 4, 16]) {
+      gaps.push(tilted.distance(await energyLaw(k, evenTimes(2), 1, tiltedEnergy(exact, reward, 1.5))))
+    }
+    expect(gaps[1]).toBeLessThan(0.6 * gaps[0])
+    expect(gaps[2]).toBeLessThan(0.35 * gaps[1])
+    const alone = await energyLaw(16, evenTimes(2), 1, tiltedEnergy(factorisedEnergy, reward, 1.5))
+    expect(tilted.distance(alone)).toBeGreaterThan(3 * gaps[2])
+    const never = tiltedEnergy(exact, { name: 'never', evaluate: async (rows) => rows.map(() => -Infinity) }, 0)
+    const [row] = [stackTokens([Int32Array.of(0, 1, 1)])]
+    expect(Number.isFinite((await never.logWeights(row, row, 2, new Float64Array(1)))[0])).toBe(true)
+    expect(() => tiltedEnergy(exact, reward, Number.NaN)).toThrow('lambda is NaN')
+  })
+})
+
 describe('costs and options', () => {
   test('energies are asked in the window alone, for rows in which something moves', async () => {
     const meter = { evaluations: 0 }
@@ -267,10 +319,9 @@ describe('costs and options', () => {
   })
 
   test('tell the weights: k of them where the energy is flat', async () => {
-    const flat: SequenceEnergy = { name: 'flat', logWeights: async ({ shape: [n] }) => new Float64Array(n) }
     const sizes: number[] = []
     const onWeights = (w: Float64Array) => void sizes.push(1 / w.reduce((sum, x) => sum + x * x, 0))
-    await draw({ energy: flat, drafts: 5, steps: 2, onWeights }, 20)
+    await draw({ energy: factorisedEnergy, drafts: 5, steps: 2, onWeights }, 20)
     expect(Math.min(...sizes)).toBeCloseTo(5, 12)
     sizes.length = 0
     await draw({ drafts: 5, steps: 2, onWeights }, 20)
