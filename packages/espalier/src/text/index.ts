@@ -35,10 +35,14 @@ export {
   carryOverEnergy,
   countedEnergy,
   type DraftOptions,
+  factorisedEnergy,
   type SequenceEnergy,
+  tiltedEnergy,
 } from './energy.ts'
+export { type EnergyBoundOptions, energyBound, paperObjective } from './energy-bound.ts'
 export { type LoadedEnergy, loadEnergy, networkEnergy } from './energy-network.ts'
 export { type EnergySamplerOptions, energySampler } from './energy-sampler.ts'
+export { type EnumeratedBounds, enumeratedBounds } from './enumerated-bound.ts'
 export { type FirstHittingOptions, firstHitting } from './first-hitting.ts'
 export { float32Gumbels, type GumbelNoise, gumbelDraw, largestGumbel, truncatedGumbelLaw } from './gumbel.ts'
 export {
@@ -73,7 +77,9 @@ export { maskedProcess, maskOf, noiseTokens, type TokenProcess, transition, unif
 export { type ParsedProfile, parseSamplerProfile, profiledSampler, type SamplerProfile } from './profile.ts'
 export { type ProfileKernel, type ProfileVariant, type ScaledKernelOptions, scaledKernel } from './profile-kernel.ts'
 export { parsePrompt } from './prompt.ts'
-export { type BoundOptions, judged, likelihoodBound, unigramEntropy } from './quality.ts'
+export { type LogPartition, logPartition } from './log-partition.ts'
+export type { BoundOptions } from './mask-average.ts'
+export { judged, likelihoodBound, unigramEntropy } from './quality.ts'
 export {
   type ClassTransform,
   type LoadedTokenReward,
