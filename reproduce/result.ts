@@ -33,6 +33,11 @@ export interface ReproductionOptions {
   /** The direction in under two minutes: fewer seeds, smaller budgets. */
   readonly quick?: boolean
   readonly seeds?: readonly number[]
+  /**
+   * A finished result: its rows are taken as given, and only what it lacks is run. Only where a reproduction says so;
+   * see `support/extend.ts`.
+   */
+  readonly known?: ReproductionResult
   /** Share of the work that is done, and what is being done. */
   readonly onProgress?: (done: number, what: string) => void
 }

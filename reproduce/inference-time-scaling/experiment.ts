@@ -4,14 +4,15 @@
  */
 
 import { versions } from '@espalier/cli'
-import { type NoiseChain, odeChain } from 'espalier/chain'
-import { compareSearches, Results, type SearchMetric, type SearchTask } from 'espalier/measure'
+import { type NoiseChain, odeChain, pixelChain, type StochasticChain } from 'espalier/chain'
+import { compareSearches, Results, type SearchMetric } from 'espalier/measure'
 import { uniformGrid } from 'espalier/process'
 import { type SearchResult, searchFrom } from 'espalier/search'
 import { ddim } from 'espalier/solve'
 import type { Tensor } from 'espalier/tensor'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
 import { type Digits, openDigits } from '../support/digits.ts'
+import { extended, lacking } from '../support/known.ts'
 import { allHigher, digitPairs, higher, judgedBy, spreads } from '../support/searches.ts'
 import { type Finding, verdictOf } from '../support/verdict.ts'
 import { ensemble, label, singleNames, type Traced, traced, type Verifier, verifiersOf } from './verifiers.ts'
@@ -39,6 +40,18 @@ export const algorithms = [
   { name: 'Paths-2', goes: 'paths(level=8, back=7, forward=8)' },
 ] as const
 
+/**
+ * Searches that branch on the way, and best-of-N beside them. They need noise at every step, so they walk another
+ * chain: the same network and steps, DDIM with eta = 1. The verdict on the paper is not about them.
+ */
+export const branching = [
+  { name: 'best-of-N, noise at every step', goes: 'best-of-n' },
+  { name: 'forest (ours)', goes: 'forest' },
+  { name: 'greedy islands (ours)', goes: 'greedy' },
+  // Below three islands greedy islands spend half on plain samples.
+  { name: 'greedy islands (ours), no hedge', goes: 'greedy(hedge=false)' },
+] as const
+
 export const noSearch = 'no search, more steps'
 const control = { method: noSearch, setting: 'none' }
 
@@ -52,10 +65,19 @@ function chainOf({ denoiser, range }: Digits, count: number): NoiseChain<Float32
   return traced<Float32Array>(chain, Math.round(earlier * count))
 }
 
+/** The last step draws no noise, so the last block has two. */
+function noisyChainOf({ denoiser, range }: Digits): StochasticChain<Float32Array, Traced> {
+  const { process } = denoiser
+  const plan = ddim({ eta: 1 })(process, uniformGrid(process, steps))
+  const chain = pixelChain({ denoiser, plan, range, branchAt: 'every' })
+  // Halfway is one level nearer to the end than where the last two steps are two levels.
+  return traced<Float32Array>(chain, Math.round(earlier * steps) - 1)
+}
+
 export async function run(
   options: ReproductionOptions & { readonly model?: string } = {},
 ): Promise<ReproductionResult> {
-  const { quick = false, onProgress, model } = options
+  const { quick = false, onProgress, model, known } = options
   const seeds = options.seeds ?? Array.from({ length: quick ? 12 : 32 }, (_, i) => i)
   const sizes = quick ? [budgets[1]] : budgets
   const results = new Results(seeds)
@@ -70,11 +92,28 @@ export async function run(
       judged(metrics.spread, spreads),
       judged(metrics.digits, digitPairs),
     ]
+    const onWay = branching.map(({ name }) => name)
+    const cells = lacking(
+      known,
+      [
+        control,
+        ...verifiers.flatMap(({ name: setting, lambda }) => [
+          ...algorithms.map(({ name }) => ({ method: name, setting })),
+          // Ranks compare within one call, and these searches keep scores from call to call.
+          ...(lambda === undefined ? [] : onWay.map((method) => ({ method, setting }))),
+        ]),
+      ],
+      ({ method }) => onWay.includes(method as (typeof onWay)[number]),
+    )
+    const wanted = (setting: string, list: readonly { readonly name: string; readonly goes: string }[]) =>
+      list
+        .filter(({ name }) => cells.some((cell) => cell.method === name && cell.setting === setting))
+        .map(({ name, goes }) => ({ name, search: searchFrom(goes) }))
     const shares = (from: number, to: number) => (share: number, what: string) =>
       onProgress?.(from + share * (to - from), what)
 
     // The control: all evaluations on one sample.
-    const fine = [steps, ...sizes]
+    const fine = cells.includes(control) ? [steps, ...sizes] : []
     for (const [i, budget] of fine.entries()) {
       const task = { name: control.setting, reward: indifferent, chain: () => chainOf(world, budget) }
       await compareSearches(
@@ -89,18 +128,26 @@ export async function run(
         shares((0.1 * i) / fine.length, (0.1 * (i + 1)) / fine.length),
       )
     }
-    const chain = chainOf(world, steps)
-    const tasks: SearchTask<Float32Array, Traced>[] = verifiers.map(({ name, reward }) => ({
-      ...{ name, reward },
-      chain: () => chain,
-    }))
-    const methods = algorithms.map(({ name, goes }) => ({ name, search: searchFrom(goes) }))
-    await compareSearches({ tasks, methods, budgets: sizes, metrics: all, ...together(seeds) }, results, shares(0.1, 1))
+    const kinds = [
+      { chain: chainOf(world, steps), list: algorithms },
+      { chain: noisyChainOf(world), list: branching },
+    ]
+    const parts = kinds.flatMap(({ chain, list }) =>
+      verifiers.map(({ name, reward, lambda }) => ({
+        tasks: [{ name, reward, lambda, chain: () => chain }],
+        methods: wanted(name, list),
+      })),
+    )
+    for (const [i, part] of parts.entries()) {
+      const [from, to] = [i, i + 1].map((k) => 0.1 + (0.9 * k) / parts.length)
+      await compareSearches({ ...part, budgets: sizes, metrics: all, ...together(seeds) }, results, shares(from, to))
+    }
   } finally {
     await world.close()
   }
 
-  return {
+  const { verdict, why } = known ?? verdictOf(findings(results, sizes))
+  const result: ReproductionResult = {
     paper:
       'Ma, Tong, Jia, Hu, Su, Zhang, Yang, Li, Jaakkola, Jia, Xie 2025, Inference-Time Scaling for Diffusion Models beyond ' +
       'Scaling Denoising Steps, arXiv 2501.09732',
@@ -108,7 +155,8 @@ export async function run(
       'Where more denoising steps stop helping, searching for a good start noise goes on to: every algorithm raises its ' +
       'verifier with the evaluations it is given. Random search raises it most and costs the most diversity, and ' +
       'verifiers are hacked: what one gains, another may lose.',
-    ...verdictOf(findings(results, sizes)),
+    verdict,
+    why,
     command: `npx espalier reproduce inference-time-scaling${quick ? ' --quick' : ''}`,
     seeds,
     versions: versions(),
@@ -117,6 +165,7 @@ export async function run(
       `network ${world.name}`,
     table: results.rows(),
   }
+  return known ? extended(known, result) : result
 }
 
 /** All samples of a random search in one wave, so that a verifier by ranks sees them in one call. */
@@ -124,13 +173,18 @@ const together = (seeds: readonly number[]) => ({ width: budgets[budgets.length 
 
 const indifferent = { name: 'none', evaluate: async (samples: readonly Traced[]) => samples.map(() => 0) }
 
-/** The sample that the search itself selects: for ranks the largest number ever given says nothing. */
-const winnerOf = ({ candidates, selected }: SearchResult<Traced>): Tensor => candidates[selected].sample.sample
+/**
+ * The sample that the search itself selects: for ranks the largest number ever given says nothing. The forest draws
+ * samples, and of these the best has won.
+ */
+const chosen = ({ method, candidates, selected, best }: SearchResult<Traced>): Traced =>
+  candidates[method === 'forest' ? best : selected].sample
+
+const winnerOf = (result: SearchResult<Traced>): Tensor => chosen(result).sample
 
 const verdictOn = (name: string, reward: Verifier['reward']): SearchMetric<Traced> => ({
   name: metrics.verifier(name),
-  values: async (found) =>
-    Array.from(await reward.evaluate(found.map(({ candidates, selected }) => candidates[selected].sample))),
+  values: async (found) => Array.from(await reward.evaluate(found.map(chosen))),
 })
 
 /** The parts of the claim, as far as the seeds show them. */

@@ -1,7 +1,7 @@
 import { linePlot } from '@espalier/cli'
 import type { Files, ReproductionResult } from '../result.ts'
 import { figureFiles } from '../support/report.ts'
-import { algorithms, metrics, noSearch } from './experiment.ts'
+import { algorithms, branching, metrics, noSearch } from './experiment.ts'
 import { singleNames } from './verifiers.ts'
 
 /** Each verifier against NFE, by algorithm and beside more steps; and what the judge says of the same winners. */
@@ -14,7 +14,8 @@ export function figures(result: ReproductionResult): Files {
         .filter((r) => r.method === name && r.setting === of && r.metric === metric)
         .map(({ nfe, mean, low, high }) => ({ x: nfe, y: mean, low, high })),
     })
-    const series = [...algorithms.map(({ name }) => line(name, setting)), line(noSearch, 'none', true)]
+    const drawn = [...algorithms, ...branching.slice(1, 3)]
+    const series = [...drawn.map(({ name }) => line(name, setting)), line(noSearch, 'none', true)]
     return linePlot({
       ...{ title, series, y: { label: y } },
       subtitle: `A flow of digits, 10 steps a sample; mean and 95%, ${seeds.length} seeds`,

@@ -1,6 +1,6 @@
 /** Verifiers of the matrix: of a picture, and of the way that it came. */
 
-import type { NoiseChain } from 'espalier/chain'
+import type { Chain, NoiseChain, StochasticChain } from 'espalier/chain'
 import { type Reward, rankEnsemble } from 'espalier/reward'
 import type { Tensor } from 'espalier/tensor'
 import type { Digits } from '../support/digits.ts'
@@ -16,7 +16,9 @@ export interface Traced {
  * A chain whose samples know what they were expected to be `lag` levels before. The prediction is the one that the
  * step from there begins with, so it costs nothing; a state that was noised again has a new past.
  */
-export function traced<S extends object>(chain: NoiseChain<S, Tensor>, lag: number): NoiseChain<S, Traced> {
+export function traced<S extends object>(chain: NoiseChain<S, Tensor>, lag: number): NoiseChain<S, Traced>
+export function traced<S extends object>(chain: StochasticChain<S, Tensor>, lag: number): StochasticChain<S, Traced>
+export function traced<S extends object>(chain: Chain<S, Tensor>, lag: number): Chain<S, Traced> {
   /** Clean predictions on the way to a state, newest first. */
   const pasts = new WeakMap<S, readonly Tensor[]>()
   const pastOf = (state: S) => pasts.get(state) ?? []
@@ -44,18 +46,21 @@ export function traced<S extends object>(chain: NoiseChain<S, Tensor>, lag: numb
 
 export const label = '5'
 export const singleNames = [`log-odds of a ${label}`, 'symmetry', 'self-similarity'] as const
+const lambdas = [1, 2, 25] as const
 export const ensemble = 'ensemble by ranks'
 
 export interface Verifier {
   readonly name: (typeof singleNames)[number] | typeof ensemble
   readonly reward: Reward<Traced>
+  /** Inverse temperature of methods that have one: about ten over the standard deviation in the model. None for ranks. */
+  readonly lambda?: number
 }
 
 /** Three verifiers, and the ensemble of them by ranks. */
 export function verifiersOf(world: Digits): Verifier[] {
   const rewards = [ofSample(world.digit(label)), ofSample(world.symmetry), selfSimilarity(world)]
   return [
-    ...singleNames.map((name, i) => ({ name, reward: rewards[i] })),
+    ...singleNames.map((name, i) => ({ name, reward: rewards[i], lambda: lambdas[i] })),
     { name: ensemble, reward: rankEnsemble(rewards) },
   ]
 }

@@ -1,4 +1,4 @@
-import { odeChain } from 'espalier/chain'
+import { odeChain, pixelChain } from 'espalier/chain'
 import { type Denoiser, flow, GaussianMixture, uniformGrid, vpLinear } from 'espalier/process'
 import { searchFrom } from 'espalier/search'
 import { ddim } from 'espalier/solve'
@@ -116,6 +116,28 @@ describe('reproduce inference-time-scaling', () => {
     one.rows = 0
     const { nfe } = await searchFrom('paths(level=4, back=3, forward=4)').run({ chain, reward, budget: 120, seed: 2 })
     expect(nfe).toBe(one.rows)
+  })
+
+  it('searches that branch on the way book all that they ask, traced or not, and no more than they are given', async () => {
+    const one = world()
+    const { process } = one.denoiser
+    const plan = ddim({ eta: 1 })(process, uniformGrid(process, 6))
+    const chain = traced(pixelChain({ denoiser: one.denoiser, plan, branchAt: 'every' }), 2)
+    const settled = {
+      name: 'settled',
+      evaluate: async (all: readonly { sample: Tensor; before: Tensor }[]) =>
+        all.map(({ sample, before }) => -Math.abs(sample.data[0] - before.data[0])),
+    }
+    for (const goes of ['best-of-n', 'forest', 'greedy', 'greedy(hedge=false)']) {
+      one.rows = 0
+      const found = await searchFrom(goes).run({ chain, reward: settled, lambda: 3, budget: 250, seed: 4 })
+      // A path of plain samples that greedy islands branch from has been predicted for its trace, which they do not know.
+      if (goes === 'greedy') expect(one.rows).toBeLessThan(found.nfe)
+      else expect([goes, found.nfe]).toEqual([goes, one.rows])
+      expect(found.nfe, goes).toBeLessThanOrEqual(250)
+      expect(found.nfe, goes).toBeGreaterThan(200)
+      for (const { sample, reward } of found.candidates) expect(reward).toBe((await settled.evaluate([sample]))[0])
+    }
   })
 
   it('measures spread and the number of digits', () => {
