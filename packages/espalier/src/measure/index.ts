@@ -28,6 +28,7 @@ export { energyDistance, type SlicedWassersteinOptions, slicedWasserstein2 } fro
 export {
   bestRewardMetric,
   compareSearches,
+  drawnMeanMetric,
   drawnSamples,
   heldOutMetric,
   meanRewardMetric,
@@ -43,8 +44,10 @@ export {
   mean,
   mean95,
   pairedDifference95,
+  share95,
   studentCdf,
   studentQuantile,
   variance,
 } from './statistics.ts'
 export { exactSamples, guidedWorld, worldSubject, worldW2 } from './subjects.ts'
+export { distinctMetric, tokenEntropyMetric } from './text.ts'

@@ -7,6 +7,7 @@ import { resample } from '../search/resampling.ts'
 import type { SearchResult } from '../search/search.ts'
 import { key, purpose, stream } from '../tensor/random.ts'
 import type { Results } from './results.ts'
+import { mean } from './statistics.ts'
 
 /** What is searched for. */
 export interface SearchTask<S, X> {
@@ -112,6 +113,20 @@ export function heldOutMetric<X>(name: string, judge: Reward<X>): SearchMetric<X
     name,
     values: async (results) =>
       Array.from(await judge.evaluate(results.map(({ candidates, best }) => candidates[best].sample))),
+  }
+}
+
+/**
+ * The mean of a number over samples drawn by the method's weights ({@link drawnSamples}): what a reward that the search
+ * did not see gives to them, or, of a `threshold`, the share that meets a constraint.
+ *
+ * @param count samples drawn of each result. Default 64
+ */
+export function drawnMeanMetric<X>(name: string, judge: Reward<X>, count = 64): SearchMetric<X> {
+  return {
+    name,
+    values: (results) =>
+      Promise.all(results.map(async (result) => mean(await judge.evaluate(drawnSamples(result, count))))),
   }
 }
 

@@ -41,6 +41,23 @@ export function mean95(values: ArrayLike<number>): Interval {
 }
 
 /**
+ * A share, such as that of the samples that meet a constraint, with its Wilson score interval (Wilson 1927), which is
+ * one at 0 and at 1 too.
+ *
+ * @param count how many of `n` independent ones did
+ * @throws if `count` is not one of 0 to n, or n is 0
+ */
+export function share95(count: number, n: number): Interval {
+  if (!(n >= 1 && count >= 0 && count <= n)) throw new Error(`share95: ${count} of ${n}; expected 0 to n of at least 1`)
+  const z2 = studentQuantile(0.975, Number.POSITIVE_INFINITY) ** 2
+  const share = count / n
+  const centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+  const half = Math.sqrt(z2 * ((share * (1 - share)) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+  // At the ends the bound is the end itself, which rounding may miss.
+  return { mean: share, low: count === 0 ? 0 : centre - half, high: count === n ? 1 : centre + half, n }
+}
+
+/**
  * {@link mean95} of the differences `a_i - b_i`: two methods on the same seeds. An interval without 0 tells them apart.
  *
  * @throws if the lengths differ

@@ -37,7 +37,23 @@ export interface HttpRewardOptions {
  *
  * @throws Error where the address or an option is none; RewardError (at evaluation) that names the samples, and why
  */
-export function httpReward(url: string, options: HttpRewardOptions = {}): Reward<Tensor> {
+export function httpReward(url: string, options?: HttpRewardOptions): Reward<Tensor> {
+  return postedReward(url, encodeSamples, options)
+}
+
+/**
+ * A reward of texts behind an HTTP endpoint: {@link httpReward} with the request `{ "texts": [text_1, ..., text_n] }`.
+ */
+export function httpTextReward(url: string, options?: HttpRewardOptions): Reward<string> {
+  return postedReward<string>(url, (texts) => JSON.stringify({ texts }), options)
+}
+
+/** @param encode the body of a request for samples */
+function postedReward<X>(
+  url: string,
+  encode: (samples: readonly X[]) => string,
+  options: HttpRewardOptions = {},
+): Reward<X> {
   const address = parseAddress(url)
   const { name = address.origin + address.pathname, timeout = 60_000, retries = 4, backoff = 500 } = options
   const { maxBatch = 64, inFlight = 2, headers, seed = 0 } = options
@@ -52,8 +68,8 @@ export function httpReward(url: string, options: HttpRewardOptions = {}): Reward
   const limit = limitOf(inFlight)
   let requests = 0
 
-  const score = async (samples: readonly Tensor[], signal: AbortSignal): Promise<number[]> => {
-    const body = encodeSamples(samples)
+  const score = async (samples: readonly X[], signal: AbortSignal): Promise<number[]> => {
+    const body = encode(samples)
     const waits = backOff(backoff, fold(jitter, requests++))
     for (let tries = 1; ; tries++) {
       const answer = await within(timeout, (late) =>
@@ -71,7 +87,7 @@ export function httpReward(url: string, options: HttpRewardOptions = {}): Reward
     name,
     evaluate: (samples) =>
       inChunks(samples, maxBatch, limit, (chunk, signal) =>
-        checkedReward<Tensor>({ name, evaluate: (part) => score(part, signal) }).evaluate(chunk),
+        checkedReward<X>({ name, evaluate: (part) => score(part, signal) }).evaluate(chunk),
       ),
   }
 }

@@ -26,7 +26,7 @@ export {
   graphReward,
   type LoadedReward,
 } from './graph.ts'
-export { type HttpRewardOptions, httpReward } from './http.ts'
+export { type HttpRewardOptions, httpReward, httpTextReward } from './http.ts'
 export { brightness, type ImageOptions, type InkOptions, ink, type Region, smoothness, symmetry } from './images.ts'
 export { compressibility, incompressibility, type JpegOptions, jpegBytes } from './jpeg.ts'
 export { rankEnsemble } from './rank-ensemble.ts'
