@@ -11,10 +11,10 @@ import {
   loadDenoiser,
   type ModelCard,
   type NetworkCard,
-  parseModelCard,
   type Runtime,
 } from 'espalier/runtime'
 import { readNpy, type Tensor, tensor } from 'espalier/tensor'
+import { type AnyCard, isTextCard, readCard } from './card.ts'
 import { asUserError, messageOf, UserError } from './errors.ts'
 import { isImageShape } from './report/contact-sheet.ts'
 import { zooModels } from './zoo.ts'
@@ -23,7 +23,9 @@ import { zooModels } from './zoo.ts'
 export interface ModelFiles {
   /** As it was asked for. */
   readonly name: string
-  readonly card: ModelCard
+  readonly card: AnyCard
+  /** Where its other files lie. */
+  readonly folder: string
   /** Bytes of the ONNX file; none for a world. */
   readonly graph?: Uint8Array
   /** SHA-256 of the graph, or of the world's text: names what ran. */
@@ -50,16 +52,25 @@ export interface DiffusionModel {
  * @throws UserError if there is none, or its files are damaged
  */
 export function readModelFiles(name: string, option = '--model'): ModelFiles {
-  const place = find(name, option)
-  const world = place.endsWith('.json')
-  const file = world ? place : join(place, 'card.json')
+  const file = cardFile(name, option)
   const card = readCard(file, `${option} ${name}`)
-  if (card.type === 'gaussian-mixture') return { name, card, sha256: sha256(readFileSync(file)) }
-  const graphFile = join(dirname(file), 'model.onnx')
+  const folder = dirname(file)
+  if (card.type === 'gaussian-mixture') return { name, card, folder, sha256: sha256(readFileSync(file)) }
+  const graphFile = join(folder, 'model.onnx')
   if (!existsSync(graphFile))
     throw new UserError(`${option} ${name}: ${graphFile} is missing; the card needs its network`)
   const graph = new Uint8Array(readFileSync(graphFile))
-  return { name, card, graph, sha256: sha256(graph) }
+  return { name, card, folder, graph, sha256: sha256(graph) }
+}
+
+/** Whether a model is one of text, by its card alone. @throws UserError if there is none of this name */
+export function isTextModel(name: string, option = '--model'): boolean {
+  return isTextCard(readCard(cardFile(name, option), `${option} ${name}`))
+}
+
+function cardFile(name: string, option: string): string {
+  const place = find(name, option)
+  return place.endsWith('.json') ? place : join(place, 'card.json')
 }
 
 function find(name: string, option: string): string {
@@ -83,20 +94,6 @@ function find(name: string, option: string): string {
   throw new UserError(`${option} ${name}: the folder has no card.json (it holds ${holds})`)
 }
 
-function readCard(file: string, what: string): ModelCard {
-  let json: unknown
-  try {
-    json = JSON.parse(readFileSync(file, 'utf8'))
-  } catch (error) {
-    throw new UserError(`${what}: ${file} is not JSON (${(error as Error).message})`)
-  }
-  try {
-    return parseModelCard(json, file)
-  } catch (error) {
-    throw new UserError((error as Error).message)
-  }
-}
-
 /**
  * Loads a diffusion model and asks it for one row, so that a damaged or unfitting network is told before work begins.
  *
@@ -105,6 +102,11 @@ function readCard(file: string, what: string): ModelCard {
 export async function openModel(runtime: Runtime, name: string): Promise<DiffusionModel> {
   const { card, graph, sha256 } = readModelFiles(name)
   return asUserError(`--model ${name}`, async () => {
+    if (isTextCard(card)) {
+      throw new UserError(
+        `--model ${name} is a text model; espalier sample, espalier steer and espalier compare --methods take it`,
+      )
+    }
     if (card.type === 'classifier') {
       throw new UserError(`--model ${name} is a classifier, not a diffusion model; it can serve as a reward`)
     }

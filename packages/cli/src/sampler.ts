@@ -49,6 +49,12 @@ export interface GuidanceSettings {
   readonly threshold?: string
 }
 
+/** What models of text do not take. */
+export const fieldOptions = [
+  ...['solver', 'steps', 'grid', 'eta', 'plan', 'scheduler', 'schedulerVariant', 'mu', 'odeSolver', 'condition'],
+  ...['class', 'guidance', 'guidanceRescale', 'guidanceInterval', 'threshold'],
+] as const
+
 /** The options of {@link SamplerSettings}, with their defaults. */
 export function withSamplerOptions(command: Command): Command {
   return command

@@ -3,12 +3,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { type ModelCard, parseModelCard } from 'espalier/runtime'
+import { type AnyCard, parseCard } from './card.ts'
 
 export interface ZooEntry {
   readonly name: string
   readonly folder: string
-  readonly card: ModelCard
+  readonly card: AnyCard
 }
 
 /** Folder of the zoo's models; it may be missing where none was trained yet. */
@@ -24,9 +24,7 @@ export function zooModels(folder = zooFolder()): ZooEntry[] {
     .flatMap((name) => {
       const file = join(folder, name, 'card.json')
       try {
-        return [
-          { name, folder: join(folder, name), card: parseModelCard(JSON.parse(readFileSync(file, 'utf8')), file) },
-        ]
+        return [{ name, folder: join(folder, name), card: parseCard(JSON.parse(readFileSync(file, 'utf8')), file) }]
       } catch {
         return []
       }
