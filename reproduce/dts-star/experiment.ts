@@ -10,12 +10,13 @@ import type { Tensor } from 'espalier/tensor'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
 import { spread } from '../support/digits.ts'
 import { type ImageWorld, type ImageWorldName, imageWorld, toBytes } from '../support/image-world.ts'
+import { extended, lacking } from '../support/known.ts'
 import { type FinishedCells, type Outcome, runCells, type SearchCell } from '../support/search-cells.ts'
 import { verdictOf } from '../support/verdict.ts'
 import { findings } from './findings.ts'
 import { type Goal, goals } from './goals.ts'
 import type { Method } from './methods.ts'
-import { bestOfN, metrics } from './names.ts'
+import { bestOfN, forest, greedy, metrics } from './names.ts'
 import { shareToReach } from './share.ts'
 
 /** Counts up when the same seed no longer gives the same numbers, so that no result is mixed from two programs. */
@@ -27,7 +28,7 @@ const found = new WeakMap<ReproductionResult, FinishedCells>()
 export const picturesOf = (result: ReproductionResult): FinishedCells | undefined => found.get(result)
 
 export async function run(options: ReproductionOptions = {}): Promise<ReproductionResult> {
-  const { quick = false, onProgress } = options
+  const { quick = false, onProgress, known } = options
   const seeds = options.seeds ?? Array.from({ length: quick ? 3 : 10 }, (_, i) => i)
   const results = new Results(seeds)
   const chosen = goals(quick)
@@ -37,9 +38,10 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
     open.set(name, world)
     return world
   }
-  const cells = chosen.flatMap((goal) =>
+  const all = chosen.flatMap((goal) =>
     goal.runs.flatMap(({ method, budgets }) => budgets.map((budget) => cellOf(goal, method, budget, worldOf))),
   )
+  const cells = lacking(known, all, ({ method }) => [forest, greedy].includes(method))
   let finished: FinishedCells
   try {
     const name = `${versions().espalier}-${protocol}`
@@ -49,20 +51,24 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   }
   onProgress?.(1, 'done')
 
+  const { verdict, why } = known ?? verdictOf(findings(results, chosen))
   const result: ReproductionResult = {
     paper: 'Jain, Sareen, Pedramfar, Ravanbakhsh 2025, Diffusion Tree Sampling, arXiv 2506.20701',
     claim:
       'Diffusion Tree Search finds better rewards than best-of-N, FK steering and local searches at an equal number of network ' +
       "evaluations, and reaches best-of-N's with up to five times fewer, without over-optimising.",
-    ...verdictOf(findings(results, chosen)),
+    verdict,
+    why,
     command: `npx espalier reproduce dts-star${quick ? ' --quick' : ''}`,
     seeds,
     versions: versions(),
     budget: `${seeds.length} seeds, one search each; 250 to ${quick ? '750 NFE in 10 steps' : '2500 NFE in 10 steps, 1000 and 2000 in 50'}`,
-    table: [...results.rows(), ...chosen.flatMap((goal) => shares(results, goal))],
+    // Shares are of seeds, of which a finished result keeps no values.
+    table: [...results.rows(), ...(known ? [] : chosen.flatMap((goal) => shares(results, goal)))],
   }
-  found.set(result, finished)
   finished.remove()
+  if (known) return extended(known, result)
+  found.set(result, finished)
   return result
 }
 

@@ -69,7 +69,7 @@ export function goals(quick: boolean): Goal[] {
     { ...jpeg, setting: settings.jpeg, steps: 10, runs: [...at([...main, svdd20]), hasty] },
     { ...both, setting: settings.both, steps: 10, runs: at([dtsStar, narrow, svdd5, fkMax, greedy]) },
     { ...noisy, setting: settings.noisy, steps: 10, runs: at([narrow, svdd5, zeroOrder, greedy]) },
-    { ...jpeg, setting: settings.clothes, world: 'clothes', steps: 10, runs: at(main, short) },
+    { ...jpeg, setting: settings.clothes, world: 'clothes', steps: 10, runs: at([...main, forest], short) },
     { ...digit, setting: settings.long, steps: 50, runs: long },
     { ...jpeg, setting: settings.longJpeg, steps: 50, runs: long },
   ]

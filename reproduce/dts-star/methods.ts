@@ -1,5 +1,5 @@
 import { type SearchMethod, searchFrom } from 'espalier/search'
-import { bestOfN, dtsStar, greedy, narrow } from './names.ts'
+import { bestOfN, dtsStar, forest, greedy, narrow } from './names.ts'
 
 /** A method of the comparison. */
 export interface Method {
@@ -30,7 +30,7 @@ export const methods = {
     at: (budget) => searchFrom(`rbf(starts=${Math.max(1, Math.round(budget / 20))})`),
     width: 1,
   },
-  forest: fixed('forest (ours)', 'forest'),
+  forest: fixed(forest, 'forest'),
   greedy: fixed(greedy, 'greedy'),
   /** Without plain rollouts first where the budget is less than three islands. */
   bold: fixed(`${greedy}, no hedge`, 'greedy(hedge=false)'),
