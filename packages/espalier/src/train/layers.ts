@@ -27,10 +27,15 @@ export class Layers {
     this.#key = key
   }
 
-  /** A parameter: normal with the given standard deviation, or a constant. */
-  parameter(name: string, shape: readonly number[], start: { readonly std: number } | { readonly fill: number }): Expr {
+  /** A parameter: normal with the given standard deviation, a constant, or a function of the place in it. */
+  parameter(
+    name: string,
+    shape: readonly number[],
+    start: { readonly std: number } | { readonly fill: number } | { readonly of: (index: number) => number },
+  ): Expr {
     const values = new Float32Array(sizeOf(shape))
     if ('fill' in start) values.fill(start.fill)
+    else if ('of' in start) for (let i = 0; i < values.length; i++) values[i] = start.of(i)
     else {
       normal(purpose(this.#key, name), values)
       for (let i = 0; i < values.length; i++) values[i] *= start.std
@@ -110,7 +115,8 @@ export class Layers {
   /**
    * Multi-head self-attention (Vaswani et al. 2017) over rows of tokens `[n, tokens, d]`, either of which may be free.
    * The last layer starts at zero.
-   * @param mask added to the logits, `[tokens, tokens]`: a large negative number where one token may not see another
+   * @param mask added to the logits, `[tokens, tokens]`, or that for each head: a large negative number where one token
+   *   may not see another
    */
   mixing(name: string, rows: Expr, heads: number, mask?: Expr): Expr {
     const channels = rows.size(-1)
@@ -163,6 +169,26 @@ export class Layers {
   positions(name: string, tokens: Expr, context: number, width: number): Expr {
     const waves = this.sinusoids(places(tokens).cast('float32'), 32, 1.5 / context, Math.PI)
     return this.linear(name, waves.mul(0.5), width, { bias: false })
+  }
+
+  /**
+   * What each head adds to its logits for a token so far to the left or right, `[heads, length, length]` (Shaw et al.
+   * 2018, Raffel et al. 2020), one number for all that are `reach` away or more. Half the heads start by looking to the
+   * left, half to the right, and near by: without that a masked network learns nothing but frequencies for long.
+   */
+  nearness(name: string, tokens: Expr, heads: number, reach: number): Expr {
+    const { b } = this
+    const table = this.parameter(`${name}.table`, [2 * reach + 1, heads], {
+      of: (i) => {
+        const [away, head] = [Math.floor(i / heads) - reach, i % heads]
+        const slope = 2 ** -(head >> 1)
+        return -slope * Math.abs(away - (head % 2 === 0 ? -1 : 1))
+      },
+    })
+    const at = places(tokens)
+    const away = at.unsqueeze([0]).sub(at.unsqueeze([1]))
+    const near = b.op('Clip', [away, b.scalar(-reach, 'int64'), b.scalar(reach, 'int64')])
+    return b.op('Gather', [table, near.add(b.scalar(reach, 'int64'))], { axis: 0 }).transpose([2, 0, 1])
   }
 
   /** What keeps a token from seeing those after it, `[length, length]`. */

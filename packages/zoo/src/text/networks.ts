@@ -13,14 +13,25 @@ export interface TransformerSize {
   readonly vocabulary: number
 }
 
-/** Tokens and their places as vectors, through the blocks: `[n, length, width]`. */
+/**
+ * Tokens and their places as vectors, through the blocks: `[n, length, width]`. Where they are read from the left, a token
+ * finds the one before it at its own place; elsewhere heads are told where near tokens stand.
+ */
 function body(layers: Layers, tokens: Expr, size: TransformerSize, added?: Expr, causal = false): Expr {
   const { width, context, vocabulary } = size
   const rows = layers
     .embedding('token', tokens, vocabulary + 1, width)
     .add(layers.positions('position', tokens, context, width))
-  return through(layers, added ? rows.add(added) : rows, size, causal ? layers.causal(tokens) : undefined)
+  return through(
+    layers,
+    added ? rows.add(added) : rows,
+    size,
+    causal ? layers.causal(tokens) : near(layers, tokens, size),
+  )
 }
+
+const near = (layers: Layers, tokens: Expr, { heads, context }: TransformerSize): Expr =>
+  layers.nearness('near', tokens, heads, context >> 1)
 
 function through(layers: Layers, rows: Expr, { blocks, heads }: TransformerSize, mask?: Expr): Expr {
   let h = rows
@@ -75,7 +86,7 @@ export function energyNetwork(seed: number, size: TransformerSize, name: string)
   const drafted = layers.embedding('token', tokens, vocabulary + 1, width)
   const both = concat([drafted, layers.embedding('token', state, vocabulary + 1, width)], 2)
   const rows = layers.linear('mix', both, width).add(layers.positions('position', tokens, context, width))
-  const mean = through(layers, rows, size).mean([1])
+  const mean = through(layers, rows, size, near(layers, tokens, size)).mean([1])
   const hidden = layers.linear('energy.wide', mean, width).relu()
   b.output('energy', layers.linear('energy.narrow', hidden, 1, { zero: true, bias: false }).reshape([-1]))
   return { model: b.build(), parameters: layers.parameters }
