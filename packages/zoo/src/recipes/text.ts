@@ -379,7 +379,7 @@ export const kjv: Recipe = masked({
   title: 'masked diffusion of the King James Bible',
   corpus: kjvCorpus,
   size: { width: 128, blocks: 5, heads: 4, context: 64 },
-  defaults: { seed: 21, steps: 14_000, batch: 32 },
+  defaults: { seed: 21, steps: 10_000, batch: 32 },
   rate: 2e-3,
 })
 
