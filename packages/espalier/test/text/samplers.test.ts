@@ -109,24 +109,101 @@ describe('first hitting', () => {
     }
   })
 
-  test('order 2 comes closer to the law than order 1, in as many calls', async () => {
-    // A chain whose tokens mostly repeat the last one.
-    const stick = new TokenLaw(
+  /** A chain whose tokens mostly repeat the last one. */
+  const sticky = (stay: number) =>
+    new TokenLaw(
       2,
       6,
       Float64Array.from({ length: 64 }, (_, i) => {
         const turns = (i ^ (i >> 1)) & 31
-        return [0, 1, 2, 3, 4].reduce((p, bit) => p * ((turns >> bit) & 1 ? 0.25 : 0.75), 0.5)
+        return [0, 1, 2, 3, 4].reduce((p, bit) => p * ((turns >> bit) & 1 ? 1 - stay : stay), 0.5)
       }),
     )
-    const model = stick.denoiser(maskedProcess(2))
-    for (const calls of [2, 3]) {
+
+  test.each([
+    // In groups of one position there is nothing to extrapolate: hence two calls alone for four tokens.
+    ['of repeats', sticky(0.75)],
+    ['at random', randomLaw(1, 2, 6, 1.2)],
+    ['of three values', randomLaw(2, 3, 4, 1.2)],
+  ])('order 2 comes closer to a law %s than order 1, in as many calls', async (_, world) => {
+    const model = world.denoiser(maskedProcess(world.vocabulary))
+    for (const calls of world.length === 6 ? [2, 3] : [2]) {
       const one = await draw(firstHitting({ calls }), 6000, model)
       const two = await draw(firstHitting({ calls, order: 2 }), 6000, model)
       expect(two.nfe).toBe(one.nfe)
-      const [a, b] = [one, two].map(({ tokens }) => stick.distance(histogram(stick, tokens)))
-      expect(b).toBeLessThan(0.85 * a)
+      const [a, b] = [one, two].map(({ tokens }) => world.distance(histogram(world, tokens)))
+      expect(b).toBeLessThan(0.9 * a)
     }
+  })
+
+  describe('corrected', () => {
+    /** The exact law of every token given all others, of known tokens too. */
+    const leaveOneOut = (world: TokenLaw): TokenDenoiser => {
+      const { vocabulary: V, length: L } = world
+      const process = maskedProcess(V)
+      const known = new Map<string, Float64Array>()
+      const answer = (tokens: Int32Array) => {
+        const name = tokens.join()
+        const found = known.get(name)
+        if (found) return found
+        const out = new Float64Array(L * V)
+        for (let l = 0; l < L; l++) {
+          const others = tokens.map((token, p) => (p === l ? V : token))
+          out.set(world.posterior(process, others, 0).subarray(l * V, (l + 1) * V), l * V)
+        }
+        known.set(name, out)
+        return out
+      }
+      return {
+        ...world.denoiser(process),
+        predict: async ({ shape: [n], data }) => ({
+          shape: [n, L, V],
+          data: Float32Array.from(
+            Array.from({ length: n }, (_, i) => [...answer(data.subarray(i * L, (i + 1) * L))]).flat(),
+            Math.log,
+          ),
+        }),
+      }
+    }
+    const run = async (world: TokenLaw, options: Parameters<typeof firstHitting>[0]) => {
+      const { tokens, nfe } = await draw(firstHitting(options), 6000, leaveOneOut(world))
+      return {
+        gap: world.distance(histogram(world, tokens)),
+        chi: chiSquare(world.probabilities, histogram(world, tokens), 6000),
+        nfe,
+      }
+    }
+
+    test('with one position a call changes nothing: the first hit of a group is never drawn again', async () => {
+      const world = randomLaw(1, 2, 4, 1.2)
+      const { chi, nfe } = await run(world, { correct: true })
+      expect(chi).toBeLessThan(chiSquareBound(16))
+      expect(nfe).toBe(1 + 3 * 6000)
+    })
+
+    test('helps where tokens nearly copy one another, harms elsewhere, and order 2 is better', async () => {
+      const near = { calls: 3 }
+      const copies = sticky(0.95)
+      const [plain, corrected] = [await run(copies, near), await run(copies, { ...near, correct: true })]
+      expect(corrected.nfe).toBe(plain.nfe)
+      expect(corrected.gap).toBeLessThan(plain.gap)
+      const random = randomLaw(1, 2, 6, 1.2)
+      const [one, two, other] = [
+        await run(random, near),
+        await run(random, { ...near, order: 2 }),
+        await run(random, { ...near, correct: true }),
+      ]
+      expect(other.gap).toBeGreaterThan(1.2 * one.gap)
+      expect(two.gap).toBeLessThan(one.gap)
+    })
+
+    test('does not go with order 2 or drafts, and cannot be branched', async () => {
+      await expect(draw(firstHitting({ correct: true, order: 2 }))).rejects.toThrow(
+        'corrects at order 1, without drafts',
+      )
+      const task = { process: masked, timeFree: true, prompt: new Int32Array(3).fill(3) }
+      expect(firstHitting({ correct: true })(task).remembers).toBe(true)
+    })
   })
 
   test('refuses groups that do not fit, and a uniform process', async () => {
@@ -152,6 +229,21 @@ describe('network evaluations', () => {
       const beyond = steps * each - 1
       expect(Math.abs((nfe - shared) / count - beyond)).toBeLessThan(0.05)
     }
+  })
+
+  test('as the closed form says: 13.81 of 50 steps over 16 tokens', async () => {
+    const flat: TokenDenoiser = {
+      process: maskedProcess(2),
+      context: 16,
+      timeFree: true,
+      predict: async ({ shape: [n, length] }) => ({ shape: [n, length, 2], data: new Float32Array(2 * n * length) }),
+    }
+    // All rows begin as one state, which is asked of once.
+    const count = 1500
+    const { nfe } = await draw(kernelSampler(ancestral, { steps: 50 }), count, flat)
+    const expected = 50 * (1 - (1 - 1 / 50) ** 16)
+    expect(expected).toBeCloseTo(13.81, 2)
+    expect(Math.abs((nfe - 1) / count + 1 - expected)).toBeLessThan(0.15)
   })
 
   test('Gumbel draws ask of every state, and once of the same', async () => {
