@@ -53,7 +53,7 @@ export interface DiffusionModel {
  */
 export function readModelFiles(name: string, option = '--model'): ModelFiles {
   const file = cardFile(name, option)
-  const card = readCard(file, `${option} ${name}`)
+  const card = readModelCard(name, option)
   const folder = dirname(file)
   if (card.type === 'gaussian-mixture') return { name, card, folder, sha256: sha256(readFileSync(file)) }
   const graphFile = join(folder, 'model.onnx')
@@ -63,9 +63,9 @@ export function readModelFiles(name: string, option = '--model'): ModelFiles {
   return { name, card, folder, graph, sha256: sha256(graph) }
 }
 
-/** Whether a model is one of text, by its card alone. @throws UserError if there is none of this name */
-export function isTextModel(name: string, option = '--model'): boolean {
-  return isTextCard(readCard(cardFile(name, option), `${option} ${name}`))
+/** The card of a model alone. @throws UserError if there is none of this name, or it is damaged */
+export function readModelCard(name: string, option = '--model'): AnyCard {
+  return readCard(cardFile(name, option), `${option} ${name}`)
 }
 
 function cardFile(name: string, option: string): string {

@@ -9,6 +9,8 @@ export interface ProgressState {
   readonly budget: number
   /** Best reward so far; left out where there is no reward. */
   readonly best?: number
+  /** The text of the best reward, where it is one. */
+  readonly text?: string
 }
 
 export interface ProgressLine {
@@ -71,7 +73,7 @@ export function progressLine(
 
 /** `dts-star  8 000/20 000 NFE (40%)  812 NFE/s  15 s left  best 2.41`. */
 export function describe(state: ProgressState, seconds: number, firstNfe = 0): string {
-  const { label, nfe, budget, best } = state
+  const { label, nfe, budget, best, text } = state
   const rate = seconds > 0 ? (nfe - firstNfe) / seconds : 0
   const parts = [
     label,
@@ -81,5 +83,6 @@ export function describe(state: ProgressState, seconds: number, firstNfe = 0): s
     parts.push(`${formatNumber(rate)} NFE/s`, `${formatDuration(Math.max(0, budget - nfe) / rate)} left`)
   }
   if (best !== undefined && Number.isFinite(best)) parts.push(`best ${formatNumber(best)}`)
+  if (text !== undefined) parts.push(JSON.stringify(text))
   return parts.join('  ')
 }

@@ -61,7 +61,7 @@ export async function runSampleText({ settings: given, out, json, stream }: Samp
   const live = textStream()
   try {
     const model = await openTextModel(runtime, given.model)
-    const settings = { ...given, count, sampler: given.sampler ?? defaultSampler(model) }
+    const settings = { ...given, count, sampler: given.sampler ?? defaultSampler(model.card) }
     const task = await openTextTask(runtime, model, settings)
     const judge = given.judge === undefined ? undefined : await openJudge(runtime, given.judge, model)
     const line = shellLine('sample', { ...settings })

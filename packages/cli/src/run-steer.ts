@@ -1,6 +1,7 @@
 /** `espalier steer` and `espalier demo`: every seed, reward and method in turn, everything on the disk as it goes. */
 
 import { nodeRuntime } from 'espalier/node'
+import type { Runtime } from 'espalier/runtime'
 import { UserError } from './errors.ts'
 import { interruptible } from './interrupt.ts'
 import { type ProgressLine, progressLine } from './progress.ts'
@@ -9,12 +10,22 @@ import { aboutReward } from './rewards.ts'
 import { RunFolder, type RunStatus } from './run-folder.ts'
 import { shellLine } from './shell-line.ts'
 import { runTrial, type Steering, type SteerSettings, setUpSteering, type Trial } from './steering.ts'
-import { bestReward, type Comparison, printComparisons, summarise, writeSteeringReport } from './steering-report.ts'
+import {
+  bestReward,
+  type Comparison,
+  printComparisons,
+  printTexts,
+  summarise,
+  writeSteeringReport,
+} from './steering-report.ts'
+import { setUpTextSteering, type TextSteerSettings } from './text-steering.ts'
 import { loadSearch, loadTrial, saveSearch, saveTrial, type TrialName } from './trial-files.ts'
 
 export interface SteerRun {
   readonly command: string
-  readonly settings: SteerSettings
+  readonly settings: SteerSettings | TextSteerSettings
+  /** Texts that are printed at the end. Default 4. */
+  readonly samples?: number
   /** Folder of the run that goes on. */
   readonly resume?: string
   readonly out?: string
@@ -31,7 +42,7 @@ export async function runSteer(run: SteerRun): Promise<void> {
   const runtime = nodeRuntime()
   const progress = progressLine()
   try {
-    const steering = await setUpSteering(runtime, settings)
+    const steering = await openSteering(runtime, settings)
     const folder = openFolder(run)
     const interrupt = interruptible((text) => progress.say(text))
     const { signal, clear } = withDeadline(interrupt.signal, run.deadline)
@@ -51,6 +62,10 @@ export async function runSteer(run: SteerRun): Promise<void> {
     progress.clear()
     await runtime.close()
   }
+}
+
+function openSteering(runtime: Runtime, settings: SteerSettings | TextSteerSettings): Promise<Steering> {
+  return 'sampler' in settings ? setUpTextSteering(runtime, settings) : setUpSteering(runtime, settings)
 }
 
 /**
@@ -74,7 +89,7 @@ function withDeadline(signal: AbortSignal, seconds?: number): { readonly signal:
 }
 
 /** The shell line that repeats a run of these settings. */
-export function steerLine({ rewards, methods, ...settings }: SteerSettings): string {
+export function steerLine({ rewards, methods, ...settings }: SteerSettings | TextSteerSettings): string {
   return shellLine('steer', { ...settings, reward: rewards, method: methods.join(',') })
 }
 
@@ -122,31 +137,33 @@ async function search(context: Context, name: TrialName): Promise<Trial> {
   const started = performance.now()
   const elapsed = () => before + (performance.now() - started) / 1000
   let best = Number.NEGATIVE_INFINITY
+  let text: string | undefined
   let nfe = 0
   let saved = performance.now()
-  const { name: model, event, range } = steering.model
+  const { notes, spell } = steering
   folder.event('search', { ...name, resumed: earlier !== undefined })
   const trial = await runTrial(steering, {
     ...settings,
     ...name,
     signal,
     resume: earlier?.saved,
-    onProgress(state) {
-      progress.update({ label: `${name.method} for ${name.reward}, seed ${name.seed}`, ...state })
+    onProgress(state, sample) {
+      if (sample && spell && state.best > best) text = spell(sample)
+      progress.update({ label: `${name.method} for ${name.reward}, seed ${name.seed}`, ...state, text })
       nfe = state.nfe
       if (!(state.best > best)) return
       best = state.best
-      folder.event('best', { ...name, nfe: state.nfe, best })
+      folder.event('best', { ...name, nfe: state.nfe, best, text })
     },
     onCheckpoint(save) {
       if (performance.now() - saved < 1000 * checkpointEvery) return
-      saveSearch(folder, name, save(), { model, event, range, seconds: elapsed() })
+      saveSearch(folder, name, save(), { ...notes, seconds: elapsed() })
       folder.event('checkpoint', { ...name, nfe })
       saved = performance.now()
     },
   })
   const whole = { ...trial, seconds: elapsed() }
-  saveTrial(folder, whole, { model, event, range })
+  saveTrial(folder, whole, notes)
   const { nfe: spent, stopped } = trial.result
   folder.event('search done', { ...name, nfe: spent, best: bestReward(trial.result), stopped })
   return whole
@@ -154,13 +171,13 @@ async function search(context: Context, name: TrialName): Promise<Trial> {
 
 /** Pictures, page and the printed answer; returns what `run.json` keeps. */
 function conclude(
-  { settings, json }: SteerRun,
-  { model }: Steering,
+  { settings, json, samples }: SteerRun,
+  { model, notes, facts, spell }: Steering,
   folder: RunFolder,
   trials: readonly Trial[],
   stopped: boolean,
 ) {
-  const { rewards, methods, budget, seeds, solver, steps, lambda } = settings
+  const { rewards, methods, budget, seeds, lambda } = settings
   const comparisons: Comparison[] = rewards.map((reward) => ({
     reward,
     about: aboutReward(reward),
@@ -178,11 +195,12 @@ function conclude(
       ['model', model.name],
       ['budget per search', `${formatNumber(budget)} NFE`],
       ['seeds', seeds.join(', ')],
-      ['solver', `${solver}, ${steps} steps`],
+      ...facts,
       ['lambda', String(lambda)],
     ],
     comparisons,
-    range: model.range,
+    range: notes.range,
+    spell,
     command: steerLine(settings),
     configuration: settings,
   })
@@ -196,6 +214,7 @@ function conclude(
       method,
       seed,
       best: r.best < 0 ? null : bestReward(r),
+      text: spell && r.best >= 0 ? spell(r.candidates[r.best].sample) : undefined,
       selected: r.selected < 0 ? null : r.candidates[r.selected].reward,
       logZ: r.logZ,
       nfe: r.nfe,
@@ -210,7 +229,10 @@ function conclude(
   }
   if (json) process.stdout.write(`${JSON.stringify(result)}\n`)
   else if (files.length === 0) process.stdout.write(`Nothing was found yet. ${folder.path}\n`)
-  else process.stdout.write(`${printComparisons(comparisons)}\n${listFiles(folder.path, files)}`)
+  else {
+    const texts = spell ? `${printTexts(comparisons, spell, samples)}\n` : ''
+    process.stdout.write(`${printComparisons(comparisons)}\n${texts}${listFiles(folder.path, files)}`)
+  }
   return result
 }
 

@@ -16,6 +16,7 @@ import {
   picturesOf,
   pictureToPng,
   type ReportSection,
+  type ReportTexts,
   renderReport,
   scatterPlot,
   svgToPng,
@@ -43,9 +44,13 @@ export interface SteeringReport {
   readonly facts: readonly (readonly [string, string])[]
   readonly comparisons: readonly Comparison[]
   readonly range?: readonly [number, number]
+  /** A sample as text, where it is one. */
+  readonly spell?: Spell
   readonly command: string
   readonly configuration: unknown
 }
+
+type Spell = (sample: Tensor) => string
 
 /** The numbers of one method over its seeds. */
 export interface MethodSummary {
@@ -141,12 +146,15 @@ export function writeSteeringReport(folder: RunFolder, report: SteeringReport): 
       write(`reward-against-nfe${suffix}.png`, svgToPng(svg))
     }
     const event = trials[0].result.candidates[0].sample.shape
+    const { spell } = report
+    const texts = spell ? textGroups(trials, spell, 32) : []
+    if (spell) write(`texts${suffix}.json`, textsJson(trials, spell))
     const groups = report.range && isImageShape(event) ? pictureGroups(trials, report.range) : []
     if (groups.length > 0) {
       const title = `${comparison.reward}: ${groups.length > 1 ? 'best of each seed' : 'what was found'}`
       write(`contact-sheet${suffix}.png`, contactSheet(groups, { title }))
     }
-    const planar = event.length === 1 && event[0] === 2
+    const planar = !spell && event.length === 1 && event[0] === 2
     const scatter = planar ? { title: `Samples for ${comparison.reward}`, series: clouds(trials) } : undefined
     if (scatter) {
       const svg = scatterPlot(scatter)
@@ -159,6 +167,7 @@ export function writeSteeringReport(folder: RunFolder, report: SteeringReport): 
       table: summaryTable(trials),
       plot,
       scatter,
+      texts,
       pictures: groups.map(({ label, pictures }) => ({
         label,
         pictures: pictures.map((picture, i) => ({
@@ -185,6 +194,56 @@ export function printComparisons(comparisons: readonly Comparison[]): string {
       return `${heading}\n${tableToText(summaryTable(trials))}\n`
     })
     .join('\n')
+}
+
+/** The best texts: of each method where there are several searches, else so many of the only one. */
+export function printTexts(comparisons: readonly Comparison[], spell: Spell, count = 4): string {
+  return comparisons
+    .flatMap(({ trials }) => textGroups(trials, spell, count))
+    .map(({ label, texts }) => `${label}\n${texts.map(({ text, note }) => `${note}  ${quoted(text)}\n`).join('')}`)
+    .join('\n')
+}
+
+/** On one line: line breaks as a sign. */
+function quoted(text: string): string {
+  return text.replaceAll('\n', ' ⏎ ').trim()
+}
+
+/** As {@link pictureGroups}, each text once. */
+function textGroups(trials: readonly Trial[], spell: Spell, count: number): ReportTexts[] {
+  const found = trials.filter(({ result }) => result.best >= 0)
+  const entry = ({ result }: Trial, i: number) => {
+    const { sample, reward } = result.candidates[i]
+    return { text: spell(sample), note: formatNumber(reward) }
+  }
+  if (found.length === 1) {
+    const [trial] = found
+    const order = isSampler(trial) ? byWeight(trial, 16 * count) : byReward(trial, trial.result.candidates.length)
+    const texts = new Map<string, { readonly text: string; readonly note: string }>()
+    for (const i of order) {
+      if (texts.size === count) break
+      const one = entry(trial, i)
+      if (!texts.has(one.text)) texts.set(one.text, one)
+    }
+    const label = isSampler(trial) ? 'drawn by weight' : `largest ${trial.reward}`
+    return [{ label, texts: [...texts.values()] }]
+  }
+  return methodsOf(found).map((method) => ({
+    label: `${method}, best of each seed`,
+    texts: found.filter((trial) => trial.method === method).map((trial) => entry(trial, trial.result.best)),
+  }))
+}
+
+/** All texts of all searches, the largest rewards first. */
+function textsJson(trials: readonly Trial[], spell: Spell): string {
+  const rows = trials.flatMap(({ method, seed, result }) =>
+    result.candidates.map(({ sample, reward, weight }) => ({
+      ...{ method, seed, reward: Number.isFinite(reward) ? reward : null, weight },
+      ...{ text: spell(sample), tokens: Array.from(sample.data) },
+    })),
+  )
+  rows.sort((p, q) => (q.reward ?? -Infinity) - (p.reward ?? -Infinity) || 0)
+  return `[\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]\n`
 }
 
 export function bestReward(result: SearchResult<Tensor>): number {

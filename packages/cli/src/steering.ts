@@ -13,6 +13,7 @@ import {
   type SearchMethod,
   type SearchResult,
   searchFrom,
+  type TreeNotes,
   type TreeSearchResult,
 } from 'espalier/search'
 import { solverFrom } from 'espalier/solve'
@@ -22,8 +23,8 @@ import { type DiffusionModel, openModel, readConditions } from './model.ts'
 import { openReward } from './rewards.ts'
 import { type GuidanceSettings, guided } from './sampler.ts'
 
-/** Everything that decides the result, defaults filled in; this is what `run.json` keeps. */
-export interface SteerSettings extends GuidanceSettings {
+/** What decides the result of any search, defaults filled in; this is what `run.json` keeps. */
+export interface SearchSettings {
   readonly model: string
   /** Each is searched for on its own. */
   readonly rewards: readonly string[]
@@ -36,23 +37,32 @@ export interface SteerSettings extends GuidanceSettings {
   readonly seeds: readonly number[]
   /** Rollouts under way together. */
   readonly width: number
+  /** Where methods may branch: a schedule, or remaining-step counts. Default: what is best for each. */
+  readonly branch?: Branching | readonly number[]
+}
+
+/** Searches over a model of images, fields or points. */
+export interface SteerSettings extends SearchSettings, GuidanceSettings {
   readonly steps: number
   readonly grid: string
   /** Of methods that branch or resample, and of those that search over start noises. */
   readonly solver: string
   readonly odeSolver: string
-  /** Where methods may branch: a schedule, or remaining-step counts. Default: what is best for each. */
-  readonly branch?: Branching | readonly number[]
   /** Conditions from files, `name=rows.npy` each; of several rows each sample draws one. */
   readonly condition?: readonly string[]
 }
 
-export const defaultSettings = {
+/** What every search takes where nothing else is said. */
+export const searchDefaults = {
   budget: 20_000,
   methods: ['greedy'],
   lambda: 1,
   seeds: [0],
   width: 16,
+} as const
+
+export const defaultSettings = {
+  ...searchDefaults,
   steps: 50,
   grid: 'uniform',
   solver: 'ddim(eta=1)',
@@ -61,20 +71,38 @@ export const defaultSettings = {
   guidanceRescale: 0,
 } as const
 
-/** Model, chains and rewards, ready to be searched with any method and seed. */
-export interface Steering {
-  readonly model: DiffusionModel
+/**
+ * Model, chains and rewards, ready to be searched with any method and seed.
+ *
+ * @typeParam S a state of the chains
+ * @typeParam X a sample, what rewards score
+ */
+export interface Steering<S = unknown, X = unknown> {
+  readonly model: { readonly name: string; readonly sha256: string }
   /** By the names they were asked for. */
-  readonly rewards: ReadonlyMap<string, Reward<Tensor>>
+  readonly rewards: ReadonlyMap<string, Reward<X>>
+  /** What tree files say of the samples. */
+  readonly notes: TreeNotes
+  /** How samples are made, as short facts. */
+  readonly facts: readonly (readonly [string, string])[]
   /** The chain that a method walks for a reward. */
-  chain(method: SearchMethod, reward: string): Chain<Float32Array, Tensor>
+  chain(method: SearchMethod, reward: string): Chain<S, X>
+  /** A sample as it is kept: of text its tokens. */
+  tensor(sample: X): Tensor
+  /** A kept sample as text, where it is one. */
+  spell?(sample: Tensor): string
+}
+
+/** Searches over a model of images, fields or points. */
+export interface FieldSteering extends Steering<Float32Array, Tensor> {
+  readonly model: DiffusionModel
 }
 
 /** Rows of one network call. */
-const maxBatch = 64
+export const maxBatch = 64
 
 /** Opens everything that the searches need. @throws UserError for what the user can put right */
-export async function setUpSteering(runtime: Runtime, settings: SteerSettings): Promise<Steering> {
+export async function setUpSteering(runtime: Runtime, settings: SteerSettings): Promise<FieldSteering> {
   const model = await openModel(runtime, settings.model)
   const rewards = new Map<string, Reward<Tensor>>()
   for (const name of settings.rewards) {
@@ -91,22 +119,49 @@ export async function setUpSteering(runtime: Runtime, settings: SteerSettings): 
     solverFrom(settings.odeSolver)(process, thinned(rest, Math.ceil((rest.length - 1) / 4)))
   const common = { denoiser: asked.denoiser, condition, mean, range: model.range, finish }
 
-  const branchAt = ({ blocks }: SearchMethod) => (blocks === 'one' ? blocks : (settings.branch ?? blocks))
-
   const make = (method: SearchMethod, name: string, reward: Reward<Tensor>): Chain<Float32Array, Tensor> => {
+    const branchAt = branchOf(method, settings)
     if (method.chain === 'deterministic') {
       const plan = solverFrom(settings.odeSolver)(process, grid)
-      return odeChain({ ...common, plan, branchAt: branchAt(method) })
+      return odeChain({ ...common, plan, branchAt })
     }
     const plan = solverFrom(settings.solver)(process, grid)
-    if (method.chain !== 'guided') return pixelChain({ ...common, plan, branchAt: branchAt(method) })
+    if (method.chain !== 'guided') return pixelChain({ ...common, plan, branchAt })
     if (!isDifferentiable(reward)) {
       throw new UserError(`--reward ${name} has no gradient, which this --method needs; take one that needs none`)
     }
     const gradient = cleanGradient(asDifferentiable(asked.denoiser), reward, { range: model.range, mean })
-    return pixelChain({ ...common, plan, branchAt: branchAt(method), gradient })
+    return pixelChain({ ...common, plan, branchAt, gradient })
   }
-  const chains = new Map<string, Chain<Float32Array, Tensor>>()
+  const { name, event, range } = model
+  return {
+    model,
+    rewards,
+    notes: { model: name, event, range },
+    facts: [['solver', `${settings.solver}, ${settings.steps} steps`]],
+    chain: await chainsOf(settings, rewards, make, '--steps'),
+    tensor: (sample) => sample,
+  }
+}
+
+/** Where the chain of a method branches. */
+export function branchOf({ blocks }: SearchMethod, { branch }: SearchSettings): Branching | readonly number[] {
+  return blocks === 'one' ? blocks : (branch ?? blocks)
+}
+
+/**
+ * The chains of all methods and rewards, one for those that can share it; each method is tried on its own.
+ *
+ * @param fewer the option that makes a sample cheaper
+ * @throws UserError where a method, the budget and the chain do not fit
+ */
+export async function chainsOf<S, X>(
+  settings: SearchSettings,
+  rewards: ReadonlyMap<string, Reward<X>>,
+  make: (method: SearchMethod, name: string, reward: Reward<X>) => Chain<S, X>,
+  fewer: string,
+): Promise<Steering<S, X>['chain']> {
+  const chains = new Map<string, Chain<S, X>>()
   const keyOf = ({ chain, blocks }: SearchMethod, reward: string) =>
     [chain, blocks, chain === 'guided' && reward].join(' ')
   for (const text of settings.methods) {
@@ -119,7 +174,7 @@ export async function setUpSteering(runtime: Runtime, settings: SteerSettings): 
         const cost = rolloutCost(chain)
         if (settings.budget < cost) {
           throw new UserError(
-            `--budget ${settings.budget} is less than one sample of ${cost} NFE; raise it, or lower --steps`,
+            `--budget ${settings.budget} is less than one sample of ${cost} NFE; raise it, or lower ${fewer}`,
           )
         }
         // A search that is stopped before it begins has looked at its options.
@@ -128,7 +183,7 @@ export async function setUpSteering(runtime: Runtime, settings: SteerSettings): 
       })
     }
   }
-  return { model, rewards, chain: (method, reward) => chains.get(keyOf(method, reward)) as Chain<Float32Array, Tensor> }
+  return (method, reward) => chains.get(keyOf(method, reward)) as Chain<S, X>
 }
 
 /** What one search brought. */
@@ -138,6 +193,7 @@ export interface Trial {
   readonly seed: number
   /** NFE that it was allowed. */
   readonly budget: number
+  /** Samples as they are kept: of text their tokens. */
   readonly result: SearchResult<Tensor>
   readonly seconds: number
   /** Why the search broke off, where the model or the reward failed. */
@@ -152,31 +208,38 @@ export interface TrialOptions {
   readonly lambda: number
   readonly width: number
   readonly signal?: AbortSignal
-  readonly onProgress?: (progress: Progress) => void
+  /** @param best a sample of the best reward so far, of text alone */
+  readonly onProgress?: (progress: Progress, best?: Tensor) => void
   /** What the method's `save` gave. */
   readonly resume?: unknown
   readonly onCheckpoint?: (save: () => unknown) => void
 }
 
 /** Runs one search. A failure of model or reward is part of the answer, beside what had been found by then. */
-export async function runTrial(steering: Steering, options: TrialOptions): Promise<Trial> {
-  const { reward, method, seed, budget } = options
+export async function runTrial<S, X>(steering: Steering<S, X>, options: TrialOptions): Promise<Trial> {
+  const { reward: name, method, seed, budget } = options
   const started = performance.now()
-  const trial = (result: SearchResult<Tensor>, failure?: string): Trial => ({
-    reward,
+  const trial = (result: SearchResult<X>, failure?: string): Trial => ({
+    reward: name,
     method,
     seed,
     budget,
-    result,
+    result: keeping(result, steering),
     seconds: (performance.now() - started) / 1000,
     failure,
   })
   try {
     const search = searchFrom(method)
+    const reward = steering.rewards.get(name) as Reward<X>
+    const best = steering.spell && new Best(reward)
     const found = await search.run({
       ...options,
-      chain: steering.chain(search, reward),
-      reward: steering.rewards.get(reward) as Reward<Tensor>,
+      chain: steering.chain(search, name),
+      reward: best ? best.reward : reward,
+      onProgress(progress) {
+        const sample = best?.at(progress.best)
+        options.onProgress?.(progress, sample && steering.tensor(sample))
+      },
     })
     return trial(found)
   } catch (error) {
@@ -184,11 +247,49 @@ export async function runTrial(steering: Steering, options: TrialOptions): Promi
     if (options.resume !== undefined && reason instanceof TypeError) {
       throw new UserError(`the search of ${method} that was saved is damaged (${messageOf(reason)}); start a new run`)
     }
-    if (error instanceof SearchError) return trial(error.result as SearchResult<Tensor>, messageOf(error))
+    if (error instanceof SearchError) return trial(error.result as SearchResult<X>, messageOf(error))
     throw new UserError(`--method ${method}: ${messageOf(error)}`, { cause: error })
   }
 }
 
-export function isTree(result: SearchResult<Tensor>): result is TreeSearchResult<Float32Array, Tensor> {
+/** A result with its samples as they are kept. */
+function keeping<X>(result: SearchResult<X>, { tensor }: Steering<unknown, X>): SearchResult<Tensor> {
+  const candidates = result.candidates.map((candidate) => ({ ...candidate, sample: tensor(candidate.sample) }))
+  return { ...result, candidates }
+}
+
+/** A reward that knows which sample has the best value, so that it can be shown while the search goes on. */
+class Best<X> {
+  readonly reward: Reward<X>
+  /** The best value that a search has told, and samples of larger ones. */
+  #told = Number.NEGATIVE_INFINITY
+  readonly #above = new Map<number, X>()
+  #sample: X | undefined
+
+  constructor(reward: Reward<X>) {
+    this.reward = {
+      ...reward,
+      evaluate: async (samples) => {
+        const values = await reward.evaluate(samples)
+        samples.forEach((sample, i) => {
+          if (values[i] > this.#told && !this.#above.has(values[i])) this.#above.set(values[i], sample)
+        })
+        return values
+      },
+    }
+  }
+
+  /** A sample of the best value. */
+  at(value: number): X | undefined {
+    if (value > this.#told) {
+      this.#told = value
+      this.#sample = this.#above.get(value)
+      for (const other of this.#above.keys()) if (other <= value) this.#above.delete(other)
+    }
+    return this.#sample
+  }
+}
+
+export function isTree(result: SearchResult<unknown>): result is TreeSearchResult<unknown, unknown> {
   return 'tree' in result
 }

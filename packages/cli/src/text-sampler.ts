@@ -12,6 +12,7 @@ import {
   promptOf,
   type SamplerProfile,
   shaped,
+  type TokenCard,
   type TokenDenoiser,
   type TokenSolver,
   tokenSamplerCatalogue,
@@ -140,7 +141,8 @@ function readProfile(file: string): Promise<SamplerProfile> {
 }
 
 /** The sampler where none is named: exact of a masked process; `few` for searches, which pay for every call. */
-export function defaultSampler({ denoiser }: TextModel, few = false): string {
-  if (denoiser.process.kind === 'masked') return few ? 'first-hitting(calls=16)' : 'first-hitting'
-  return few ? 'ancestral(steps=16)' : 'ancestral(steps=64)'
+export function defaultSampler(card: TokenCard, few = false): string {
+  const uniform = card.type === 'masked' && card.process.type === 'uniform'
+  if (uniform) return few ? 'ancestral(steps=16)' : 'ancestral(steps=64)'
+  return few ? 'first-hitting(calls=16)' : 'first-hitting'
 }

@@ -55,7 +55,14 @@ export function writeTextModel(folder: string, options: TextModelOptions = {}): 
     autoregressive: { type: 'autoregressive', start: vocabulary },
     'token-classifier': { type: 'token-classifier', classes: ['old', 'new'] },
   }
-  const card = { name: type, ...cards[type], vocabulary, context, tokenizer: { file: 'tokenizer.json' }, ...options.card }
+  const card = {
+    name: type,
+    ...cards[type],
+    vocabulary,
+    context,
+    tokenizer: { file: 'tokenizer.json' },
+    ...options.card,
+  }
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'model.onnx'), writeModel(b.build()))
   writeFileSync(join(folder, 'card.json'), JSON.stringify(card))

@@ -66,9 +66,10 @@ A world is a file such as
   { "type": "gaussian-mixture", "means": [[-2, 0], [2, 0]], "stds": [0.3, 0.3], "weights": [1, 2] }`,
     )
     .action(async ({ out, json, stream, ...settings }: SampleOptions, command: Command) => {
-      const { isTextModel } = await import('../model.ts')
+      const { readModelCard } = await import('../model.ts')
+      const { isTextCard } = await import('../card.ts')
       const { model } = settings
-      if (!isTextModel(model)) {
+      if (!isTextCard(readModelCard(model))) {
         refuseOptions(command, textOptions, `is for models of text, and ${model} is none`)
         const { runSample } = await import('../run-sample.ts')
         return runSample({ settings, out, json })

@@ -6,10 +6,13 @@ import { UserError } from '../errors.ts'
 import { branching, call, calls, collect, integer, number, seeds } from '../options.ts'
 import { rewardHelp } from '../rewards.ts'
 import { readRunRecord } from '../run-folder.ts'
-import { withGuidanceOptions } from '../sampler.ts'
-import { defaultSettings, type SteerSettings } from '../steering.ts'
+import { fieldOptions, withGuidanceOptions } from '../sampler.ts'
+import { defaultSettings, type SteerSettings, searchDefaults } from '../steering.ts'
+import { defaultSampler, refuseOptions, textOptions, textSamplerHelp, withTextOptions } from '../text-sampler.ts'
+import type { TextSteerSettings } from '../text-steering.ts'
 
-interface SteerOptions extends Partial<Omit<SteerSettings, 'rewards' | 'methods'>> {
+interface SteerOptions extends Partial<Omit<SteerSettings & TextSteerSettings, 'rewards' | 'methods'>> {
+  readonly samples?: number
   readonly reward?: string[]
   readonly method?: string[]
   readonly seed?: number
@@ -21,7 +24,7 @@ interface SteerOptions extends Partial<Omit<SteerSettings, 'rewards' | 'methods'
 }
 
 /** What a continued run may change: how much is spent, and how it is told. */
-const free = new Set(['resume', 'budget', 'width', 'deadline', 'checkpointEvery', 'json'])
+const free = new Set(['resume', 'budget', 'width', 'deadline', 'checkpointEvery', 'samples', 'json'])
 
 /** Seconds that a timer can wait, about: 24 days. */
 const LONGEST = 2_000_000
@@ -55,7 +58,12 @@ export function steerCommand(): Command {
       `rollouts under way together (default: ${d.width}; 1 is the sequential algorithm)`,
       integer(1),
     )
-  return withGuidanceOptions(command)
+  withTextOptions(withGuidanceOptions(command)).option(
+    '--samples <n>',
+    'text: how many of the best texts to print (default: 4)',
+    integer(1),
+  )
+  return command
     .option('--classifier <model>', 'classifier of class and prob rewards (default: the one in the zoo)')
     .option('--condition <name=file>', 'rows of a condition of the network, such as degraded=rows.npy', collect)
     .option('--out <folder>', 'where the run goes (default: runs/steer-<time>)')
@@ -72,6 +80,9 @@ ${methodHelp()}
 Rewards:
 ${rewardHelp()}
 
+${textSamplerHelp()}
+Searches of text take first-hitting(calls=16) where none is named, and what does not follow gradients or start noises.
+
 Ctrl-C stops a search at any time and keeps the best so far; --resume goes on. A search that was killed goes on from its
 last checkpoint, to the same result.
 
@@ -80,38 +91,53 @@ Examples:
   espalier steer --model mnist --reward=-jpeg --method "greedy,dts-star(alpha=0.5),best-of-n" --seeds 0-4
   espalier steer --model mnist --reward "sum(class:7,0.01*-jpeg)" --reward "constraint(class:7>=-0.1,symmetry)"
   espalier steer --model world.json --reward near:3,1 --method dts --lambda 2 --steps 100
+  espalier steer --model kjv --reward "matches:/love/i" --method dts-star --budget 2000 --prompt "And he said"
   espalier steer --resume runs/steer-2026-01-31-12-00-00 --budget 40000`,
     )
     .action(async (options: SteerOptions, command: Command) => {
       const { runSteer } = await import('../run-steer.ts')
-      await runSteer({
-        command: 'steer',
-        settings: options.resume ? resumedSettings(options, command) : freshSettings(options),
-        resume: options.resume,
-        out: options.out,
-        deadline: options.deadline,
-        checkpointEvery: options.checkpointEvery,
-        json: options.json,
-      })
+      const { resume, out, deadline, checkpointEvery, samples, json } = options
+      const settings = resume ? resumedSettings(options, command) : await freshSettings(options, command)
+      await runSteer({ command: 'steer', settings, samples, resume, out, deadline, checkpointEvery, json })
     })
 }
 
-function freshSettings({ seed, seeds, model, reward, method, ...given }: SteerOptions): SteerSettings {
+async function freshSettings(options: SteerOptions, command: Command): Promise<SteerSettings | TextSteerSettings> {
+  const { seed, seeds, model, reward, method } = options
   if (!model) throw new UserError('--model is missing; try --model mnist')
   if (!reward) throw new UserError('--reward is missing; try --reward class:7')
   if (seed !== undefined && seeds) throw new UserError('--seed and --seeds were both given; one is needed')
-  const { resume: _r, out: _o, deadline: _d, checkpointEvery: _c, json: _j, ...settings } = given
-  return {
-    ...defaultSettings,
-    ...settings,
+  const own = {
     model,
     rewards: [...new Set(reward)],
-    methods: method ?? defaultSettings.methods,
+    methods: method ?? searchDefaults.methods,
     seeds: seeds ?? [seed ?? 0],
+  }
+  const { readModelCard } = await import('../model.ts')
+  const { isTextCard } = await import('../card.ts')
+  const card = readModelCard(model)
+  if (isTextCard(card)) {
+    refuseOptions(command, fieldOptions, `is not for models of text, and ${model} is one`)
+    const { prompt, length, temperature, topP, sampler = defaultSampler(card, true) } = options
+    return { ...searchDefaults, ...common(options), ...{ prompt, length, sampler, temperature, topP }, ...own }
+  }
+  refuseOptions(command, [...textOptions, 'samples'], `is for models of text, and ${model} is none`)
+  const { class: label, guidance = 1, guidanceRescale = 0, guidanceInterval, threshold, condition } = options
+  const { steps, grid, solver, odeSolver } = { ...defaultSettings, ...options }
+  return {
+    ...{ ...searchDefaults, ...common(options), steps, grid, solver, odeSolver, condition },
+    ...{ class: label, guidance, guidanceRescale, guidanceInterval, threshold },
+    ...own,
   }
 }
 
-function resumedSettings(options: SteerOptions, command: Command): SteerSettings {
+/** What searches over any model take, where it was given. */
+function common({ classifier, budget, lambda, width, branch }: SteerOptions): Partial<SteerSettings> {
+  const given = Object.entries({ classifier, budget, lambda, width, branch }).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given)
+}
+
+function resumedSettings(options: SteerOptions, command: Command): SteerSettings | TextSteerSettings {
   const folder = options.resume as string
   const changed = Object.keys(options).find((name) => !free.has(name) && command.getOptionValueSource(name) === 'cli')
   if (changed) {
@@ -119,7 +145,7 @@ function resumedSettings(options: SteerOptions, command: Command): SteerSettings
     throw new UserError(`${flag} cannot change when a run goes on; start a new run, or leave it out`)
   }
   const record = readRunRecord(folder)
-  const settings = record.configuration as unknown as SteerSettings
+  const settings = record.configuration as unknown as SteerSettings | TextSteerSettings
   if (!Array.isArray(settings.rewards) || !Array.isArray(settings.methods)) {
     throw new UserError(`${folder} holds a run of "${record.command}", which steer cannot continue`)
   }

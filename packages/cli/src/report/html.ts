@@ -27,6 +27,13 @@ export interface ReportSection {
   readonly scatter?: ScatterPlotOptions
   /** Pictures in rows that wrap; `png` are file bytes, drawn with square pixels. */
   readonly pictures?: readonly ReportPictures[]
+  readonly texts?: readonly ReportTexts[]
+}
+
+/** Texts as they are, each beside a short note such as its reward. */
+export interface ReportTexts {
+  readonly label: string
+  readonly texts: readonly { readonly text: string; readonly note: string }[]
 }
 
 export interface ReportPictures {
@@ -71,7 +78,7 @@ function facts(pairs: readonly (readonly [string, string])[]): string {
   return `<dl class="facts">${items.join('')}</dl>`
 }
 
-function section({ heading, text, table, plot, scatter, pictures = [] }: ReportSection): string {
+function section({ heading, text, table, plot, scatter, pictures = [], texts = [] }: ReportSection): string {
   return `<section>
 <h2>${escapeXml(heading)}</h2>
 ${text ? `<p>${escapeXml(text)}</p>` : ''}
@@ -79,6 +86,7 @@ ${table ? htmlTable(table) : ''}
 ${plot ? figure(linePlot, plot) : ''}
 ${scatter ? figure(scatterPlot, scatter) : ''}
 ${pictures.map(pictureRow).join('\n')}
+${texts.map(textList).join('\n')}
 </section>`
 }
 
@@ -104,6 +112,11 @@ function pictureRow({ label, pictures }: ReportPictures): string {
     return `<figure><img src="${source}" alt="${escapeXml(alt)}">${below}</figure>`
   })
   return `${label ? `<h3>${escapeXml(label)}</h3>` : ''}<div class="pictures">${items.join('')}</div>`
+}
+
+function textList({ label, texts }: ReportTexts): string {
+  const items = texts.map(({ text, note }) => `<dt>${escapeXml(note)}</dt><dd>${escapeXml(text)}</dd>`)
+  return `<h3>${escapeXml(label)}</h3><dl class="texts">${items.join('')}</dl>`
 }
 
 const style = `
@@ -138,6 +151,9 @@ figure { margin: 0; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(64px, 84px)); gap: .6rem; }
 .pictures img { display: block; width: 100%; height: auto; image-rendering: pixelated; border-radius: 3px; }
 figcaption { color: var(--soft); font-size: .72rem; text-align: center; font-variant-numeric: tabular-nums; }
+.texts { display: grid; grid-template-columns: max-content 1fr; gap: .5rem 1rem; margin: 0; }
+.texts dt { text-align: right; font-variant-numeric: tabular-nums; line-height: 1.8; }
+.texts dd { font-weight: 400; white-space: pre-wrap; border-bottom: 1px solid var(--rule); padding-bottom: .5rem; }
 pre { overflow-x: auto; padding: .8rem 1rem; background: var(--card); border: 1px solid var(--rule); border-radius: 10px;
   font: .85rem/1.5 ui-monospace, 'DejaVu Sans Mono', monospace; }
 .command { white-space: pre-wrap; overflow-wrap: anywhere; }

@@ -8,7 +8,7 @@ export {
   pictureToPng,
 } from './contact-sheet.ts'
 export { type FrameOptions, palette } from './frame.ts'
-export { type ReportPage, type ReportPictures, type ReportSection, renderReport } from './html.ts'
+export { type ReportPage, type ReportPictures, type ReportSection, type ReportTexts, renderReport } from './html.ts'
 export { type LinePlotOptions, linePlot, type PlotAxis, type PlotPoint, type PlotSeries } from './line-plot.ts'
 export { svgToPng } from './raster.ts'
 export { type Region, type RegionPlotOptions, regionPlot } from './region-plot.ts'
