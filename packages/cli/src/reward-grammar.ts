@@ -34,17 +34,34 @@ const number = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?`
 const weighted = new RegExp(`^(${number})\\s*\\*(.*)$`, 'is')
 const condition = /^(.*?)(>=|<=)(.*)$/s
 const called = /^([a-z]+)\s*\((.*)\)$/is
+/** Regular expressions behind a colon; what stands in them is no sign of ours. */
+const patterns = /(?<=\b(?:matches|edits|count|share):)\/(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\[])+\/[a-z]*/gis
+/** Stands for a regular expression while a reward is read. */
+const placeholder = /\0(\d+)\0/g
 
 /**
  * Reads a reward.
  * @throws Error one line: what was not understood, and what was expected
  */
 export function readReward(given: string): RewardText {
+  const found: string[] = []
+  const text = given.replace(patterns, (pattern) => `\0${found.push(pattern) - 1}\0`)
+  const restored = (part: string) => part.replace(placeholder, (all, k: string) => found[Number(k)] ?? all)
+  try {
+    return readPart(text, restored)
+  } catch (error) {
+    throw new Error(restored((error as Error).message))
+  }
+}
+
+/** @param restored puts regular expressions back in their places */
+function readPart(given: string, restored: (part: string) => string): RewardText {
+  const read = (part: string) => readPart(part, restored)
   const text = given.trim()
   if (text === '') throw new Error('a reward is missing')
-  if (text.startsWith('-')) return { type: 'sum', terms: [{ weight: -1, of: readReward(text.slice(1)) }] }
+  if (text.startsWith('-')) return { type: 'sum', terms: [{ weight: -1, of: read(text.slice(1)) }] }
   const scaled = weighted.exec(text)
-  if (scaled) return { type: 'sum', terms: [{ weight: Number(scaled[1]), of: readReward(scaled[2]) }] }
+  if (scaled) return { type: 'sum', terms: [{ weight: Number(scaled[1]), of: read(scaled[2]) }] }
   if (/^https?:\/\//i.test(text)) return { type: 'url', url: text }
   if (/\.[cm]?js$/.test(text)) return { type: 'file', path: text }
   splitCalls(text) // the parentheses match
@@ -52,7 +69,7 @@ export function readReward(given: string): RewardText {
   const call = called.exec(text)
   if (!call) {
     const [name, ...rest] = text.split(':')
-    return { type: 'named', name, argument: rest.join(':') }
+    return { type: 'named', name, argument: restored(rest.join(':')) }
   }
   const [, name, inside] = call
   const parts = inside.trim() === '' ? [] : splitCalls(inside)
@@ -63,18 +80,18 @@ export function readReward(given: string): RewardText {
   switch (name) {
     case 'sum':
       if (parts.length === 0) throw complaint()
-      return { type: 'sum', terms: parts.map(termOf) }
+      return { type: 'sum', terms: parts.map((part) => termOf(read(part))) }
     case 'min':
       if (parts.length === 0) throw complaint()
-      return { type: 'min', of: parts.map(readReward) }
+      return { type: 'min', of: parts.map(read) }
     case 'clip': {
       if (parts.length !== 3) throw complaint()
-      return { type: 'clip', of: readReward(parts[0]), low: numberOf(parts[1], text), high: numberOf(parts[2], text) }
+      return { type: 'clip', of: read(parts[0]), low: numberOf(parts[1], text), high: numberOf(parts[2], text) }
     }
     case 'threshold': {
       if (parts.length !== 2 && parts.length !== 3) throw complaint()
       const softness = parts.length === 3 ? numberOf(parts[2], text) : undefined
-      return { type: 'threshold', of: readReward(parts[0]), at: numberOf(parts[1], text), softness }
+      return { type: 'threshold', of: read(parts[0]), at: numberOf(parts[1], text), softness }
     }
     case 'constraint': {
       if (parts.length < 2) throw complaint()
@@ -82,17 +99,16 @@ export function readReward(given: string): RewardText {
         const [, measured, sign, value] = condition.exec(part) ?? []
         if (measured === undefined) throw complaint()
         const bound = sign === '>=' ? 'atLeast' : 'atMost'
-        return { measured: readReward(measured), bound, value: numberOf(value, text) }
+        return { measured: read(measured), bound, value: numberOf(value, text) }
       })
-      return { type: 'constraint', conditions, of: readReward(parts[parts.length - 1]) }
+      return { type: 'constraint', conditions, of: read(parts[parts.length - 1]) }
     }
   }
-  return { type: 'named', name, argument: inside }
+  return { type: 'named', name, argument: restored(inside) }
 }
 
 /** A part of a sum; its own weight is the term's. */
-function termOf(text: string): { weight: number; of: RewardText } {
-  const of = readReward(text)
+function termOf(of: RewardText): { weight: number; of: RewardText } {
   return of.type === 'sum' && of.terms.length === 1 ? of.terms[0] : { weight: 1, of }
 }
 
