@@ -77,7 +77,6 @@ export function steerCommand(): Command {
 Methods:
 ${methodHelp()}
 
-Rewards:
 ${rewardHelp()}
 
 ${textSamplerHelp()}
