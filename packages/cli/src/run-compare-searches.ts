@@ -1,42 +1,31 @@
 /** `espalier compare --methods`: searches for the same rewards, on the same seeds, at the same budgets. */
 
-import {
-  bestRewardMetric,
-  type ComparisonRow,
-  compareSearches,
-  heldOutMetric,
-  meanRewardMetric,
-  paretoFront,
-  Results,
-  rmsDistance,
-  type SearchMetric,
-  topSamples,
-} from 'espalier/measure'
+import { type ComparisonRow, compareSearches, paretoFront, Results } from 'espalier/measure'
 import { nodeRuntime } from 'espalier/node'
 import type { Reward } from 'espalier/reward'
 import { type ChainKind, searchFrom } from 'espalier/search'
-import { stack, type Tensor } from 'espalier/tensor'
 import { messageOf, UserError } from './errors.ts'
 import { interruptible } from './interrupt.ts'
 import { progressLine } from './progress.ts'
 import { formatInterval, formatNumber, linePlot, svgToPng, type Table, tableToText } from './report/index.ts'
-import { openReward } from './rewards.ts'
 import { RunFolder } from './run-folder.ts'
+import { openSubject } from './search-metrics.ts'
 import { shellLine } from './shell-line.ts'
-import { type SteerSettings, setUpSteering } from './steering.ts'
+import type { Steering, SteerSettings } from './steering.ts'
+import type { TextSteerSettings } from './text-steering.ts'
 import { slug } from './trial-files.ts'
 
 /** A row of the table, and of `comparison.json`. */
 interface SearchRow extends ComparisonRow {
-  /** Whether no other row of its reward and metric has a better mean for as few NFE; not asked of the spread. */
+  /** Whether no other row of its reward and metric has a better mean for as few NFE; not asked where more is not simply better. */
   readonly front?: boolean
 }
 
 export interface CompareSearchesRun {
   /** Its `budget` is the smallest of the budgets. */
-  readonly settings: SteerSettings
+  readonly settings: SteerSettings | TextSteerSettings
   readonly budgets: readonly number[]
-  /** A reward that the searches do not see. */
+  /** A reward that the searches do not see; of text an autoregressive model too. */
   readonly judge?: string
   readonly out?: string
   readonly json: boolean
@@ -48,9 +37,7 @@ export async function runCompareSearches({ settings, budgets, judge, out, json }
   const runtime = nodeRuntime()
   const progress = progressLine()
   try {
-    const steering = await setUpSteering(runtime, settings)
-    const { model } = steering
-    const held = judge === undefined ? undefined : await openReward(judge, { runtime, model }, '--judge')
+    const { steering, metrics, unranked } = await openSubject(runtime, settings, judge)
     const configuration = { ...settings, budgets, judge }
     const line = shellLine('compare', { ...rest, methods: methods.join(','), reward: rewards, judge, budgets, seeds })
     const folder = RunFolder.create({ command: 'compare', out, line, configuration, seeds })
@@ -61,11 +48,9 @@ export async function runCompareSearches({ settings, budgets, judge, out, json }
       const tasks = rewards.map((name) => ({
         name,
         lambda: settings.lambda,
-        reward: steering.rewards.get(name) as Reward<Tensor>,
+        reward: steering.rewards.get(name) as Reward<unknown>,
         chain: (_: ChainKind, text: string) => steering.chain(searchFrom(text), name),
       }))
-      const metrics: SearchMetric<Tensor>[] = [bestRewardMetric, meanRewardMetric, spreadMetric]
-      if (held) metrics.push(heldOutMetric(`${judge} of the best`, held))
       let failure: unknown
       await compareSearches(
         { tasks, methods, budgets, metrics, width },
@@ -78,8 +63,8 @@ export async function runCompareSearches({ settings, budgets, judge, out, json }
         })
         .finally(() => interrupt.release())
       progress.clear()
-      const rows = withFronts(results.rows())
-      const files = writeFiles(folder, model.name, rows, settings)
+      const rows = withFronts(results.rows(), unranked)
+      const files = writeFiles(folder, steering, rows, settings)
       if (failure) {
         throw new UserError(`compare: ${messageOf(failure)} (what was found before is in ${folder.path})`, {
           cause: failure,
@@ -100,36 +85,10 @@ export async function runCompareSearches({ settings, budgets, judge, out, json }
   }
 }
 
-/** How far apart the best samples are: searches that look near what they have find many alike. */
-const spreadMetric: SearchMetric<Tensor> = {
-  name: 'spread of the 16 best',
-  values: (results) =>
-    results.map((result) => {
-      const best = topSamples(result, 16)
-      let sum = 0
-      let pairs = 0
-      best.forEach((sample, i) => {
-        const others = best.slice(i + 1)
-        if (others.length === 0) return
-        const all = stack(
-          others.map(({ data }) => data),
-          sample.shape,
-        )
-        const again = stack(
-          others.map(() => sample.data),
-          sample.shape,
-        )
-        for (const distance of rmsDistance(all, again)) sum += distance
-        pairs += others.length
-      })
-      return pairs === 0 ? 0 : sum / pairs
-    }),
-}
-
-/** Rows of a reward and a metric stand against each other, but for the spread, of which more is not simply better. */
-function withFronts(rows: readonly ComparisonRow[]): SearchRow[] {
+/** Rows of a reward and a metric stand against each other, but for metrics of which more is not simply better. */
+function withFronts(rows: readonly ComparisonRow[], unranked: ReadonlySet<string>): SearchRow[] {
   return rows.map((row) => {
-    if (row.metric === spreadMetric.name) return row
+    if (unranked.has(row.metric)) return row
     const rivals = rows.filter(({ setting, metric }) => setting === row.setting && metric === row.metric)
     // A mean over fewer seeds than the others' is no match for theirs.
     const on = paretoFront(rivals.map(({ nfe: cost, mean, never }) => ({ cost, value: never ? -Infinity : mean })))
@@ -173,9 +132,9 @@ function tableOf(rows: readonly SearchRow[], several: boolean): Table {
 /** For each reward and metric a plot against the budget, with its Pareto front. @returns the files written */
 function writeFiles(
   folder: RunFolder,
-  model: string,
+  { model, facts }: Steering,
   rows: readonly SearchRow[],
-  { methods, rewards, seeds, steps }: SteerSettings,
+  { methods, rewards, seeds }: SteerSettings | TextSteerSettings,
 ): string[] {
   const files = ['comparison.json']
   folder.write('comparison.json', `${JSON.stringify(rows, null, 2)}\n`)
@@ -196,9 +155,9 @@ function writeFiles(
         .filter(({ points }) => points.length > 0)
       if (series.length === 0) continue
       const svg = linePlot({
-        title: `${metric}, searching ${model} for ${reward}`,
+        title: `${metric}, searching ${model.name} for ${reward}`,
         subtitle:
-          `${seeds.length} seeds, ${steps} steps a sample; mean and 95% interval.` +
+          `${seeds.length} seeds, ${facts[0].join(' ')}; mean and 95% interval.` +
           (front.length > 0
             ? ' Ringed, on the dotted staircase: the Pareto front, where no other is better for as few NFE.'
             : '') +

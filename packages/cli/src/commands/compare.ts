@@ -5,11 +5,19 @@ import { solverFrom } from 'espalier/solve'
 import { UserError } from '../errors.ts'
 import { branching, call, calls, collect, counts, integer, number, seeds } from '../options.ts'
 import type { CompareSettings } from '../run-compare.ts'
-import { samplerHelp, withGuidanceOptions } from '../sampler.ts'
-import { defaultSettings, type SteerSettings } from '../steering.ts'
+import { fieldOptions, samplerHelp, withGuidanceOptions } from '../sampler.ts'
+import { defaultSettings, type SteerSettings, searchDefaults } from '../steering.ts'
+import {
+  defaultSampler,
+  refuseOptions,
+  type TextSettings,
+  textOptions,
+  textSamplerHelp,
+  withTextOptions,
+} from '../text-sampler.ts'
 import { branchHelp, methodHelp } from './steer.ts'
 
-interface CompareOptions extends Omit<CompareSettings, 'solvers' | 'count'> {
+interface CompareOptions extends Omit<CompareSettings, 'solvers' | 'count'>, TextSettings {
   readonly solvers?: readonly string[]
   readonly count?: number
   readonly methods?: readonly string[]
@@ -35,7 +43,7 @@ export function compareCommand(): Command {
     .option('--nfe <list>', 'NFE a sample; each solver takes as many steps as fit', counts)
     .option('--grid <grid>', 'a grid of the list below', call(gridFrom), 'uniform')
     .option('--reward <reward>', 'what searches are after (see espalier steer --help); may be repeated', collect)
-    .option('--judge <reward>', 'another reward, which the searches do not see, for the best samples')
+    .option('--judge <reward>', 'another reward, unseen by the searches, for the best samples; of text a model too')
     .option('--budgets <list>', 'NFE of a search, such as 1000,3000,10000', counts)
     .option('--lambda <x>', 'inverse temperature of exp(lambda reward)', number(0), 1)
     .option('--solver <solver>', 'of searches that branch or resample', call(solverFrom), defaultSettings.solver)
@@ -47,7 +55,7 @@ export function compareCommand(): Command {
     .option('--reference-steps <n>', 'steps of the fine solution that distances are taken to', integer(1), 200)
     .option('--fid', "CNN-FID, for the zoo's mnist and fashion; wants a --count of hundreds", false)
     .option('--batch <n>', 'rows of one network call', integer(1), 64)
-  return withGuidanceOptions(command)
+  return withTextOptions(withGuidanceOptions(command))
     .option('--condition <name=file>', 'rows of a condition of the network, such as degraded=rows.npy', collect)
     .option('--out <folder>', 'where the run goes (default: runs/compare-<time>)')
     .option('--json', 'print one JSON result on stdout', false)
@@ -65,16 +73,29 @@ ${samplerHelp()}
 Searches:
 ${methodHelp()}
 
+${textSamplerHelp()}
+
 Examples:
   espalier compare --model mnist --solvers ddim,dpm++2m,unipc --steps 5,10,20
   espalier compare --model mnist --solvers "ddim,heun,ghvb(order=3.8)" --nfe 8,16 --guidance 4 --class 3
   espalier compare --model world.json --solvers "ddim,deis(order=3),heun" --nfe 6,12,24 --count 1000
-  espalier compare --model mnist-flow --methods greedy,best-of-n --reward odds:7 --budgets 500,1500 --steps 20`,
+  espalier compare --model mnist-flow --methods greedy,best-of-n --reward odds:7 --budgets 500,1500 --steps 20
+  espalier compare --model kjv --methods dts-star,best-of-n --reward "count:/lord/i" --budgets 500,2000 --judge kjv-judge`,
     )
-    .action(async ({ out, json, ...given }: CompareOptions) => {
+    .action(async ({ out, json, ...given }: CompareOptions, command: Command) => {
       const { solvers, methods, reward, budgets, judge, lambda, solver, odeSolver, branch, classifier, ...rest } = given
       if ((solvers === undefined) === (methods === undefined)) {
         throw new UserError('one of --solvers and --methods is needed')
+      }
+      const { readModelCard } = await import('../model.ts')
+      const { isTextCard } = await import('../card.ts')
+      const card = readModelCard(given.model)
+      const text = isTextCard(card) ? card : undefined
+      if (text && solvers) throw new UserError('--solvers are for images and fields; of text --methods are compared')
+      if (text) refuseOptions(command, fieldOptions, `is not for models of text, and ${given.model} is one`)
+      else {
+        const names = textOptions.filter((name) => name !== 'judge')
+        refuseOptions(command, names, `is for models of text, and ${given.model} is none`)
       }
       if (solvers) {
         if (reward || budgets || judge) throw new UserError('--reward, --judge and --budgets go with --methods')
@@ -89,11 +110,18 @@ Examples:
       const { runCompareSearches } = await import('../run-compare-searches.ts')
       const { model, seeds: all, grid, steps, condition } = rest
       const { class: label, guidance, guidanceRescale, guidanceInterval, threshold } = rest
+      const own = { model, methods: methods as readonly string[], rewards: [...new Set(reward)], seeds: all, lambda }
+      const shared = { ...own, branch, classifier, budget: Math.min(...budgets) }
+      if (text) {
+        const { prompt, length, temperature, topP, sampler = defaultSampler(text, true) } = rest
+        const settings = { ...searchDefaults, ...shared, prompt, length, sampler, temperature, topP }
+        return runCompareSearches({ settings, ...{ budgets, judge, out, json } })
+      }
       return runCompareSearches({
         settings: {
           ...defaultSettings,
-          ...{ model, methods: methods as readonly string[], rewards: [...new Set(reward)], seeds: all, grid, lambda },
-          ...{ solver, odeSolver, branch, condition, classifier, budget: Math.min(...budgets) },
+          ...shared,
+          ...{ grid, solver, odeSolver, condition },
           ...{ class: label, guidance, guidanceRescale, guidanceInterval, threshold },
           steps: steps?.[0] ?? defaultSettings.steps,
         },
