@@ -1,4 +1,4 @@
-import { type Key, uniform } from '../tensor/random.ts'
+import { type Key, stream } from '../tensor/random.ts'
 
 /**
  * Noise of a sampler that draws by Gumbels: uniforms on the grid `k / 2^bits` (24 is float32, 52 about float64), or
@@ -18,28 +18,67 @@ export const float32Gumbels: GumbelNoise = { bits: 24 }
  * The closed form overstates the fault: a grid puts the probability `2^-bits` on the largest Gumbel itself, where the
  * truncation spreads it below. Of a rare value with `x = 2^-bits p_max / p` the truncation leaves the share `exp(-x)`,
  * the grid `x / (exp(x) - 1)` (ours).
+ *
+ * `-log(u_i) / p_i` is an exponential clock of rate `p_i`, and the first one wins; bad noise makes a clock late, never
+ * early. So clocks are let ring in their exact order until no further one can win: the same law as with one uniform for
+ * every value, by a few draws.
+ *
+ * @param weights non-negative, finite, with a positive sum
  */
-export function gumbelDraw(
-  weights: Float64Array,
-  key: Key,
-  noise: GumbelNoise,
-  scratch = new Float64Array(weights.length),
-): number {
-  uniform(key, scratch)
-  const grid = 'bits' in noise ? 2 ** noise.bits : 0
-  const top = 'bits' in noise ? 0 : Math.exp(-Math.exp(-noise.largest))
-  let best = 0
-  let bestScore = -1
+export function gumbelDraw(weights: Float64Array, key: Key, noise: GumbelNoise): number {
+  let total = 0
+  for (let i = 0; i < weights.length; i++) total += weights[i]
+  const late = lateness(noise)
+  const draws = stream(key)
+  const rung: number[] = []
+  let best = -1
+  let first = Infinity
+  /** Clock i rings: exactly at `time`, and with bad noise later. Of equals the one that stands first wins. */
+  const ring = (i: number, time: number) => {
+    const clock = late(time * weights[i]) / weights[i]
+    if (best >= 0 && !(clock < first || (clock === first && i < best))) return
+    best = i
+    first = clock
+  }
+  let time = 0
+  for (let n = 0; n < MOST_RINGS; n++) {
+    time -= Math.log(draws.uniform()) / total
+    if (time > first) return best
+    const i = fromTheEnd(weights, draws.uniform() * total)
+    if (rung.includes(i)) continue
+    rung.push(i)
+    ring(i, time)
+  }
+  // Clocks that have not rung by now go on as if they were new.
   for (let i = 0; i < weights.length; i++) {
-    if (weights[i] === 0) continue
-    const u = grid > 0 ? Math.floor(scratch[i] * grid) / grid : top * scratch[i]
-    const score = weights[i] / -Math.log(u)
-    if (score > bestScore) {
-      best = i
-      bestScore = score
-    }
+    if (weights[i] > 0 && !rung.includes(i)) ring(i, time - Math.log(draws.uniform()) / weights[i])
   }
   return best
+}
+
+/** Where so many did not decide, all clocks are asked: rare, but of noise so coarse that clocks may stand still. */
+const MOST_RINGS = 32
+
+/** The exponential that bad noise gives where exact noise gives x. */
+function lateness(noise: GumbelNoise): (x: number) => number {
+  if ('largest' in noise) {
+    const least = Math.exp(-noise.largest)
+    return (x) => x + least
+  }
+  const grid = 2 ** noise.bits
+  return (x) => -Math.log(Math.min(grid - 1, Math.floor(Math.exp(-x) * grid)) / grid)
+}
+
+/** Where `target` falls among the weights, summed up from the last one, which is that of the mask and mostly the largest. */
+function fromTheEnd(weights: Float64Array, target: number): number {
+  let last = -1
+  for (let i = weights.length - 1, sum = 0; i >= 0; i--) {
+    if (weights[i] === 0) continue
+    sum += weights[i]
+    last = i
+    if (target < sum) break
+  }
+  return last
 }
 
 /** The largest Gumbel of uniforms with so many bits: `-log(-log(1 - 2^-bits))`. */

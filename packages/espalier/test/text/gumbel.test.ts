@@ -116,6 +116,16 @@ describe('draws by Gumbels of few bits', () => {
     expect(gridded[4]).toBeLessThan(0.8 * weights[4])
   })
 
+  test('so coarse that clocks tie or stand still, follow it too', () => {
+    close(shares({ bits: 2 }), griddedLaw(2))
+    close(shares({ bits: 1 }), griddedLaw(1))
+    // The first clock stands still half of the time, and the other, however slow, wins then, if it does not.
+    const slow = Float64Array.of(1, 1e-300)
+    let others = 0
+    for (let i = 0; i < 4000; i++) others += gumbelDraw(slow, fold(key(3), i), { bits: 1 })
+    expect(Math.abs(others / 4000 - 0.25)).toBeLessThan(0.035)
+  })
+
   test('of 52 bits follow the weights', () => {
     close(shares({ bits: 52 }), weights)
   })
