@@ -2,7 +2,7 @@
 
 import { type Interval, mean95 } from 'espalier/measure'
 import { nodeRuntime, writeFileAtomic } from 'espalier/node'
-import { stack, writeNpy, writeSafetensors } from 'espalier/tensor'
+import { writeSafetensors } from 'espalier/tensor'
 import {
   type AutoregressiveModel,
   judged,
@@ -18,6 +18,7 @@ import { progressLine } from './progress.ts'
 import { formatDuration, formatInterval, formatNumber } from './report/index.ts'
 import { RunFolder } from './run-folder.ts'
 import { shellLine } from './shell-line.ts'
+import { contentOf, type Text } from './text-files.ts'
 import { openJudge, openTextModel, type TextModel } from './text-model.ts'
 import { defaultSampler, openTextTask, type TextSettings } from './text-sampler.ts'
 import { textStream, unknown } from './text-stream.ts'
@@ -40,12 +41,6 @@ export interface SampleTextRun {
   readonly json: boolean
   /** With `json`: a line for each step too. */
   readonly stream: boolean
-}
-
-/** A finished text. */
-export interface Text {
-  readonly text: string
-  readonly tokens: readonly number[]
 }
 
 const endings = ['json', 'txt', 'npy'] as const
@@ -189,14 +184,6 @@ function writeTexts(folder: RunFolder, texts: readonly Text[], model: TextModel)
   folder.write('samples.txt', contentOf('samples.txt', texts))
   folder.write('samples.safetensors', writeSafetensors({ tokens }, { model: model.name }))
   return ['samples.json', 'samples.txt', 'samples.safetensors']
-}
-
-/** Texts as a file of this name holds them. In `.txt` a line `%` stands between two. */
-export function contentOf(file: string, texts: readonly Text[]): string | Uint8Array {
-  if (file.endsWith('.json')) return `${JSON.stringify(texts, null, 1)}\n`
-  if (file.endsWith('.txt')) return `${texts.map(({ text }) => text.replace(/\n$/, '')).join('\n%\n')}\n`
-  const rows = texts.map(({ tokens }) => Float32Array.from(tokens))
-  return writeNpy(stack(rows, [rows[0].length]))
 }
 
 interface Told extends Partial<Quality> {

@@ -14,8 +14,10 @@ import {
 import { stack, type Tensor, writeNpy } from 'espalier/tensor'
 import { asUserError, UserError } from './errors.ts'
 import { contactSheet, formatNumber, isImageShape, picturesOf, scatterPlot, svgToPng } from './report/index.ts'
+import { contentOf, jsonRows, oneLine } from './text-files.ts'
 import { inspection, tell } from './tree-inspection.ts'
 import { bestLeaf, finite, type OpenTree, oneFile, openTree, treeFiles } from './tree-place.ts'
+import { textReader } from './tree-texts.ts'
 
 export interface InspectOptions {
   readonly json: boolean
@@ -56,6 +58,14 @@ export async function exportTree(place: string, { nodes, states, of = 'best' }: 
   if (wanted.length === 0)
     throw new UserError(`--of ${of}: the tree keeps no state there (states ${open.settings.states})`)
   const rows = wanted.map((node) => tree.state(node))
+  if (states.endsWith('.json')) {
+    const read = textReader(open)
+    if (!read) throw new UserError(`--states ${states}: ${open.file} is not a tree of text; its states go to .npy`)
+    const texts = wanted.map((node, i) => ({ node, ...read(rows[i]) }))
+    await asUserError(`--states ${states}`, () => writeFileAtomic(states, jsonRows(texts)))
+    process.stdout.write(`  ${states}  texts of the nodes ${listed(wanted)}\n`)
+    return
+  }
   await asUserError(`--states ${states}`, () => writeFileAtomic(states, writeNpy(stack(rows, [rows[0].length]))))
   process.stdout.write(`  ${states}  states of the nodes ${listed(wanted)}, ${rows[0].length} numbers each\n`)
 }
@@ -119,20 +129,26 @@ export async function sampleTree(place: string, options: SampleOptions): Promise
   const drawn = readOut === 'argmax' ? [tree.leafIndex(tree.argmaxLeaf())] : drawLeaves(tree, count, seed, logWeights)
   const weights = logWeights ? softmax(logWeights) : tree.leafProbabilities()
   const leaves = drawn.map((i) => tree.leaves[i])
+  const read = textReader(open)
+  const texts = read && leaves.map((leaf) => read(tree.state(leaf)))
   if (out) {
-    const samples = samplesOf(open, leaves)
-    const image = () =>
-      pictureOf(
-        samples,
-        leaves.map((leaf) => tree.value(leaf)),
-        notes,
-      )
-    await asUserError(`--out ${out}`, () => writeFileAtomic(out, out.endsWith('.npy') ? writeNpy(samples) : image()))
+    if (out.endsWith('.png') ? texts : !texts && !out.endsWith('.npy')) {
+      const fits = texts ? '.json, .txt or .npy' : '.npy or .png'
+      throw new UserError(`--out ${out}: samples of ${file} go to ${fits}`)
+    }
+    const content = () => {
+      if (texts) return contentOf(out, texts)
+      const samples = samplesOf(open, leaves)
+      const rewards = leaves.map((leaf) => tree.value(leaf))
+      return out.endsWith('.npy') ? writeNpy(samples) : pictureOf(samples, rewards, notes)
+    }
+    await asUserError(`--out ${out}`, () => writeFileAtomic(out, content()))
   }
-  const rows = drawn.map((i) => ({
+  const rows = drawn.map((i, k) => ({
     leaf: tree.leaves[i],
     reward: finite(tree.value(tree.leaves[i])),
     weight: weights[i],
+    text: texts?.[k].text,
   }))
   if (json) {
     process.stdout.write(`${JSON.stringify({ file, readOut, seed, nfe: 0, samples: rows, out })}\n`)
@@ -144,6 +160,8 @@ export async function sampleTree(place: string, options: SampleOptions): Promise
     `${count} samples by ${readOut}, ${different} of them different, mean reward ${formatNumber(mean)}, 0 NFE\n` +
       `${out ? `  ${out}\n` : ''}`,
   )
+  // Texts that go to no file are shown.
+  if (texts && !out) process.stdout.write(rows.map((row) => `${row.reward}  ${oneLine(row.text ?? '')}\n`).join(''))
 }
 
 /** Weights of the exact read-out; undefined where the read-out goes by values. @throws if the tree has none */

@@ -26,6 +26,7 @@ import {
 } from './report/index.ts'
 import type { RunFolder } from './run-folder.ts'
 import type { Trial } from './steering.ts'
+import { jsonRows, oneLine } from './text-files.ts'
 import { slug } from './trial-files.ts'
 
 /** Trials for one reward: one or more methods, each on the same seeds, at the same budget. */
@@ -200,13 +201,8 @@ export function printComparisons(comparisons: readonly Comparison[]): string {
 export function printTexts(comparisons: readonly Comparison[], spell: Spell, count = 4): string {
   return comparisons
     .flatMap(({ trials }) => textGroups(trials, spell, count))
-    .map(({ label, texts }) => `${label}\n${texts.map(({ text, note }) => `${note}  ${quoted(text)}\n`).join('')}`)
+    .map(({ label, texts }) => `${label}\n${texts.map(({ text, note }) => `${note}  ${oneLine(text)}\n`).join('')}`)
     .join('\n')
-}
-
-/** On one line: line breaks as a sign. */
-function quoted(text: string): string {
-  return text.replaceAll('\n', ' ⏎ ').trim()
 }
 
 /** As {@link pictureGroups}, each text once. */
@@ -243,7 +239,7 @@ function textsJson(trials: readonly Trial[], spell: Spell): string {
     })),
   )
   rows.sort((p, q) => (q.reward ?? -Infinity) - (p.reward ?? -Infinity) || 0)
-  return `[\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]\n`
+  return jsonRows(rows)
 }
 
 export function bestReward(result: SearchResult<Tensor>): number {

@@ -4,10 +4,13 @@ import { join } from 'node:path'
 import { GraphBuilder, vjp, writeModel } from '@espalier/graph'
 import { Command } from 'commander'
 import { nodeRuntime, writeFileAtomic } from 'espalier/node'
-import { loadDenoiser, parseModelCard } from 'espalier/runtime'
+import { loadDenoiser, type Runtime } from 'espalier/runtime'
+import { loadEnergy, loadTokenClassReward, loadTokenDenoiser, stackTokens, type TokenCard } from 'espalier/text'
+import { isTextCard, parseCard } from '../card.ts'
 import { messageOf } from '../errors.ts'
 import { blankConditions } from '../model.ts'
 import { machineClass } from '../run-folder.ts'
+import { readTokenizer } from '../text-model.ts'
 import { versions } from '../versions.ts'
 import { zooFolder } from '../zoo.ts'
 
@@ -135,7 +138,7 @@ async function zoo(folder: string): Promise<Finding[]> {
 
 /** Reads card and graph, compares the hash with the card's, loads the graph and asks it for one row. */
 async function zooModel(folder: string): Promise<string> {
-  const card = parseModelCard(JSON.parse(readFileSync(join(folder, 'card.json'), 'utf8')), 'card.json')
+  const card = parseCard(JSON.parse(readFileSync(join(folder, 'card.json'), 'utf8')), 'card.json')
   if (card.type === 'gaussian-mixture') return 'an analytic world'
   const bytes = new Uint8Array(readFileSync(join(folder, 'model.onnx')))
   const hash = createHash('sha256').update(bytes).digest('hex')
@@ -145,16 +148,40 @@ async function zooModel(folder: string): Promise<string> {
       `model.onnx is not the file that its card describes (SHA-256 ${hash.slice(0, 12)}...); check it out again`,
     )
   }
+  const matches = stated === undefined ? '' : ', hash matches its card'
   const runtime = nodeRuntime()
   try {
+    if (isTextCard(card)) {
+      const { vocabulary } = readTokenizer(folder, card, 'its tokenizer')
+      await askText(runtime, bytes, card)
+      return `${sizeOf(bytes)}, text of ${vocabulary} tokens, runs${matches}`
+    }
     const data = new Float32Array(card.event.reduce((product, n) => product * n, 1))
     const x = { shape: [1, ...card.event], data }
     if (card.type === 'network')
       await (await loadDenoiser(runtime, bytes, card)).predict(x, Float64Array.of(0.5), 'data', blankConditions(card))
-    else await (await runtime.load(bytes)).run({ [card.input]: x })
+    else {
+      const time = card.noisy && { [card.noisy.time]: { shape: [1], data: Float32Array.of(0.5) } }
+      await (await runtime.load(bytes)).run({ [card.input]: x, ...time })
+    }
   } finally {
     await runtime.close()
   }
-  const size = `${(bytes.length / 1e6).toFixed(1)} MB`
-  return `${size}, runs${stated === undefined ? '' : ', hash matches its card'}`
+  return `${sizeOf(bytes)}, runs${matches}`
 }
+
+/** Asks a network over tokens for one sequence of two. */
+async function askText(runtime: Runtime, bytes: Uint8Array, card: TokenCard): Promise<void> {
+  const tokens = stackTokens([new Int32Array(Math.min(2, card.context))])
+  if (card.type === 'masked') {
+    await (await loadTokenDenoiser(runtime, bytes, card)).predict(tokens, Float64Array.of(0.5))
+  } else if (card.type === 'token-classifier') {
+    const reward = await loadTokenClassReward(runtime, bytes, card, card.classes[0])
+    await reward.evaluate([{ tokens: tokens.data }])
+  } else {
+    const energy = await loadEnergy(runtime, bytes, card)
+    await energy.logWeights(tokens, tokens, card.vocabulary, new Float64Array(1), Float64Array.of(0.5))
+  }
+}
+
+const sizeOf = (bytes: Uint8Array) => `${(bytes.length / 1e6).toFixed(1)} MB`

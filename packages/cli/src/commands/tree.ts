@@ -16,7 +16,7 @@ export function treeCommand(): Command {
     .description('Writes the nodes as JSON or CSV, and states as .npy.')
     .argument('<tree>', 'a .tree.safetensors file, or the folder of a run')
     .option('--nodes <file>', 'all nodes without their states: .json or .csv', ending('json', 'csv'))
-    .option('--states <file>', 'states as .npy, one row a node', ending('npy'))
+    .option('--states <file>', 'states as .npy, one row a node; of text as .json too', ending('npy', 'json'))
     .option('--of <which>', 'whose states: leaves, best or selected (a path from the top), or a node number', which)
     .action(async (tree: string, options: ExportOptions) => {
       const { exportTree } = await import('../run-tree.ts')
@@ -34,7 +34,7 @@ export function treeCommand(): Command {
       oneOf(readOuts),
     )
     .option('--weighted', 'short for --read-out weighted', false)
-    .option('--out <file>', 'where samples go: .npy or .png', ending('npy', 'png'))
+    .option('--out <file>', 'where samples go: .npy or .png; texts .json or .txt', ending('npy', 'png', 'json', 'txt'))
     .option('--json', 'print leaves and rewards as JSON', false)
     .action(async (tree: string, options: SampleOptions) => {
       const { sampleTree } = await import('../run-tree.ts')
@@ -52,6 +52,7 @@ visits and state. Samples are drawn from it again and again without a network, e
 Examples:
   espalier tree inspect runs/steer-2026-01-31-12-00-00
   espalier tree sample runs/steer-2026-01-31-12-00-00 -n 64 --seed 2 --out more.png
+  espalier tree sample searches/matches-love-dts-seed-0.tree.safetensors -n 8 --out texts.json
   espalier tree export searches/class-7-dts-seed-0.tree.safetensors --nodes nodes.csv --states path.npy --of best`,
   )
 }

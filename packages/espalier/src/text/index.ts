@@ -26,10 +26,10 @@ export {
   type TokenBatch,
   type TokenDenoiser,
 } from './denoiser.ts'
-export { distinctShare } from './distinct.ts'
 export { type DistilledProfile, type DistilOptions, distilSampler } from './distil.ts'
-export type { PairOptions } from './distil-pairs.ts'
+export type { PairOptions, ScoreMetric } from './distil-pairs.ts'
 export { type DistilTimesOptions, distilTimes, type LearnedTimes } from './distil-times.ts'
+export { distinctShare } from './distinct.ts'
 export {
   autoregressiveEnergy,
   carryOverEnergy,
@@ -45,6 +45,7 @@ export { type EnergySamplerOptions, energySampler } from './energy-sampler.ts'
 export { type EnumeratedBounds, enumeratedBounds } from './enumerated-bound.ts'
 export { type FirstHittingOptions, firstHitting } from './first-hitting.ts'
 export { float32Gumbels, type GumbelNoise, gumbelDraw, largestGumbel, truncatedGumbelLaw } from './gumbel.ts'
+export { type JumpedTimes, type JumpOptions, jumpYourSteps } from './jump-your-steps.ts'
 export {
   ancestral,
   type KernelFamily,
@@ -59,13 +60,15 @@ export {
   tokenEuler,
 } from './kernel.ts'
 export { type KernelSamplerOptions, kernelSampler } from './kernel-sampler.ts'
+export { type LogPartition, logPartition } from './log-partition.ts'
+export type { BoundOptions } from './mask-average.ts'
 export {
   fillValue,
+  loadTokenState,
   type MaskedChainOptions,
   maskedChain,
   type TokenChain,
   type TokenSample,
-  tokenStateCodec,
 } from './masked-chain.ts'
 export {
   type LoadedTokenDenoiser,
@@ -77,8 +80,6 @@ export { maskedProcess, maskOf, noiseTokens, type TokenProcess, transition, unif
 export { type ParsedProfile, parseSamplerProfile, profiledSampler, type SamplerProfile } from './profile.ts'
 export { type ProfileKernel, type ProfileVariant, type ScaledKernelOptions, scaledKernel } from './profile-kernel.ts'
 export { parsePrompt } from './prompt.ts'
-export { type LogPartition, logPartition } from './log-partition.ts'
-export type { BoundOptions } from './mask-average.ts'
 export { judged, likelihoodBound, unigramEntropy } from './quality.ts'
 export {
   type ClassTransform,
@@ -90,13 +91,20 @@ export { type Recognition, recogniser } from './rewards/earley.ts'
 export { type Grammar, readGrammar, type Sign } from './rewards/grammar.ts'
 export { type GrammarRewardOptions, grammarReward } from './rewards/grammar-reward.ts'
 export { type CustomUnit, type LengthUnit, lengthReward, lengthUnits } from './rewards/length.ts'
+export { nearPattern } from './rewards/near-pattern.ts'
 export { type PatternMeasure, patternReward } from './rewards/pattern.ts'
 export { type PronouncingDictionary, type RhymeOptions, rhymeOf, rhymeReward } from './rewards/rhyme.ts'
 export { type SentimentOptions, sentimentReward } from './rewards/sentiment.ts'
 export { stringReward, textReward } from './rewards/string-reward.ts'
 export { alliteration, distinctness, validWordShare, validWords } from './rewards/word-rewards.ts'
 export { linesOf, wordsOf } from './rewards/words.ts'
-export { type SampledTokens, type SampleTokensOptions, sampleTokens, type TokenProgress } from './sample-tokens.ts'
+export {
+  promptOf,
+  type SampledTokens,
+  type SampleTokensOptions,
+  sampleTokens,
+  type TokenProgress,
+} from './sample-tokens.ts'
 export {
   evenTimes,
   type TokenSampler,

@@ -71,7 +71,7 @@ export function maskedChain(options: MaskedChainOptions): TokenChain {
   const blocks = blocksOf(sampler.steps, branchAt)
   const depth = blocks.length
   const asker = new Asker(denoiser, options.condition, options.remember)
-  const codec = tokenStateCodec(process, prompt.length)
+  const codec = stateCodec(process, prompt.length)
 
   const known = ({ tokens }: TokenState): TokenSample => ({ tokens })
   /** Positions that a fill replaces: unknown ones, and of noise any. */
@@ -189,33 +189,48 @@ function contentKey({ tokens }: TokenState): Key {
 /** Tokens of at most this are whole in half floats too, in which a tree may keep its states. */
 const DIGIT = 1024
 
-/** States as numbers: the time, then the tokens, large ones in two digits. What `save` and `load` of a chain of text are. */
-export function tokenStateCodec({ vocabulary }: TokenProcess, length: number) {
-  const wide = vocabulary >= 2 * DIGIT
+/** Numbers that a token takes: large ones have two digits. */
+function digitsOf({ vocabulary }: Pick<TokenProcess, 'vocabulary'>): number {
+  return vocabulary >= 2 * DIGIT ? 2 : 1
+}
+
+/** States as numbers: the time, then the tokens (their low digits, then their high ones). */
+function stateCodec(process: TokenProcess, length: number) {
+  const digits = digitsOf(process)
   return {
     save({ tokens, time }: TokenState): Float32Array {
-      const data = new Float32Array(1 + (wide ? 2 : 1) * length)
+      const data = new Float32Array(1 + digits * length)
       data[0] = time
       tokens.forEach((token, p) => {
-        data[1 + p] = wide ? token % DIGIT : token
-        if (wide) data[1 + length + p] = Math.floor(token / DIGIT)
+        data[1 + p] = digits === 2 ? token % DIGIT : token
+        if (digits === 2) data[1 + length + p] = Math.floor(token / DIGIT)
       })
       return data
     },
     load(data: Float32Array): TokenState {
-      if (data.length !== 1 + (wide ? 2 : 1) * length) {
-        throw new Error(
-          `a saved state of ${data.length} numbers, sequences of ${length} tokens have ${1 + (wide ? 2 : 1) * length}`,
-        )
-      }
-      const tokens = new Int32Array(length)
-      for (let p = 0; p < length; p++) {
-        const token = data[1 + p] + (wide ? DIGIT * data[1 + length + p] : 0)
-        if (!(token >= 0 && token <= vocabulary))
-          throw new Error(`a saved state holds token ${token}, of ${vocabulary}`)
-        tokens[p] = token
-      }
-      return { tokens, time: data[0] }
+      if (data.length === 1 + digits * length) return loadTokenState(process, data)
+      throw new Error(
+        `a saved state of ${data.length} numbers, sequences of ${length} tokens have ${1 + digits * length}`,
+      )
     },
   }
+}
+
+/**
+ * A state that a {@link maskedChain} saved, of any length.
+ * @throws where it is none of this vocabulary
+ */
+export function loadTokenState(process: Pick<TokenProcess, 'vocabulary'>, data: ArrayLike<number>): TokenState {
+  const digits = digitsOf(process)
+  const length = (data.length - 1) / digits
+  if (!(length >= 1 && Number.isInteger(length))) throw new Error(`a saved state of ${data.length} numbers is no text`)
+  const tokens = new Int32Array(length)
+  for (let p = 0; p < length; p++) {
+    const token = data[1 + p] + (digits === 2 ? DIGIT * data[1 + length + p] : 0)
+    if (!(token >= 0 && token <= process.vocabulary)) {
+      throw new Error(`a saved state holds token ${token}, of ${process.vocabulary}`)
+    }
+    tokens[p] = token
+  }
+  return { tokens, time: data[0] }
 }
