@@ -150,7 +150,7 @@ function writeFiles(
           name,
           points: shown
             .filter((row) => row.method === name)
-            .map(({ nfe: x, mean: y, low, high }) => ({ x, y, low, high })),
+            .map(({ nfe: x, mean: y, low, high, never = 0 }) => ({ x, y, low, high, hollow: never > 0 })),
         }))
         .filter(({ points }) => points.length > 0)
       if (series.length === 0) continue
@@ -161,7 +161,7 @@ function writeFiles(
           (front.length > 0
             ? ' Ringed, on the dotted staircase: the Pareto front, where no other is better for as few NFE.'
             : '') +
-          (never > 0 ? ` Left out: ${never} searches at -Infinity.` : ''),
+          (never > 0 ? ` Hollow: without the seeds at -Infinity (${never} searches).` : ''),
         x: { label: 'NFE of a search', log: true },
         y: { label: metric },
         ...{ series, front },

@@ -67,6 +67,22 @@ describe('linePlot', () => {
     expect(linePlot(plot)).not.toContain('front')
   })
 
+  it('leaves the markers of lesser points hollow', () => {
+    const points = [20, 400, 8000].map((x) => ({ x, y: 1, hollow: x === 400 }))
+    const dots = (background: 'white' | 'none') => {
+      const svg = linePlot({ ...plot, series: [{ name: 'a', points }], background })
+      return [...svg.matchAll(/<g ([^>]*)aria-label="dot">(.*?)<\/g>/g)].map(([, style, marks]) => [
+        /fill="([^"]*)"/.exec(style)![1],
+        marks.match(/<circle/g)!.length,
+      ])
+    }
+    expect(dots('white')).toEqual([
+      ['#0072B2', 2],
+      ['white', 1],
+    ])
+    expect(dots('none')[1]).toEqual(['none', 1])
+  })
+
   it('names every tick that it draws', () => {
     const points = [20, 300, 4000].map((x) => ({ x, y: x }))
     const svg = linePlot({ ...plot, y: { label: 'y', log: true }, series: [{ name: 'a', points }] })

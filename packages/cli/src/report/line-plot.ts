@@ -9,6 +9,8 @@ export interface PlotPoint {
   readonly y: number
   readonly low?: number
   readonly high?: number
+  /** A marker that is not filled: a point that says less than the others. */
+  readonly hollow?: boolean
 }
 
 export interface PlotSeries {
@@ -46,6 +48,7 @@ export function linePlot(options: LinePlotOptions): string {
   checkSeries(options)
   const { series, x, y, references = [], front = [] } = options
   const narrow = isNarrow(options)
+  const paper = options.background === 'none' ? 'none' : 'white'
   const curve = options.curve === 'step' ? 'step-after' : 'linear'
   const floor = y.log ? smallest(options) : Number.NEGATIVE_INFINITY
   const places = series.flatMap((s) => s.points.map((p) => p.x))
@@ -73,7 +76,7 @@ export function linePlot(options: LinePlotOptions): string {
           Plot.ruleY([reference.y], { stroke: 'currentColor', strokeOpacity: 0.55, strokeDasharray: '2,4' }),
         ),
         ...series.map((s, i) => band(s, i, curve, floor)),
-        ...series.flatMap((s, i) => line(s, i, curve)),
+        ...series.flatMap((s, i) => line(s, i, curve, paper)),
         ...frontMarks(front, Math.max(...places)),
       ],
     },
@@ -137,7 +140,7 @@ function band(series: PlotSeries, index: number, curve: Curve, floor: number): P
   })
 }
 
-function line(series: PlotSeries, index: number, curve: Curve): Plot.Markish[] {
+function line(series: PlotSeries, index: number, curve: Curve, paper: string): Plot.Markish[] {
   const colour = palette[index % palette.length]
   const strokeDasharray = series.dashed ? '6,4' : undefined
   const marks = [
@@ -145,8 +148,13 @@ function line(series: PlotSeries, index: number, curve: Curve): Plot.Markish[] {
   ]
   // Markers stand where something was measured; the corners of a staircase are no measurements.
   if (curve === 'step-after' || series.points.length > 40) return marks
-  const symbol = symbols[index % symbols.length]
-  return [...marks, Plot.dot(series.points, { x: 'x', y: 'y', fill: colour, r: 3.4, symbol })]
+  const marker = { x: 'x', y: 'y', r: 3.4, symbol: symbols[index % symbols.length] } as const
+  const [hollow, full] = [series.points.filter((p) => p.hollow), series.points.filter((p) => !p.hollow)]
+  return [
+    ...marks,
+    ...(full.length > 0 ? [Plot.dot(full, { ...marker, fill: colour })] : []),
+    ...(hollow.length > 0 ? [Plot.dot(hollow, { ...marker, fill: paper, stroke: colour, strokeWidth: 1.8 })] : []),
+  ]
 }
 
 /** Plot's own choice on a linear axis; on a logarithmic one as many of 1, 2, 5 per decade as stay legible. */
