@@ -1,5 +1,5 @@
 import type { Reward } from '../reward/reward.ts'
-import { categorical, categoricalFromLog, fold, type Key, purpose, stream, uniform } from '../tensor/random.ts'
+import { categoricalFromLog, fold, type Key, purpose, stream, uniform } from '../tensor/random.ts'
 import type { AutoregressiveModel } from './autoregressive.ts'
 import { maskedPositions, softmaxAt, stackTokens, type TokenBatch } from './denoiser.ts'
 import type { TokenSample } from './masked-chain.ts'
@@ -195,14 +195,29 @@ export function draftsOf(
     return { tokens: state.tokens.slice(), where, logProbability: 0 }
   })
   const clean = new Float64Array(vocabulary)
+  const upTo = new Float64Array(vocabulary)
   for (const p of maskedPositions(process, state.tokens)) {
     softmaxAt(logits, p * vocabulary, vocabulary, clean)
+    let total = 0
+    for (let v = 0; v < vocabulary; v++) upTo[v] = total += clean[v]
     for (const draft of drafts) {
-      draft.tokens[p] = categorical(draft.where[p], clean)
-      draft.logProbability += Math.log(clean[draft.tokens[p]])
+      const token = firstAbove(upTo, draft.where[p] * total)
+      draft.tokens[p] = token
+      draft.logProbability += Math.log(clean[token])
     }
   }
   return drafts
+}
+
+/** Where rising numbers first exceed one that is below the last of them. */
+function firstAbove(rising: Float64Array, target: number): number {
+  let [low, high] = [0, rising.length - 1]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (rising[middle] > target) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 function normalised(logs: Float64Array): Float64Array {

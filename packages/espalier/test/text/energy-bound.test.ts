@@ -123,6 +123,8 @@ describe('bounds of steps, by enumeration', () => {
       expect(at[1].factorised).toBeGreaterThan(at[2].factorised)
       expect(at[2].factorised).toBeGreaterThan(entropy + 0.01)
     }
+    // In continuous time nothing is lost by drawing positions on their own.
+    expect(enumeratedBounds(world, logLinear(), evenTimes(800)).factorised).toBeCloseTo(entropy, 2)
     // Independent tokens: nothing to be gained or lost.
     const free = enumeratedBounds(new TokenLaw(2, 2, [0.12, 0.28, 0.18, 0.42]), logLinear(), evenTimes(3))
     expect(free.paper).toBeCloseTo(free.joint, 12)
