@@ -14,7 +14,7 @@ export function concreteScore(
   token: number,
   clean: ArrayLike<number>,
   t: number,
-  out = new Float64Array(process.vocabulary + 1),
+  out: Float64Array = new Float64Array(process.vocabulary + 1),
 ): Float64Array {
   const { kind, vocabulary, schedule } = process
   const mask = maskOf(process)
@@ -43,7 +43,7 @@ export function cleanFromScore(
   token: number,
   score: ArrayLike<number>,
   t: number,
-  out = new Float64Array(process.vocabulary),
+  out: Float64Array = new Float64Array(process.vocabulary),
 ): Float64Array {
   const { kind, vocabulary, schedule } = process
   const noised = schedule.noised(t)

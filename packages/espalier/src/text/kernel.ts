@@ -1,3 +1,4 @@
+import { concreteScore } from './concrete-score.ts'
 import { maskOf, type TokenProcess } from './process.ts'
 
 /**
@@ -73,15 +74,7 @@ export const ancestral: KernelFamily = (process) => {
  * Euler: the reverse rates frozen at t, one jump at most, `h R(y)` each; clamped where they exceed 1. On a masked
  * process with the linear schedule it is the ancestral step itself.
  */
-export const tokenEuler: KernelFamily = scaledEuler(() => 1)
-
-/**
- * Euler with the concrete score, and so all rates, times a factor of each step: what LSD learns (Fu et al. 2025).
- * @param factor of the step that begins at t, at least 0
- */
-export function scaledEuler(factor: (t: number) => number): KernelFamily {
-  return (process) => frozen('euler', process, (total) => Math.min(1, total), factor)
-}
+export const tokenEuler: KernelFamily = (process) => frozen('euler', process, (total) => Math.min(1, total))
 
 /**
  * Tau-leaping (Campbell et al. 2022) with the first jump of an interval kept and others dropped: a token moves with the
@@ -220,23 +213,18 @@ function unmasking(name: string, process: TokenProcess, lift: (t: number, s: num
   return { name, process, stages: [stage] }
 }
 
-/** Rates frozen at t, times a factor; `moves` turns their sum over the interval into the probability of a move. */
-function frozen(
-  name: string,
-  process: TokenProcess,
-  moves: (total: number) => number,
-  factor: (t: number) => number = () => 1,
-): TokenKernel {
+/** Rates frozen at t; `moves` turns their sum over the interval into the probability of a move. */
+function frozen(name: string, process: TokenProcess, moves: (total: number) => number): TokenKernel {
   if (process.kind === 'masked') {
-    return unmasking(name, process, (t, s) => moves(factor(t) * (t - s) * liftRate(process, t)))
+    return unmasking(name, process, (t, s) => moves((t - s) * liftRate(process, t)))
   }
   const stage: KernelStage = {
     from: 'start',
     asks: (t) => t,
     stay: untold,
     law([token], [clean], t, s, out) {
-      rates(process, token, clean, t, out)
-      settle(out, token, factor(t) * (t - s) * sum(out), moves)
+      const scale = reverseRates(process, token, clean, t, out)
+      settle(out, token, t > s ? (t - s) * scale * sum(out) : 0, moves)
     },
   }
   return { name, process, stages: [stage] }
@@ -278,41 +266,50 @@ function twoStages(
 }
 
 /** Rate at which a mask is lifted: `sigma alpha / (1 - alpha)`, finite also where sigma is not. */
-function liftRate({ schedule }: TokenProcess, t: number): number {
+export function liftRate({ schedule }: TokenProcess, t: number): number {
   return schedule.rate(t) / schedule.noised(t)
 }
 
-/** Reverse rates `sigma Q(y, x) s_y` of a token of a uniform process to every other, `Q = 1/V`. */
-function rates(process: TokenProcess, token: number, clean: ArrayLike<number>, t: number, out: Float64Array): void {
-  const { vocabulary, schedule } = process
-  const noised = schedule.noised(t)
-  const alpha = 1 - noised
-  const sigma = schedule.rate(t) / alpha
-  const base = noised / vocabulary
-  let total = 0
-  for (let v = 0; v < vocabulary; v++) total += clean[v] / (base + (v === token ? alpha : 0))
-  for (let v = 0; v < vocabulary; v++) out[v] = (sigma / vocabulary) * (base * total + (alpha * clean[v]) / base)
-  out[token] = 0
-  out[vocabulary] = 0
+/**
+ * Reverse rates `sigma Q(y, x) s_y` of a token to every other as a scale, which is returned, times a direction `[V + 1]`,
+ * which is finite also where the rates are not (at t = 1 of a uniform process that ends in nothing but noise). Masked:
+ * the rate of a mask's lift, and the clean law; known tokens have none. Uniform: `sigma / V`, and the concrete score.
+ */
+export function reverseRates(
+  process: TokenProcess,
+  token: number,
+  clean: ArrayLike<number>,
+  t: number,
+  out: Float64Array,
+): number {
+  const { kind, vocabulary, schedule } = process
+  if (kind === 'uniform') {
+    concreteScore(process, token, clean, t, out)
+    out[token] = 0
+    return schedule.rate(t) / (1 - schedule.noised(t)) / vocabulary
+  }
+  out.fill(0)
+  if (token === maskOf(process)) for (let v = 0; v < vocabulary; v++) out[v] = clean[v]
+  return liftRate(process, t)
 }
 
 /**
  * Rates in `out` made a law: of `total` jumps expected, a move with the probability `moves(total)`, to each by its
  * rate.
  */
-function settle(out: Float64Array, token: number, total: number, moves: (total: number) => number): void {
+export function settle(out: Float64Array, token: number, total: number, moves: (total: number) => number): void {
   const all = sum(out)
   const moved = all > 0 ? moves(total) : 0
   if (all > 0) for (let v = 0; v < out.length; v++) out[v] *= moved / all
   out[token] = 1 - moved
 }
 
-function normalise(out: Float64Array): void {
+export function normalise(out: Float64Array): void {
   const total = sum(out)
   for (let v = 0; v < out.length; v++) out[v] /= total
 }
 
-function sum(values: Float64Array): number {
+export function sum(values: Float64Array): number {
   let total = 0
   for (let v = 0; v < values.length; v++) total += values[v]
   return total

@@ -1,107 +1,106 @@
 import {
   cosine,
-  distilSampler,
-  kernelSampler,
+  geometric,
   maskedProcess,
+  parseSamplerProfile,
   profiledSampler,
   type SamplerProfile,
   sampleTokens,
-  scaledEuler,
-  TokenLaw,
-  thetaTrapezoidal,
-  tokenEuler,
+  scaledKernel,
+  type TokenProcess,
   uniformProcess,
 } from 'espalier/text'
 import { describe, expect, test } from 'vitest'
-import { kernelLaw } from './worlds.ts'
+import { chain } from './lsd-world.ts'
+import { chiSquare, chiSquareBound, histogram, kernelLaw } from './worlds.ts'
 
-/** Markov chains of 4 tokens of 3 that mostly repeat the last one. */
-const law = new TokenLaw(
-  3,
-  4,
-  Float64Array.from({ length: 81 }, (_, i) => {
-    const digits = [27, 9, 3, 1].map((unit) => Math.floor(i / unit) % 3)
-    const start = [0.5, 0.3, 0.2][digits[0]]
-    return digits.slice(1).reduce((p, v, k) => p * [0.75, 0.175, 0.075][(v - digits[k] + 3) % 3], start)
-  }),
-)
+const law = chain(3)
 const linear = maskedProcess(3)
 const bent = maskedProcess(3, cosine())
+const uniform = uniformProcess(3, geometric(1e-2, 6))
+const profile: SamplerProfile = { times: [1, 0.6, 0.2, 0], factors: [1, 0.7, 1.2] }
+const task = (process: TokenProcess) => ({
+  process,
+  timeFree: process.kind === 'masked',
+  prompt: new Int32Array(3).fill(3),
+})
+const calls = (given: SamplerProfile, process: TokenProcess) => {
+  const sampler = profiledSampler(given)(task(process))
+  return Array.from({ length: sampler.steps }, (_, step) => sampler.cost(step)).reduce((a, b) => a + b)
+}
 
-/** Distance of the profile's law from the model's, by enumeration. */
-const far = ({ times, factors }: SamplerProfile, process = linear) =>
-  law.distance(
-    kernelLaw(
-      law,
-      process,
-      scaledEuler((t) => factors[times.indexOf(t)]),
-      times,
-    ),
-  )
-const plain = ({ times }: SamplerProfile, process = linear) => law.distance(kernelLaw(law, process, tokenEuler, times))
-const fit = (options: Partial<Parameters<typeof distilSampler>[0]> = {}) =>
-  distilSampler({ denoiser: law.denoiser(linear), steps: 4, seed: 1, pairs: 800, ...options })
-
-describe('learned factors of few Euler steps', () => {
-  test('of 1 are Euler itself, draw by draw', async () => {
-    const times = [1, 0.75, 0.5, 0.25, 0]
-    for (const process of [linear, bent]) {
-      const denoiser = law.denoiser(process)
-      const run = (sampler: ReturnType<typeof profiledSampler>) =>
-        sampleTokens({ denoiser, sampler, count: 50, seed: 2 })
-      const ones = await run(profiledSampler({ times, factors: [1, 1, 1, 1] }))
-      expect(ones).toEqual(await run(kernelSampler(tokenEuler, { times })))
-    }
+describe('a sampler profile', () => {
+  test.each([
+    ['masked, Euler', bent, {}],
+    ['masked, analytic', bent, { kernel: 'tweedie' }],
+    ['masked, powers', bent, { variant: 'lsd-log' }],
+    ['uniform, Euler', uniform, {}],
+    ['uniform, analytic', uniform, { kernel: 'tweedie' }],
+    ['uniform, powers', uniform, { kernel: 'tweedie', variant: 'lsd-log' }],
+  ] as const)('draws follow the enumerated law: %s', async (_, process, more) => {
+    const given = { ...profile, ...more }
+    const family = scaledKernel({ ...more, factor: (t) => given.factors[given.times.indexOf(t)] })
+    const expected = kernelLaw(law, process, family, given.times)
+    const denoiser = law.denoiser(process)
+    const { tokens, nfe } = await sampleTokens({ denoiser, sampler: profiledSampler(given), count: 3000, seed: 3 })
+    expect(chiSquare(expected, histogram(law, tokens), 3000)).toBeLessThan(chiSquareBound(27))
+    expect(chiSquare(law.probabilities, histogram(law, tokens), 3000)).toBeGreaterThan(3 * chiSquareBound(27))
+    expect(nfe).toBeLessThanOrEqual(3000 * calls(given, process))
   })
 
-  test('are 1 at the first step, and at all of them where the teacher is the student', async () => {
-    const same = await fit({ teacherSteps: 4, teacher: tokenEuler, pairs: 100 })
-    same.factors.forEach((factor) => void expect(factor).toBeCloseTo(1, 12))
-    const other = await fit({ pairs: 100 })
-    expect(other.factors[0]).toBeCloseTo(1, 12)
-    expect(other.factors[3]).toBeLessThan(0.99)
+  test('counts the last fill', async () => {
+    const times = [1, 0.5, 0]
+    // A linear schedule ends with nothing masked; a factor below 1 leaves masks, a schedule that keeps noise leaves noise.
+    expect(calls({ times, factors: [1, 1] }, linear)).toBe(2)
+    expect(calls({ times, factors: [1, 1.1] }, linear)).toBe(2)
+    expect(calls({ times, factors: [1, 0.9] }, linear)).toBe(3)
+    expect(calls({ times, factors: [1, 1] }, bent)).toBe(3)
+    expect(calls({ times, factors: [1, 1], kernel: 'tweedie' }, bent)).toBe(2)
+    expect(calls({ times, factors: [1, 1] }, uniform)).toBe(3)
+    const run = (sampler: ReturnType<typeof profiledSampler>) =>
+      sampleTokens({ denoiser: law.denoiser(uniform), sampler, count: 20, seed: 1 })
+    expect((await run(profiledSampler({ times, factors: [1, 1] }))).nfe).toBe(60)
+    expect((await run(profiledSampler({ times, factors: [1, 1] }, { removal: 'none' }))).nfe).toBe(40)
   })
 
-  test('gain little on a linear schedule with an exact model, where Euler is exact in time', async () => {
-    const profile = await fit()
-    expect(Math.min(...profile.factors)).toBeGreaterThan(0.85)
-    expect(far(profile)).toBeLessThan(plain(profile))
-    expect(far(profile)).toBeGreaterThan(0.93 * plain(profile))
+  test('is JSON, with defaults for what is not said', () => {
+    const whole = parseSamplerProfile(JSON.parse(JSON.stringify(profile)))
+    expect(whole).toEqual({ ...profile, variant: 'lsd-score', kernel: 'euler' })
+    const trainedOn = {
+      process: 'masked cosine',
+      vocabulary: 3,
+      length: 3,
+      teacher: 'ancestral',
+      teacherSteps: 9,
+      pairs: 5,
+      coupled: true,
+      relax: 0.05,
+      metric: 'squared',
+      seed: -1,
+      nfe: 10,
+    } as const
+    const full: SamplerProfile = { ...whole, variant: 'lsd-log', nfe: 4, trainedOn }
+    expect(parseSamplerProfile(JSON.parse(JSON.stringify(full)))).toEqual(full)
   })
 
-  test('gain on a schedule where Euler is not exact in time, in as many calls', async () => {
-    const profile = await fit({ denoiser: law.denoiser(bent) })
-    expect(far(profile, bent)).toBeLessThan(0.87 * plain(profile, bent))
-    // Both leave masks to the last call.
-    const task = { process: bent, timeFree: true, prompt: new Int32Array(4).fill(3) }
-    expect(profiledSampler(profile)(task).steps).toBe(kernelSampler(tokenEuler, { times: profile.times })(task).steps)
-  })
-
-  test('of streams that are not coupled shrink, and lead away from the law', async () => {
-    const options = { steps: 8, clip: [0, 2] as const }
-    const [together, apart] = [await fit(options), await fit({ ...options, coupled: false })]
-    apart.factors.forEach((factor, k) => {
-      if (k > 0) expect(factor).toBeLessThan(apart.factors[k - 1])
-    })
-    expect(apart.factors[7]).toBeLessThan(0.2)
-    expect(far(apart)).toBeGreaterThan(1.2 * plain(apart))
-    expect(far(together)).toBeLessThan(plain(together))
-    // Kept in [0.5, 2] they do less harm.
-    expect(Math.min(...(await fit({ steps: 8, coupled: false, pairs: 100 })).factors)).toBe(0.5)
-  })
-
-  test('keep to prompts, and what does not fit is refused', async () => {
-    const { factors, nfe } = await fit({ prompt: [0, 1], length: 4, pairs: 50 })
-    expect(factors.length).toBe(4)
-    // Teacher and student ask at the steps of the fit, and where something falls: two positions each.
-    expect(nfe).toBeLessThanOrEqual(50 * (2 + 2 + 4))
-    await expect(fit({ teacherSteps: 6 })).rejects.toThrow(
-      "a teacher of 6 steps, expected a multiple of the student's 4",
-    )
-    await expect(fit({ denoiser: law.denoiser(uniformProcess(3)) })).rejects.toThrow('on masked processes here')
-    await expect(fit({ teacher: thetaTrapezoidal() })).rejects.toThrow('cannot teach')
-    await expect(fit({ pairs: 0 })).rejects.toThrow('0 pairs')
-    expect(() => profiledSampler({ times: [1, 0], factors: [1, 1] })).toThrow('2 factors for 1 steps')
-    expect(() => profiledSampler({ times: [1, 0], factors: [-1] })).toThrow('factor 0 is -1')
+  test.each([
+    [{ ...profile, factors: [1, 1] }, 'sampler profile.factors: 2 factors for 3 steps, expected one a step'],
+    [{ ...profile, factors: [1, -1, 1] }, 'sampler profile.factors[1]: Too small: expected number to be >=0'],
+    [{ ...profile, factors: [1, null, 1] }, 'sampler profile.factors[1]: Invalid input'],
+    [
+      { ...profile, times: [1, 0.6, 0.6, 0] },
+      'sampler profile.times[2]: expected times that fall, 0.6 comes after 0.6',
+    ],
+    [{ ...profile, times: [1.1, 0.6, 0.2, 0] }, 'sampler profile.times[0]'],
+    [{ ...profile, nfe: 5 }, 'sampler profile.nfe: 5 calls of 3 steps, expected 3, or 4 with the last fill'],
+    [{ ...profile, kernel: 'heun' }, 'sampler profile.kernel'],
+    [{ ...profile, phi: [1] }, 'sampler profile: Unrecognized key: "phi"'],
+    [{ ...profile, trainedOn: { seed: 1 } }, 'sampler profile.trainedOn.process'],
+    [null, 'sampler profile: '],
+  ])('that is none is refused in one line (%#)', (json, message) => {
+    const parse = () => parseSamplerProfile(json)
+    expect(parse).toThrow(message)
+    expect(parse).toThrow(/^[^\n]*$/)
+    expect(() => profiledSampler(json as SamplerProfile)).toThrow(message)
   })
 })
