@@ -66,13 +66,12 @@ export async function runSampleText({ settings: given, out, json, stream }: Samp
       await folder.during(async () => {
         const began = performance.now()
         const { process: tokenProcess } = model.denoiser
-        let before: readonly Int32Array[] = []
         let nfe = 0
         const done: Int32Array[] = []
         let stopped = false
         for (let first = 0; first < count && !stopped; first += batch) {
           const rows = Math.min(batch, count - first)
-          before = []
+          let before: readonly Int32Array[] = new Array(rows).fill(task.prompt)
           const onStep = (state: TokenProgress) => {
             const label = `step ${state.step} of ${state.steps}`
             if (json && stream) {
@@ -152,7 +151,7 @@ function changesOf(
   const mask = maskOf(denoiser.process)
   return now.flatMap((tokens, i) =>
     Array.from(tokens.keys())
-      .filter((p) => (before[i] ? before[i][p] !== tokens[p] : tokens[p] !== mask))
+      .filter((p) => before[i][p] !== tokens[p])
       .map((p) => {
         const token = tokens[p] === mask ? null : tokens[p]
         return { sample: first + i, position: p, token, text: token === null ? null : tokenizer.decode([token]) }

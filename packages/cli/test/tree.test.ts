@@ -135,7 +135,7 @@ describe('espalier tree', () => {
       [['sample', 'wrong'], 'holds 2 trees; name one of them'],
       [['sample', tree, '--weighted'], "has no exact weights; grow one with readOut 'weighted'"],
       [['sample', tree, '--read-out', 'argmax', '-n', '3'], 'leave -n 3 out'],
-      [['sample', tree, '--out', 'x.gif'], 'A file that ends in .npy or .png is needed'],
+      [['sample', tree, '--out', 'x.gif'], 'A file that ends in .npy, .png, .json or .txt is needed'],
       [['sample', tree, '--out', 'no/where/x.npy'], 'no such file or folder'],
       [['export', tree], 'nothing to export'],
       [['export', tree, '--states', 'x.npy', '--of', '99999'], 'the tree has the nodes 1 to'],

@@ -80,7 +80,7 @@ Examples:
   espalier compare --model mnist --solvers "ddim,heun,ghvb(order=3.8)" --nfe 8,16 --guidance 4 --class 3
   espalier compare --model world.json --solvers "ddim,deis(order=3),heun" --nfe 6,12,24 --count 1000
   espalier compare --model mnist-flow --methods greedy,best-of-n --reward odds:7 --budgets 500,1500 --steps 20
-  espalier compare --model kjv --methods dts-star,best-of-n --reward "count:/lord/i" --budgets 500,2000 --judge kjv-judge`,
+  espalier compare --model kjv --methods dts-star,best-of-n --reward "count:/god/i" --budgets 500,2000 --judge kjv-judge`,
     )
     .action(async ({ out, json, ...given }: CompareOptions, command: Command) => {
       const { solvers, methods, reward, budgets, judge, lambda, solver, odeSolver, branch, classifier, ...rest } = given

@@ -58,10 +58,11 @@ Examples:
 }
 
 /** A file name with one of these endings. */
-function ending(...known: string[]): (text: string) => string {
+function ending(...known: [string, string, ...string[]]): (text: string) => string {
   return (text) => {
     if (known.some((name) => text.endsWith(`.${name}`))) return text
-    throw new InvalidArgumentError(`A file that ends in ${known.map((name) => `.${name}`).join(' or ')} is needed.`)
+    const [last, ...others] = known.map((name) => `.${name}`).reverse()
+    throw new InvalidArgumentError(`A file that ends in ${others.reverse().join(', ')} or ${last} is needed.`)
   }
 }
 
