@@ -19,7 +19,8 @@ export function program(): Command {
   const root = new Command('espalier')
     .description(
       'Samples from diffusion models: fast (few network calls) and aligned (steered to a reward by search).\n' +
-        'A model is a zoo name (mnist), a folder with a card.json, or a world.json with a Gaussian mixture.',
+        'A model is a zoo name (mnist, kjv), a folder with a card.json (of images, fields or text), or a world.json\n' +
+        'with a Gaussian mixture.',
     )
     .version(versions().espalier, '-V, --version')
     .addHelpText(
@@ -28,6 +29,7 @@ export function program(): Command {
 Examples:
   espalier demo                                          watch DTS* and best-of-N steer the digit model
   espalier sample --model mnist --count 64               64 digits and a contact sheet
+  espalier sample --model kjv --prompt "In the beginning" --length 64 --samples 4
   espalier steer --model mnist --reward class:7 --budget 20000
   espalier grad model.onnx --out grad.onnx               the gradient of any ONNX model, as an ONNX model
   espalier doctor                                        is everything in place?

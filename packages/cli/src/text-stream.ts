@@ -37,9 +37,10 @@ export function textStream(stream: Stream = process.stdout, now: () => number = 
       if (!live || now() - last < pause) return
       last = now()
       const { head, texts } = make()
-      const columns = Math.max(20, stream.columns ?? 80)
+      // A terminal that does not know its size says 0.
+      const columns = Math.max(20, stream.columns || 80)
       const all = [head, ...texts.flatMap((text, i) => [`#${i + 1}`, ...wrapped(text, columns - 1)])]
-      const most = Math.max(3, (stream.rows ?? 24) - 1)
+      const most = Math.max(3, (stream.rows || 24) - 1)
       const lines = all.length <= most ? all : [...all.slice(0, most - 1), `... ${all.length - most + 1} more lines`]
       clear()
       stream.write(lines.map((line) => `${line.replace(dots, '\x1b[2m$&\x1b[22m')}\n`).join(''))

@@ -198,6 +198,9 @@ describe('texts in a terminal', () => {
     const stream = terminal(20, 5)
     textStream(stream, () => 0).show(() => ({ head: 'head', texts: ['one two three four five six', 'more'] }))
     expect(stream.written.join('').split('\n')).toEqual(['head', '#1', 'one two three four', '... 3 more lines', ''])
+    const sizeless = terminal(0, 0)
+    textStream(sizeless, () => 0).show(() => ({ head: 'head', texts: new Array(12).fill('a') }))
+    expect(sizeless.written.join('').trim().split('\n')).toHaveLength(23)
     const pipe = { ...terminal(), isTTY: false }
     textStream(pipe).show(() => ({ head: 'head', texts: ['text'] }))
     expect(pipe.written).toEqual([])

@@ -7,11 +7,14 @@ import {
   degradation,
   fidelityTo,
   loadZoo,
+  loadZooText,
+  NotInstalledError,
   predictedClasses,
   readMnist,
   restoreImages,
   sampleImages,
   zooModels,
+  zooTextModels,
 } from '@espalier/zoo'
 import type { NetworkCard } from 'espalier/runtime'
 import { fold, key } from 'espalier/tensor'
@@ -94,7 +97,29 @@ describe('the models of the zoo', () => {
     })
   })
 
+  it.each(zooTextModels)(
+    '%s, where it is installed, is the file that its card describes, with its tokenizer',
+    (name) => {
+      let loaded: ReturnType<typeof loadZooText>
+      try {
+        loaded = loadZooText(name)
+      } catch (error) {
+        expect(error).toBeInstanceOf(NotInstalledError)
+        expect((error as Error).message).toContain(`train it with: espalier train ${name}`)
+        return
+      }
+      const { model, card, tokenizer } = loaded
+      const training = card.training as { sha256: string; command: string }
+      expect(createHash('sha256').update(model).digest('hex')).toBe(training.sha256)
+      expect(training.command).toBe(`espalier train ${name}`)
+      expect(card.vocabulary).toBe(tokenizer.vocabulary)
+      const text = name.startsWith('words') ? 'beginning\n' : 'In the beginning God created the heaven and the earth.'
+      expect(tokenizer.decode(tokenizer.encode(text))).toBe(text)
+    },
+  )
+
   it('names what there is', () => {
+    expect(() => loadZooText('mnist')).toThrow(`the zoo has no text model "mnist"; it has ${zooTextModels.join(', ')}`)
     expect(() => loadZoo('cifar')).toThrow(`the zoo has no model "cifar"; it has ${zooModels.join(', ')}`)
     expect(() => loadZoo('../../etc')).toThrow('the zoo has no model')
   })
