@@ -1,24 +1,24 @@
 /** The closed form of float32 draws, as a chain that can be run at any number of steps. */
 
 import { categorical, fold, purpose, stream } from 'espalier/tensor'
-import { maskOf, type TokenSolver, type TokenState } from 'espalier/text'
+import { type GumbelNoise, maskOf, type TokenSolver, type TokenState } from 'espalier/text'
 
 /**
- * What noise on a grid of `bits` leaves of the chance `p` of a rare value: `x / (e^x - 1)` with `x = 2^-bits (1 / p - 1)`
- * (the truncation of Zheng et al. 2024, eq. 12, has `e^-x`: see `gumbelDraw`). First order in p: rare values do not hinder one
- * another.
+ * What bad noise leaves of the chance `p` of a rare value, beside one that is likely. With `x = c (1 / p - 1)`: `e^-x` where Gumbels
+ * are cut at `-log c` (the closed form of Zheng et al. 2024, to first order in p), `x / (e^x - 1)` on a grid of uniforms with the step c,
+ * which puts what is cut on its last point (see `gumbelDraw`).
  */
-export function keptShare(p: number, bits: number): number {
-  const x = 2 ** -bits * (1 / p - 1)
+export function keptShare(p: number, noise: GumbelNoise): number {
+  const x = ('bits' in noise ? 2 ** -noise.bits : Math.exp(-noise.largest)) * (1 / p - 1)
+  if ('largest' in noise) return Math.exp(-x)
   return x < 1e-8 ? 1 : x / Math.expm1(x)
 }
 
 /**
- * The ancestral sampler with Gumbels of `bits`, without a single Gumbel: what draws of noise on a grid do to a step is a
- * closed form, and steps at which nothing moves are walked by their chances alone. One network call and V numbers a
+ * The ancestral sampler with Gumbels of bad noise, without a single Gumbel: what they do to a step is a closed form, and steps at which nothing moves are walked by their chances alone. One network call and V numbers a
  * position for every change, whatever the number of steps.
  */
-export function predictedGumbels({ steps, bits }: { readonly steps: number; readonly bits: number }): TokenSolver {
+export function predictedGumbels(steps: number, noise: GumbelNoise): TokenSolver {
   return ({ process, prompt }) => {
     const { vocabulary, schedule } = process
     if (process.kind !== 'masked') throw new Error('the closed form is of masked processes')
@@ -29,7 +29,7 @@ export function predictedGumbels({ steps, bits }: { readonly steps: number; read
     /** Steps that are behind, which `time` would round. */
     const walked = new WeakMap<TokenState, number>()
     return {
-      name: `predicted-gumbels(${bits})`,
+      name: 'predicted-gumbels',
       steps: free,
       cost: () => 1,
       time: (state) => state.time,
@@ -49,7 +49,7 @@ export function predictedGumbels({ steps, bits }: { readonly steps: number; read
         const next = [...states]
         open.forEach((i, k) => {
           const draws = stream(fold(purpose(keys[i], 'closed form'), step))
-          const masks = masksOf(states[i].tokens, mask, answers[k], vocabulary, bits)
+          const masks = masksOf(states[i].tokens, mask, answers[k], vocabulary, noise)
           const { at, moved } = walk(masks, walked.get(states[i]) ?? 0, lift, draws.uniform)
           const tokens = states[i].tokens.slice()
           for (const { position, drawnAt } of moved) {
@@ -72,12 +72,18 @@ interface Mask {
   drawnAt(lift: number): Float64Array
 }
 
-function masksOf(tokens: Int32Array, mask: number, logits: Float32Array, vocabulary: number, bits: number): Mask[] {
+function masksOf(
+  tokens: Int32Array,
+  mask: number,
+  logits: Float32Array,
+  vocabulary: number,
+  noise: GumbelNoise,
+): Mask[] {
   return [...tokens.keys()]
     .filter((p) => tokens[p] === mask)
     .map((position) => {
       const clean = softmax(logits.subarray(position * vocabulary, (position + 1) * vocabulary))
-      const drawnAt = (lift: number) => clean.map((p) => p * keptShare(lift * p, bits))
+      const drawnAt = (lift: number) => clean.map((p) => p * keptShare(lift * p, noise))
       const known = new Map<number, number>()
       const share = (node: number) => {
         const value = known.get(node) ?? sum(drawnAt(2 ** (node / 2)))

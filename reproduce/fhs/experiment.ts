@@ -6,7 +6,15 @@
 
 import { versions } from '@espalier/cli'
 import { Results } from 'espalier/measure'
-import { ancestral, firstHitting, kernelSampler, sampleTokens, shaped, type TokenSolver } from 'espalier/text'
+import {
+  ancestral,
+  firstHitting,
+  type GumbelNoise,
+  kernelSampler,
+  sampleTokens,
+  shaped,
+  type TokenSolver,
+} from 'espalier/text'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
 import { type FinishedCells, type Outcome, runCells, type SearchCell } from '../support/search-cells.ts'
 import { namedQuality, openText, type TextWorld, type TextWorldName } from '../support/text.ts'
@@ -31,6 +39,7 @@ import {
   ways,
 } from './names.ts'
 import { type Plan, plans, quickPlans } from './plan.ts'
+import { publishedAncestral } from './published.ts'
 
 /** Counts up when the same seed no longer gives the same numbers, so that no result is mixed from two programs. */
 const protocol = 1
@@ -88,8 +97,7 @@ type Open = () => Promise<TextWorld>
 function cellsOf(plan: Plan, open: Open): SearchCell[] {
   const { world, length, count, steps, calls, gumbels, timed, predictedCount } = plan
   const exact = calls[calls.length - 1]
-  const kernel = (n: number, bits?: number) =>
-    kernelSampler(ancestral, { steps: n, gumbels: bits === undefined ? undefined : { bits } })
+  const kernel = (n: number, gumbels?: GumbelNoise) => kernelSampler(ancestral, { steps: n, gumbels })
   return [
     {
       ...{ method: names.data, setting: data(world), budget: 0 },
@@ -112,18 +120,13 @@ function cellsOf(plan: Plan, open: Open): SearchCell[] {
       ),
     ]),
     ...noises.flatMap((noise) => [
-      ...gumbels[noise.bits].map(([n, few]) =>
-        drawn(plan, open, faulty(noise), atSteps(world, n), async () => kernel(n, noise.bits), { count: few }),
+      ...gumbels[noise.key].map(([n, few]) =>
+        drawn(plan, open, faulty(noise), atSteps(world, n), async () => kernel(n, noise.noise), { count: few }),
       ),
-      ...plan.predicted[noise.bits].map((n) =>
-        drawn(
-          plan,
-          open,
-          predicted(noise),
-          atSteps(world, n),
-          async () => predictedGumbels({ steps: n, bits: noise.bits }),
-          { count: predictedCount },
-        ),
+      ...plan.predicted[noise.key].map((n) =>
+        drawn(plan, open, predicted(noise), atSteps(world, n), async () => predictedGumbels(n, noise.noise), {
+          count: predictedCount,
+        }),
       ),
     ]),
     ...timed.flatMap(({ batch, steps }) =>
@@ -161,9 +164,10 @@ function timing(plan: Plan, open: Open, way: string, steps: number, batch: numbe
       const { denoiser } = await open()
       const whole = wholeBatches(denoiser, batch)
       const used = { [ways.published]: uncached(whole), [ways.cached]: whole, [ways.ours]: denoiser }[way]
-      const gumbels = way === ways.ours ? undefined : { bits: 52 }
+      const sampler = (n: number) =>
+        way === ways.ours ? kernelSampler(ancestral, { steps: n }) : publishedAncestral(n)
       const arms = [
-        { denoiser: used ?? denoiser, sampler: kernelSampler(ancestral, { steps, gumbels }) },
+        { denoiser: used ?? denoiser, sampler: sampler(steps) },
         { denoiser, sampler: firstHitting({ calls }) },
       ]
       const spent = [0, 0]
@@ -172,8 +176,8 @@ function timing(plan: Plan, open: Open, way: string, steps: number, batch: numbe
         for (const [i, arm] of arms.entries()) {
           const began = cpuSeconds()
           // A short run first, so that code is compiled.
-          const sampler = round < 0 && i === 0 ? kernelSampler(ancestral, { steps: 16, gumbels }) : arm.sampler
-          await sampleTokens({ denoiser: arm.denoiser, sampler, count: batch, seed: seed + 100 * round })
+          const short = round < 0 && i === 0 ? sampler(16) : arm.sampler
+          await sampleTokens({ denoiser: arm.denoiser, sampler: short, count: batch, seed: seed + 100 * round })
           if (round >= 0) spent[i] += cpuSeconds() - began
         }
       }
@@ -215,7 +219,7 @@ function addMatched({ world, calls, length, count, gumbels }: Plan, cells: Finis
     for (const { name } of methodsFor(length, count)) if (name !== names.exact) add(name, inCalls(world, n), n, n)
   }
   for (const noise of noises) {
-    for (const [n] of gumbels[noise.bits]) add(faulty(noise), atSteps(world, n), length, calls[calls.length - 1])
+    for (const [n] of gumbels[noise.key]) add(faulty(noise), atSteps(world, n), length, calls[calls.length - 1])
   }
 }
 

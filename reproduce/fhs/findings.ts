@@ -49,7 +49,7 @@ function speed(results: Results, { world, length, timed }: Plan): Finding[] {
 /** Both numbers fall together, and the gain is none at equal entropy. */
 function fault(results: Results, { world, length, gumbels, steps }: Plan): Finding[] {
   return noises.flatMap((noise) => {
-    const list = gumbels[noise.bits]
+    const list = gumbels[noise.key]
     const [most] = list[list.length - 1]
     if (!steps.includes(most)) return []
     const where = (metric: string) => ({ setting: atSteps(world, most), metric, budget: length })

@@ -1,5 +1,6 @@
 /** What the table calls things. A setting is a world and what was held fixed: the steps of a grid, or the calls. */
 
+import { float32Gumbels, largestGumbel } from 'espalier/text'
 import type { ReproductionRow } from '../result.ts'
 import { type TextWorldName, textMetrics } from '../support/text.ts'
 
@@ -12,8 +13,6 @@ export const metrics = {
   cpu: 'CPU time / first hitting',
   /** Network calls of a batch. */
   calls: 'network calls of a batch',
-  /** Share of the lifts that a step should make, in the middle of the way. */
-  lifts: 'share of masks that are lifted',
 } as const
 
 export const names = {
@@ -30,10 +29,10 @@ export const names = {
   data: 'held-out text',
 } as const
 
-/** Grids of noise: what float32 has, and one that shows the same with fewer steps. */
+/** Noise that float32 has, and noise that is cut where it shows the same in fewer steps: at uniforms of 1 - 2^-12. */
 export const noises = [
-  { bits: 24, name: 'float32 Gumbels' },
-  { bits: 12, name: '12-bit Gumbels' },
+  { key: 'float32', name: 'float32 Gumbels', noise: float32Gumbels },
+  { key: 'cut', name: 'cut Gumbels', noise: { largest: largestGumbel(12) } },
 ] as const
 export type Noise = (typeof noises)[number]
 

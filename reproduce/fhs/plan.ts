@@ -1,6 +1,7 @@
 /** What is run of each world: steps, calls and sequences of a seed. */
 
 import type { TextWorldName } from '../support/text.ts'
+import type { Noise } from './names.ts'
 
 export interface Plan {
   readonly world: TextWorldName
@@ -12,10 +13,10 @@ export interface Plan {
   readonly steps: readonly number[]
   /** Calls of few-call samplers; the last is one a token. */
   readonly calls: readonly number[]
-  /** Steps of Gumbel draws by their bits, and sequences of a seed: N steps cost N V L draws. */
-  readonly gumbels: Readonly<Record<number, readonly (readonly [steps: number, count: number])[]>>
-  /** Steps of the closed form by bits. */
-  readonly predicted: Readonly<Record<number, readonly number[]>>
+  /** Steps of draws by Gumbels, and sequences of a seed. */
+  readonly gumbels: Readonly<Record<Noise['key'], readonly (readonly [steps: number, count: number])[]>>
+  /** Steps of the closed form. */
+  readonly predicted: Readonly<Record<Noise['key'], readonly number[]>>
   readonly predictedCount: number
   /** Steps that are timed with batches of so many rows. */
   readonly timed: readonly { readonly batch: number; readonly steps: readonly number[] }[]
@@ -25,20 +26,20 @@ export const plans: readonly Plan[] = [
   {
     ...{ world: 'words', length: 32, count: 48, steps: [4, 8, 16, 64, 256, 1024, 4096], calls: [4, 8, 16, 32] },
     gumbels: {
-      12: [
+      cut: [
         [64, 48],
         [256, 48],
         [1024, 48],
         [4096, 24],
       ],
-      24: [
+      float32: [
         [64, 48],
         [1024, 48],
         [4096, 24],
         [16_384, 24],
       ],
     },
-    predicted: { 12: [64, 256, 1024, 4096, 16_384], 24: [1024, 16_384, 262_144, 4_194_304] },
+    predicted: { cut: [64, 256, 1024, 4096, 16_384], float32: [1024, 16_384, 262_144] },
     predictedCount: 24,
     timed: [
       { batch: 1, steps: [64, 256, 1024] },
@@ -48,18 +49,18 @@ export const plans: readonly Plan[] = [
   {
     ...{ world: 'kjv', length: 64, count: 16, steps: [8, 16, 64, 256, 1024, 4096], calls: [8, 16, 32, 64] },
     gumbels: {
-      12: [
+      cut: [
         [64, 16],
         [256, 16],
         [1024, 8],
       ],
-      24: [
+      float32: [
         [64, 16],
         [1024, 8],
         [4096, 4],
       ],
     },
-    predicted: { 12: [64, 256, 1024, 4096, 16_384], 24: [1024, 4096, 32_768, 262_144] },
+    predicted: { cut: [64, 256, 1024, 4096, 16_384], float32: [1024, 4096, 32_768, 262_144] },
     predictedCount: 8,
     timed: [
       { batch: 1, steps: [64, 256, 1024] },
@@ -73,13 +74,13 @@ export const quickPlans: readonly Plan[] = [
   {
     ...{ world: 'words', length: 32, count: 16, steps: [8, 64, 1024], calls: [8, 16, 32] },
     gumbels: {
-      12: [
+      cut: [
         [64, 16],
         [1024, 16],
       ],
-      24: [[1024, 16]],
+      float32: [[1024, 16]],
     },
-    predicted: { 12: [64, 1024], 24: [1024, 262_144] },
+    predicted: { cut: [64, 1024], float32: [1024, 262_144] },
     predictedCount: 16,
     timed: [{ batch: 1, steps: [256] }],
   },
