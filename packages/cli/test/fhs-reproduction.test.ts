@@ -110,7 +110,7 @@ describe('reproduce fhs: laws of draws', () => {
     const exact = await shares(kernelSampler(ancestral, { steps }))
     expect(chiSquare(await shares(predictedGumbels(steps, noise)), cut)).toBeLessThan(60)
     expect(chiSquare(await shares(predictedGumbels(steps, { bits: 52 })), exact)).toBeLessThan(60)
-    expect(chiSquare(cut, exact)).toBeGreaterThan(120)
+    expect(chiSquare(cut, exact)).toBeGreaterThan(100)
   })
 })
 
