@@ -51,8 +51,8 @@ export interface PairOptions {
 }
 
 export interface Pair {
-  teacher: CoupledWalk
-  student: CoupledWalk
+  readonly teacher: CoupledWalk
+  readonly student: CoupledWalk
 }
 
 /** Pairs of coupled trajectories of a fit. */

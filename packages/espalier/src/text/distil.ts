@@ -29,11 +29,14 @@ export interface DistilledProfile extends ParsedProfile {
  * form; of log-scores for `lsd-log`), one step after the other with the factors before it. The first is 1, as both begin
  * alike (unless relaxed).
  *
- * What it does (ours, by enumeration of laws, test/text/lsd.test.ts): on a masked process with a linear schedule and the
- * exact model next to nothing, since Euler is exact in time there; with a bent schedule a good part of what Euler
- * loses, hardly more than analytic steps have without it. On uniform processes it does harm beyond two steps, coupled or
- * not: a student that lags behind holds more noise, so its scores are larger than the teacher's, so its factors fall, so
- * it lags more. The factors fall further yet with streams that are not coupled, on every process ({@link Ratio}).
+ * What it does (ours, by enumeration of laws with exact models: test/text/lsd.test.ts, lsd-times.test.ts). On a masked
+ * process with a linear schedule next to nothing, since Euler is exact in time there; with a bent schedule factors win
+ * back what Euler loses to analytic steps, hardly more. On uniform processes with even times they do harm beyond two
+ * steps: a student that lags behind holds more noise, so its scores are larger than the teacher's, so its factors fall,
+ * so it lags more. They fall further yet where streams are not coupled, on every process ({@link Ratio}); the score
+ * entropy (`metric`) is free of that, but not of the lag. What lowers the distance more than any fit is a power a little
+ * above 1 (`lsd-log`, 1.2), against the entropy that positions drawn side by side have too much: so a gain counts at
+ * matched entropy alone.
  *
  * @throws one line where the options do not fit
  */

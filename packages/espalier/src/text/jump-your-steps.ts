@@ -8,6 +8,9 @@ import { evenTimes, type TokenState } from './sampler.ts'
 /** Against predictions that rule out what the next one finds. */
 const TINY = 1e-12
 
+/** Nats that are rounding. */
+const NOTHING = 1e-9
+
 export type JumpOptions = Omit<PairOptions, 'kernel' | 'variant' | 'coupled' | 'relax' | 'metric'>
 
 export interface JumpedTimes {
@@ -29,10 +32,13 @@ export interface JumpedTimes {
  */
 export async function jumpYourSteps(options: JumpOptions): Promise<JumpedTimes> {
   const pairs = new Pairs(options)
+  const { timeFree } = pairs.task
   const grid = evenTimes(pairs.teacherSteps, pairs.end)
   const walks = pairs.start().map(({ teacher }) => teacher)
   const states: TokenState[][] = []
   for (let j = 0; j < pairs.teacherSteps; j++) {
+    // What is asked of a state is remembered at one time, so each time has states of its own.
+    if (!timeFree) for (const walk of walks) walk.state = { ...walk.state }
     states.push(walks.map(({ state }) => state))
     await advance(walks, pairs.teacher, grid[j], grid[j + 1], { interval: j, first: 0, shares: [1] }, pairs.ask)
   }
@@ -86,6 +92,6 @@ function splitWorth(pairs: Pairs, grid: readonly number[], states: readonly Toke
         for (let v = 0; v <= vocabulary; v++) if (p[v] > 0) total += p[v] * Math.log(p[v] / Math.max(q[v], TINY))
       }
     }
-    return total
+    return total > NOTHING * now.length ? total : 0
   }
 }
