@@ -132,7 +132,7 @@ function tableOf(rows: readonly SearchRow[], several: boolean): Table {
 /** For each reward and metric a plot against the budget, with its Pareto front. @returns the files written */
 function writeFiles(
   folder: RunFolder,
-  { model, facts }: Steering,
+  { model, pace }: Steering,
   rows: readonly SearchRow[],
   { methods, rewards, seeds }: SteerSettings | TextSteerSettings,
 ): string[] {
@@ -157,7 +157,7 @@ function writeFiles(
       const svg = linePlot({
         title: `${metric}, searching ${model.name} for ${reward}`,
         subtitle:
-          `${seeds.length} seeds, ${facts[0].join(' ')}; mean and 95% interval.` +
+          `${seeds.length} seeds, ${pace}; mean and 95% interval.` +
           (front.length > 0
             ? ' Ringed, on the dotted staircase: the Pareto front, where no other is better for as few NFE.'
             : '') +

@@ -85,6 +85,8 @@ export interface Steering<S = unknown, X = unknown> {
   readonly notes: TreeNotes
   /** How samples are made, as short facts. */
   readonly facts: readonly (readonly [string, string])[]
+  /** The same in a few words, for the subtitle of a plot. */
+  readonly pace: string
   /** The chain that a method walks for a reward. */
   chain(method: SearchMethod, reward: string): Chain<S, X>
   /** A sample as it is kept: of text its tokens. */
@@ -139,6 +141,7 @@ export async function setUpSteering(runtime: Runtime, settings: SteerSettings): 
     rewards,
     notes: { model: name, event, range },
     facts: [['solver', `${settings.solver}, ${settings.steps} steps`]],
+    pace: `${settings.steps} steps a sample`,
     chain: await chainsOf(settings, rewards, make, '--steps'),
     tensor: (sample) => sample,
   }

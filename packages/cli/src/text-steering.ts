@@ -41,6 +41,7 @@ export async function setUpTextSteering(runtime: Runtime, settings: TextSteerSet
     rewards,
     notes: { model: name },
     facts: [['sampler', settings.sampler], ...(settings.prompt ? [['prompt', settings.prompt] as const] : [])],
+    pace: settings.sampler,
     chain: await chainsOf(settings, rewards, make, 'the calls or steps of --sampler'),
     tensor: ({ tokens }) => ({ shape: [tokens.length], data: Float32Array.from(tokens) }),
     spell: ({ data }) => tokenizer.decode(data),

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { gridFrom } from 'espalier/process'
 import { searchFrom } from 'espalier/search'
 import { solverFrom } from 'espalier/solve'
+import type { TokenCard } from 'espalier/text'
 import { UserError } from '../errors.ts'
 import { branching, call, calls, collect, counts, integer, number, seeds } from '../options.ts'
 import type { CompareSettings } from '../run-compare.ts'
@@ -15,6 +16,7 @@ import {
   textSamplerHelp,
   withTextOptions,
 } from '../text-sampler.ts'
+import type { TextSteerSettings } from '../text-steering.ts'
 import { branchHelp, methodHelp } from './steer.ts'
 
 interface CompareOptions extends Omit<CompareSettings, 'solvers' | 'count'>, TextSettings {
@@ -83,7 +85,7 @@ Examples:
   espalier compare --model kjv --methods dts-star,best-of-n --reward "count:/god/i" --budgets 500,2000 --judge kjv-judge`,
     )
     .action(async ({ out, json, ...given }: CompareOptions, command: Command) => {
-      const { solvers, methods, reward, budgets, judge, lambda, solver, odeSolver, branch, classifier, ...rest } = given
+      const { solvers, methods, reward, budgets, judge } = given
       if ((solvers === undefined) === (methods === undefined)) {
         throw new UserError('one of --solvers and --methods is needed')
       }
@@ -99,8 +101,9 @@ Examples:
       }
       if (solvers) {
         if (reward || budgets || judge) throw new UserError('--reward, --judge and --budgets go with --methods')
+        const { lambda, solver, odeSolver, branch, classifier, ...settings } = given
         const { runCompare } = await import('../run-compare.ts')
-        return runCompare({ settings: { ...rest, solvers, count: given.count ?? 64 }, out, json })
+        return runCompare({ settings: { ...settings, solvers, count: given.count ?? 64 }, out, json })
       }
       if (!reward) throw new UserError('--methods search for a --reward; try --reward class:7')
       if (!budgets) throw new UserError('--methods need --budgets, NFE of a search; try --budgets 1000,3000')
@@ -108,24 +111,27 @@ Examples:
         throw new UserError('--nfe, --count, --fid and several --steps go with --solvers')
       }
       const { runCompareSearches } = await import('../run-compare-searches.ts')
-      const { model, seeds: all, grid, steps, condition } = rest
-      const { class: label, guidance, guidanceRescale, guidanceInterval, threshold } = rest
-      const own = { model, methods: methods as readonly string[], rewards: [...new Set(reward)], seeds: all, lambda }
-      const shared = { ...own, branch, classifier, budget: Math.min(...budgets) }
-      if (text) {
-        const { prompt, length, temperature, topP, sampler = defaultSampler(text, true) } = rest
-        const settings = { ...searchDefaults, ...shared, prompt, length, sampler, temperature, topP }
-        return runCompareSearches({ settings, ...{ budgets, judge, out, json } })
-      }
-      return runCompareSearches({
-        settings: {
-          ...defaultSettings,
-          ...shared,
-          ...{ grid, solver, odeSolver, condition },
-          ...{ class: label, guidance, guidanceRescale, guidanceInterval, threshold },
-          steps: steps?.[0] ?? defaultSettings.steps,
-        },
-        ...{ budgets, judge, out, json },
-      })
+      const settings = searchSettings({ ...given, methods: methods ?? [], reward, budgets }, text)
+      return runCompareSearches({ settings, budgets, judge, out, json })
     })
+}
+
+/** @param text the card of a model of text */
+function searchSettings(
+  given: Omit<CompareOptions, 'out' | 'json'> & Required<Pick<CompareOptions, 'methods' | 'reward' | 'budgets'>>,
+  text?: TokenCard,
+): SteerSettings | TextSteerSettings {
+  const { model, methods, reward, budgets, seeds, lambda, branch, classifier } = given
+  const rewards = [...new Set(reward)]
+  const own = { model, methods, rewards, seeds, lambda, branch, classifier, budget: Math.min(...budgets) }
+  if (text) {
+    const { prompt, length, temperature, topP, sampler = defaultSampler(text, true) } = given
+    return { ...searchDefaults, ...own, prompt, length, sampler, temperature, topP }
+  }
+  const { solver, odeSolver, grid, steps, condition, guidance, guidanceRescale, guidanceInterval, threshold } = given
+  return {
+    ...{ ...defaultSettings, ...own, solver, odeSolver, grid, condition },
+    ...{ class: given.class, guidance, guidanceRescale, guidanceInterval, threshold },
+    steps: steps?.[0] ?? defaultSettings.steps,
+  }
 }
