@@ -29,6 +29,7 @@ import {
   cooled,
   data,
   faulty,
+  fewTemperatures,
   inBatches,
   inCalls,
   metrics,
@@ -48,7 +49,7 @@ export async function run(
   options: ReproductionOptions & { readonly open?: (name: TextWorldName) => Promise<TextWorld> } = {},
 ): Promise<ReproductionResult> {
   const { quick = false, onProgress, open = openText } = options
-  const seeds = options.seeds ?? Array.from({ length: quick ? 3 : 6 }, (_, i) => i)
+  const seeds = options.seeds ?? Array.from({ length: quick ? 3 : 5 }, (_, i) => i)
   const results = new Results(seeds)
   const chosen = quick ? quickPlans : plans
   const worlds = new Map<TextWorldName, Promise<TextWorld>>()
@@ -113,7 +114,7 @@ function cellsOf(plan: Plan, open: Open): SearchCell[] {
       ...methodsFor(length, count).map(({ name, solver }) =>
         drawn(plan, open, name, inCalls(world, n), () => solver(n), { budget: n }),
       ),
-      ...temperatures.map((temperature) =>
+      ...(n === exact ? temperatures : fewTemperatures).map((temperature) =>
         drawn(plan, open, cooled(temperature), inCalls(world, n), async () => firstHitting({ calls: n }), {
           ...{ budget: n, temperature },
         }),
@@ -171,7 +172,7 @@ function timing(plan: Plan, open: Open, way: string, steps: number, batch: numbe
         { denoiser, sampler: firstHitting({ calls }) },
       ]
       const spent = [0, 0]
-      const repeats = batch === 1 ? 3 : 1
+      const repeats = batch * steps < 256 ? 3 : 1
       for (let round = -1; round < repeats; round++) {
         for (const [i, arm] of arms.entries()) {
           const began = cpuSeconds()
@@ -193,6 +194,7 @@ const outcome = (nfe: number, values: Record<string, number>): Outcome => ({
 
 /** Loss beyond the temperature curve: of the exact sampler for Gumbels, of first hitting in as many calls for the others. */
 function addMatched({ world, calls, length, count, gumbels }: Plan, cells: FinishedCells, results: Results): void {
+  const exact = calls[calls.length - 1]
   const points = (method: string, setting: string, budget: number) =>
     cells.outcomes({ method, setting, budget }).map(({ values, nfe }) => ({
       entropy: values[metrics.entropy],
@@ -200,7 +202,9 @@ function addMatched({ world, calls, length, count, gumbels }: Plan, cells: Finis
       nfe,
     }))
   const add = (method: string, setting: string, budget: number, of: number) => {
-    const curves = [1, ...temperatures].map((t) => points(cooled(t), inCalls(world, of), of))
+    const curves = [1, ...(of === exact ? temperatures : fewTemperatures)].map((t) =>
+      points(cooled(t), inCalls(world, of), of),
+    )
     const own = points(method, setting, budget)
     results.add({
       ...{ method, setting, budget, metric: metrics.beyond },
@@ -219,7 +223,7 @@ function addMatched({ world, calls, length, count, gumbels }: Plan, cells: Finis
     for (const { name } of methodsFor(length, count)) if (name !== names.exact) add(name, inCalls(world, n), n, n)
   }
   for (const noise of noises) {
-    for (const [n] of gumbels[noise.key]) add(faulty(noise), atSteps(world, n), length, calls[calls.length - 1])
+    for (const [n] of gumbels[noise.key]) add(faulty(noise), atSteps(world, n), length, exact)
   }
 }
 

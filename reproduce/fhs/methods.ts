@@ -41,6 +41,7 @@ export function methodsFor(length: number, batch: number): Method[] {
   return [
     inCalls(names.exact, (calls) => firstHitting({ calls })),
     inCalls(names.extrapolated, (calls) => firstHitting({ calls, order: 2 })),
+    inCalls(names.corrected, (calls) => firstHitting({ calls, correct: true })),
     stepping(names.ancestral, ancestral),
     stepping(names.euler, tokenEuler),
     stepping(names.leaping, tauLeaping),
