@@ -22,6 +22,8 @@ export interface Outcome {
   readonly values: Readonly<Record<string, number>>
   /** Pictures for the contact sheets, as bytes in base64. */
   readonly pictures?: readonly string[]
+  /** Texts for pages of samples. */
+  readonly texts?: readonly string[]
 }
 
 export interface RunCellsOptions {
