@@ -56,10 +56,11 @@ const pattern: Omit<Goal, 'calls' | 'runs'> = {
 export function goals(quick: boolean): Goal[] {
   if (quick) return [{ ...pattern, calls: 16, runs: at(main, 16, [256, 1024]) }]
   const wide = { method: svdd20, budgets: [1024, 4096] }
-  const more = [dts, smc, forest, ...looking].map((method) => ({ method, budgets: [1024] }))
+  const once = (list: readonly Method[]) => list.map((method) => ({ method, budgets: [1024] }))
+  const others = [narrow, svdd20, dts, smc, forest, ...looking]
   return [
-    { ...ofSection, calls: 16, runs: [...at([...main, narrow], 16), wide, ...more] },
-    { ...sentiment, calls: 16, runs: at(main, 16) },
+    { ...ofSection, calls: 16, runs: [...at(main, 16), ...once(others)] },
+    { ...sentiment, calls: 16, runs: at(main, 16, [256, 1024]) },
     { ...fluent, calls: 16, runs: at(main, 16, [256, 1024]) },
     { ...pattern, calls: 16, runs: [...at([...main, narrow, dts, smc, forest], 16), wide] },
     { ...ofSection, setting: settings.exact, calls: 64, runs: at([dtsStar, svdd, greedy], 64, [1024]) },
