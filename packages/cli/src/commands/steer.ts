@@ -90,7 +90,7 @@ Examples:
   espalier steer --model mnist --reward=-jpeg --method "greedy,dts-star(alpha=0.5),best-of-n" --seeds 0-4
   espalier steer --model mnist --reward "sum(class:7,0.01*-jpeg)" --reward "constraint(class:7>=-0.1,symmetry)"
   espalier steer --model world.json --reward near:3,1 --method dts --lambda 2 --steps 100
-  espalier steer --model kjv --reward "matches:/love/i" --method dts-star --budget 2000 --prompt "And he said"
+  espalier steer --model kjv --reward "matches:/love/i" --budget 2000 --prompt "And he said"
   espalier steer --resume runs/steer-2026-01-31-12-00-00 --budget 40000`,
     )
     .action(async (options: SteerOptions, command: Command) => {
