@@ -70,7 +70,7 @@ const overRows = (method: string) => calls.map((n) => ({ method, setting: inCall
 
 const lines: readonly { readonly name: string; readonly method: string; readonly dashed?: boolean }[] = [
   { name: names.mdlm, method: names.mdlm },
-  { name: 'AR, k = 2', method: edlm('ar', 2) },
+  { name: 'AR, k = 4', method: edlm('ar', 4) },
   { name: 'AR, k = 8', method: edlm('ar', 8) },
   { name: 'coAR, k = 8', method: edlm('coAr', 8) },
   { name: 'NCE, k = 8', method: edlm('nce', 8) },
@@ -155,7 +155,6 @@ function plane(table: Table): string | undefined {
     cooling(most),
     drafting('ar', 8),
     drafting('ar', 16),
-    drafting('ar', 64),
     drafting('nce', 8),
     {
       name: 'best of m, 8 calls',

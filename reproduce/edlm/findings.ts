@@ -32,7 +32,7 @@ export function findings(results: Results, plan: Plan): Finding[] {
     ...window(results, plan),
     ...equalCost(results, plan),
     ...sign(results, plan),
-    ...likelihood(results),
+    ...likelihood(results, plan),
   ]
 }
 
@@ -164,18 +164,13 @@ function sign(results: Results, plan: Plan): Finding[] {
   )
 }
 
-function likelihood(results: Results): Finding[] {
-  const at = (method: string): Place | undefined => {
-    const budget = likelihoodBudget(results, method)
-    return budget === undefined ? undefined : { method, setting: settings.likelihood, budget }
-  }
+function likelihood(results: Results, { bounded }: Plan): Finding[] {
+  const at = (method: string): Place => ({ method, setting: settings.likelihood, budget: bounded.draws })
   const base = at(bounds.mdlm)
-  if (!base) return []
   const about = 'likelihood of held-out text'
-  const lower = (['ar', 'coAr', 'nce'] as const).flatMap((energy) => {
-    const own = at(bounds.valid(energy, 16))
-    return own ? [lowerThan(results, own, base, metrics.nats, about)] : []
-  })
+  const lower = (['ar', 'coAr', 'nce'] as const).map((energy) =>
+    lowerThan(results, at(bounds.valid(energy, 16)), base, metrics.nats, about),
+  )
   const exact = { setting: settings.exact, metric: metrics.bits, budget: 1 }
   const [paper, entropy] = [exactly.paper, exactly.entropy].map((method) => results.at(method, exact).mean)
   return [
@@ -186,11 +181,6 @@ function likelihood(results: Results): Finding[] {
       text: `of laws that can be summed over it is ${show(paper)} nats, their entropy ${show(entropy)}`,
     },
   ]
-}
-
-const budgetsOf = [8, 1, 40, 136, 16, 144, 24]
-function likelihoodBudget(results: Results, method: string): number | undefined {
-  return budgetsOf.find((budget) => results.has(method, { setting: settings.likelihood, metric: metrics.nats, budget }))
 }
 
 function lowerThan(results: Results, a: Place, b: Place, metric: string, about: string): Finding {
