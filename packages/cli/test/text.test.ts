@@ -280,8 +280,8 @@ describe('espalier steer of a model of text', () => {
     'killed and resumed it ends as if it had not been: %s',
     async (method) => {
       const [whole, killed] = [`whole-${method}`, `killed-${method}`]
-      await answer(...steer(method, whole, '--budget', '4000'))
-      const { child, ended } = start(steer(method, killed, '--budget', '4000', '--checkpoint-every', '0'), folder.path)
+      await answer(...steer(method, whole, '--budget', '1600'))
+      const { child, ended } = start(steer(method, killed, '--budget', '1600', '--checkpoint-every', '0'), folder.path)
       let over = false
       ended.then(() => {
         over = true
