@@ -1,0 +1,245 @@
+/**
+ * LSD and LSD+ (Fu et al. 2025, arXiv 2509.19962): what factors of the score and times that are learned from a teacher of
+ * many steps bring a sampler of few. Beside plain steps and jumping times in as many network calls, the last fill among
+ * them, and beside a temperature that brings the same entropy.
+ */
+
+import { versions } from '@espalier/cli'
+import { jackknife, mean, Results } from 'espalier/measure'
+import { profiledSampler, type SamplerProfile, sampleTokens, shaped } from 'espalier/text'
+import { sequencesOf } from '../edlm/draw.ts'
+import { lossAt } from '../fhs/matched.ts'
+import type { ReproductionOptions, ReproductionResult, ReproductionRow } from '../result.ts'
+import { type Outcome, runCells, type SearchCell } from '../support/search-cells.ts'
+import { namedQuality, type TextWorld } from '../support/text.ts'
+import { verdictOf } from '../support/verdict.ts'
+import { type Arm, arms, isFitted, temperatures } from './arms.ts'
+import { addExact } from './exact.ts'
+import { findings } from './findings.ts'
+import { fitCalls } from './fit.ts'
+import { type Models, openModels } from './models.ts'
+import { data, factorOf, inCalls, metrics, timeOf } from './names.ts'
+import { type Plan, plans, quickPlans } from './plan.ts'
+
+/** Counts up when the same seed no longer gives the same numbers, so that no result is mixed from two programs. */
+const protocol = 1
+const folder = 'runs/lsd'
+/** Of every fit: one for all seeds of sequences. */
+const fitSeed = 1
+
+export interface LsdOptions extends ReproductionOptions {
+  readonly open?: () => Models
+  readonly chosen?: readonly Plan[]
+  /** Draws, and asks no judge: what is measured then is left to another run. */
+  readonly drawOnly?: boolean
+}
+
+export async function run(options: LsdOptions & { readonly drawOnly: true }): Promise<undefined>
+export async function run(options?: LsdOptions): Promise<ReproductionResult>
+export async function run(options: LsdOptions = {}): Promise<ReproductionResult | undefined> {
+  const { quick = false, onProgress, open = openModels } = options
+  const chosen = options.chosen ?? (quick ? quickPlans : plans)
+  const seeds = options.seeds ?? Array.from({ length: quick ? 3 : 5 }, (_, i) => i)
+  const results = new Results(seeds)
+  const models = open()
+  const name = `${versions().espalier}-${protocol}${quick ? '-quick' : ''}`
+  try {
+    const drawn: Drawn[] = []
+    const fitRows: ReproductionRow[] = []
+    const finished: { remove(): void }[] = []
+    for (const plan of chosen) {
+      const fits = await runFits(plan, models, name, onProgress)
+      const cells = drawnCells(plan, models, fits.profile)
+      const kept = await runCells(cells, results, { name, folder, atOnce: 1, onProgress })
+      drawn.push(...cells.map((cell) => ({ ...cell, plan, outcomes: kept.outcomes(cell) })))
+      fitRows.push(...fits.rows)
+      finished.push(fits, kept)
+    }
+    if (options.drawOnly) return undefined
+    onProgress?.(1, 'the judge')
+    await measure(drawn, chosen, models, results)
+    await addExact(results, (what) => onProgress?.(1, what))
+    const result = resultOf(results, chosen, quick, fitRows)
+    for (const file of finished) file.remove()
+    onProgress?.(1, 'done')
+    return result
+  } finally {
+    await models.close()
+  }
+}
+
+function resultOf(
+  results: Results,
+  chosen: readonly Plan[],
+  quick: boolean,
+  fits: readonly ReproductionRow[],
+): ReproductionResult {
+  const { seeds } = results
+  return {
+    paper: 'Fu, Guo, Liu 2025, Learnable Sampler Distillation for Discrete Diffusion Models, arXiv 2509.19962',
+    claim:
+      'A factor of the score for each of a few steps (LSD), and the times of the steps (LSD+), learned by matching a teacher ' +
+      'of many steps, lower the generative perplexity of Euler and Tweedie steps two to four times at 8 to 64 NFE, below ' +
+      'that of optimised times (Jump Your Steps), at no cost of sampling.',
+    ...verdictOf(findings(results, chosen)),
+    command: `npx espalier reproduce lsd${quick ? ' --quick' : ''}`,
+    seeds,
+    versions: versions(),
+    budget: `${seeds.length} seeds; a seed has ${chosen.map(({ world, count, calls }) => `${count} sequences of ${world} in ${calls.join(', ')} calls`).join('; ')}`,
+    table: [...results.rows(), ...fits],
+  }
+}
+
+interface Drawn extends DrawnCell {
+  readonly plan: Plan
+  readonly outcomes: readonly Outcome[]
+}
+
+interface DrawnCell extends SearchCell {
+  readonly arm: Arm
+}
+
+const outcome = (nfe: number, values: Record<string, number>, texts: readonly string[]): Outcome => ({
+  ...{ nfe, gradientEvaluations: 0, rewardEvaluations: 0, values, texts },
+})
+
+/** A place of an arm. */
+const placeOf = ({ method }: Arm, { world }: Plan, calls: number) => ({
+  method,
+  setting: inCalls(world, calls),
+  budget: calls,
+})
+
+/** Profiles of all arms, those that are fitted kept in a file. */
+async function runFits(plan: Plan, models: Models, name: string, onProgress: ReproductionOptions['onProgress']) {
+  const { world, teacher, pairs } = plan
+  const profileFor = async (arm: Arm, calls: number) =>
+    fitCalls(arm, calls, { denoiser: await models.denoiser(world), teacher, pairs, seed: fitSeed })
+  const cells = plan.calls.flatMap((calls) =>
+    plan.arms.filter(isFitted).map((arm) => ({
+      ...placeOf(arm, plan, calls),
+      async run() {
+        const { profile, nfe, seconds } = await profileFor(arm, calls)
+        return outcome(nfe, { [metrics.fitNfe]: nfe, [metrics.fitCpu]: seconds }, [JSON.stringify(profile)])
+      },
+    })),
+  )
+  const fits = new Results([fitSeed])
+  const kept = await runCells(cells, fits, { name: `${name}-fits`, folder, atOnce: 1, onProgress })
+  const profileOf = (of: Pick<SearchCell, 'method' | 'setting' | 'budget'>) =>
+    JSON.parse(kept.outcomes(of)[0].texts?.[0] ?? '') as SamplerProfile
+  return {
+    async profile(arm: Arm, calls: number): Promise<SamplerProfile> {
+      return isFitted(arm) ? profileOf(placeOf(arm, plan, calls)) : (await profileFor(arm, calls)).profile
+    },
+    rows: cells.flatMap((cell) => {
+      const { nfe, values } = kept.outcomes(cell)[0]
+      const { times, factors } = profileOf(cell)
+      const numbers = [
+        ...Object.entries(values),
+        ...factors.map((factor, k) => [factorOf(k), factor] as const),
+        ...times.slice(0, -1).map((time, k) => [timeOf(k), time] as const),
+      ]
+      return numbers.map(([metric, value]) => ({
+        ...{ method: cell.method, setting: cell.setting, nfe, gradientEvaluations: 0, rewardEvaluations: 0, metric },
+        ...{ mean: value, low: value, high: value, n: 1 },
+      }))
+    }),
+    remove: kept.remove,
+  }
+}
+
+/** Sequences of every arm. The judge is not asked here. */
+function drawnCells(
+  plan: Plan,
+  models: Models,
+  profileOf: (arm: Arm, calls: number) => Promise<SamplerProfile>,
+): DrawnCell[] {
+  const { world, count } = plan
+  return plan.calls.flatMap((calls) =>
+    plan.arms.map((arm) => ({
+      ...placeOf(arm, plan, calls),
+      arm,
+      async run(seed: number) {
+        const denoiser = shaped(await models.denoiser(world), { temperature: arm.temperature })
+        const sampler = profiledSampler(await profileOf(arm, calls))
+        const { tokens, nfe } = await sampleTokens({ denoiser, sampler, count, seed })
+        const texts = tokens.map((row) => row.join(' '))
+        return outcome(nfe / count, { [metrics.nfe]: nfe / count }, texts)
+      },
+    })),
+  )
+}
+
+/** What is measured of the sequences of one seed. */
+interface Measured {
+  readonly entropy: number
+  readonly loss: number
+  readonly valid?: number
+}
+
+/** The judge's numbers of all that was drawn, and each beside the temperature curve of its plain steps. */
+async function measure(
+  drawn: readonly Drawn[],
+  chosen: readonly Plan[],
+  models: Models,
+  results: Results,
+): Promise<void> {
+  const measured = new Map<Drawn, Measured[]>()
+  for (const cell of drawn) {
+    const world = await models.judging(cell.plan.world)
+    measured.set(cell, await add(world, cell, cell.outcomes.map(sequencesOf), results))
+  }
+  for (const plan of chosen) {
+    const world = await models.judging(plan.world)
+    const rows = results.seeds.map((seed) => world.heldOut(seed, plan.count))
+    if (rows.some((held) => !held)) throw new Error(`the corpus of ${plan.world} is not installed`)
+    await add(world, { method: data, setting: plan.world, budget: 0, outcomes: [] }, rows as Int32Array[][], results)
+  }
+  for (const [cell, points] of measured) {
+    const { method, setting, budget, arm, plan, outcomes } = cell
+    if (arm.temperature !== undefined) continue
+    const curve = [...temperatures, 1]
+      .map((t) => arms.cooled(arm.kernel, t).method)
+      .map(
+        (name) =>
+          [...measured].find(
+            ([other]) => other.plan === plan && other.setting === setting && other.method === name,
+          )?.[1],
+      )
+      .filter((of) => of !== undefined)
+    // Analytic steps have a curve of their own where they are another sampler.
+    if (curve.length < 2) continue
+    const nfe = Math.round(mean(outcomes.map((one) => one.nfe)))
+    const beyond = (metric: string, of: (point: Measured) => number) =>
+      results.add({
+        ...{ method, setting, budget, metric, nfe },
+        values: jackknife(results.seeds.length, (kept) => {
+          const pooled = (all: readonly Measured[]) => ({
+            entropy: mean(kept.map((i) => all[i].entropy)),
+            loss: mean(kept.map((i) => of(all[i]))),
+          })
+          const own = pooled(points)
+          return own.loss - lossAt(own.entropy, curve.map(pooled))
+        }),
+      })
+    beyond(metrics.beyond, ({ loss }) => loss)
+    if (points.every(({ valid }) => valid !== undefined)) beyond(metrics.validBeyond, ({ valid = 0 }) => valid)
+  }
+}
+
+async function add(
+  world: TextWorld,
+  { method, setting, budget, outcomes }: Pick<Drawn, 'method' | 'setting' | 'budget' | 'outcomes'>,
+  sequences: readonly (readonly Int32Array[])[],
+  results: Results,
+): Promise<Measured[]> {
+  const qualities = []
+  for (const rows of sequences) qualities.push(await world.quality(rows))
+  const named = qualities.map(namedQuality)
+  const nfe = outcomes.length > 0 ? Math.round(mean(outcomes.map((one) => one.nfe))) : 0
+  for (const metric of Object.keys(named[0])) {
+    results.add({ method, setting, budget, metric, nfe, values: named.map((values) => values[metric]) })
+  }
+  return qualities
+}

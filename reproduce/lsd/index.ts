@@ -1,0 +1,3 @@
+export { report } from '../support/report.ts'
+export { run } from './experiment.ts'
+export { figures } from './figure.ts'

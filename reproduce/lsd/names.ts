@@ -1,0 +1,31 @@
+/** What the table calls things. A setting is a world and the network calls of a sequence, at most, last fill included. */
+
+import { textMetrics } from '../support/text.ts'
+
+export const metrics = {
+  ...textMetrics,
+  nfe: 'NFE a sequence',
+  /** Loss of the judge beyond that of the plain steps in as many calls, at a temperature of the same entropy. */
+  beyond: 'nats beyond the temperature curve',
+  /** Words that exist, in the same comparison: what is above 0 is a gain. */
+  validBeyond: 'words that exist, beyond the temperature curve',
+  fitNfe: 'NFE of the fit',
+  fitCpu: 'CPU seconds of the fit',
+  /** Of a law that can be summed over. */
+  tv: 'TV to the law',
+  entropyOfLaw: 'entropy of a sequence',
+} as const
+export const factorOf = (step: number): string => `factor of step ${step + 1}`
+export const timeOf = (step: number): string => `time of step ${step + 1}`
+
+/** A model, and how its times are looked at. A masked network does not see them, so any schedule will do. */
+export const worldNames = ['words', 'words on a cosine', 'words-uniform', 'kjv'] as const
+export type WorldName = (typeof worldNames)[number]
+
+export const inCalls = (world: string, calls: number): string => `${world}, ${calls} calls`
+
+export const data = 'held-out text'
+
+/** Worlds whose laws are enumerated. */
+export const chains = ['chains, linear', 'chains, cosine', 'chains, uniform'] as const
+export type ChainName = (typeof chains)[number]

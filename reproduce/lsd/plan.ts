@@ -1,0 +1,84 @@
+/** What is run of each world. */
+
+import { type Arm, arms, controls, curve, learnt, variants } from './arms.ts'
+import type { WorldName } from './names.ts'
+
+export interface Plan {
+  readonly world: WorldName
+  /** Network calls of a sequence, at most, the last fill among them. */
+  readonly calls: readonly number[]
+  /** Sequences of a seed. */
+  readonly count: number
+  /** Steps of the teacher, about: a multiple of the student's. */
+  readonly teacher: number
+  /** Pairs of trajectories of a fit. */
+  readonly pairs: number
+  readonly arms: readonly Arm[]
+}
+
+/** Euler steps and analytic ones are the same on a linear masked schedule: one of them stands for both. */
+const oneKernel: readonly Arm[] = [
+  arms.plain('euler'),
+  arms.plain('tweedie'),
+  arms.jump('euler'),
+  ...learnt('euler'),
+  ...variants('euler'),
+  ...controls('euler'),
+  ...curve('euler'),
+]
+const bothKernels: readonly Arm[] = [
+  ...(['euler', 'tweedie'] as const).flatMap((kernel) => [
+    arms.plain(kernel),
+    arms.jump(kernel),
+    ...learnt(kernel),
+    ...curve(kernel),
+  ]),
+  ...variants('euler'),
+  ...controls('euler'),
+]
+
+export const plans: readonly Plan[] = [
+  { world: 'words', calls: [4, 8, 16, 32], count: 48, teacher: 256, pairs: 24, arms: oneKernel },
+  {
+    ...{ world: 'words on a cosine', calls: [8], count: 48, teacher: 256, pairs: 24 },
+    arms: [
+      ...(['euler', 'tweedie'] as const).flatMap((kernel) => [
+        arms.plain(kernel),
+        arms.jump(kernel),
+        arms.lsd(kernel),
+        arms.plus(kernel),
+        ...curve(kernel),
+      ]),
+    ],
+  },
+  { world: 'words-uniform', calls: [4, 8, 16], count: 48, teacher: 256, pairs: 12, arms: bothKernels },
+  {
+    ...{ world: 'kjv', calls: [8, 16], count: 12, teacher: 256, pairs: 8 },
+    arms: [
+      arms.plain('euler'),
+      arms.jump('euler'),
+      arms.lsd('euler'),
+      arms.lsdLog('euler'),
+      arms.plus('euler'),
+      arms.entropy('euler'),
+      arms.times('euler', 0.8),
+      arms.power('euler', 1.2),
+      ...curve('euler'),
+    ],
+  },
+]
+
+/** The direction, in under two minutes: words alone. */
+export const quickPlans: readonly Plan[] = [
+  {
+    ...{ world: 'words', calls: [4, 8], count: 24, teacher: 64, pairs: 8 },
+    arms: [
+      arms.plain('euler'),
+      arms.jump('euler'),
+      arms.lsd('euler'),
+      arms.plus('euler'),
+      arms.power('euler', 1.2),
+      ...curve('euler'),
+    ],
+  },
+]
