@@ -11,10 +11,12 @@ import { type Denoiser, uniformGrid } from 'espalier/process'
 import { ddim, execute } from 'espalier/solve'
 import { gather, type Tensor } from 'espalier/tensor'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
+import { extended, lacking } from '../support/known.ts'
 import { Results } from '../support/results.ts'
 import { verdictOf } from '../support/verdict.ts'
 import { findings } from './findings.ts'
-import { metrics, openWorld, type World } from './world.ts'
+import { greedy, noisy, type Searcher, tempered } from './searches.ts'
+import { distinct, metrics, openWorld, type World } from './world.ts'
 
 const rarest = 9
 
@@ -27,12 +29,27 @@ export const names = {
   short: 'same training, true labels, class 9, w = 2',
   guided: (label: number, w: number) => `class ${label}, w = ${w}`,
   real: (label: number) => `real digits, class ${label}`,
+  /** Controls and rivals without a classifier; `nfe` of a seed. */
+  noisy: 'plain, noise at every step',
+  forest: (nfe: number) => `forest (ours), ${nfe} NFE a seed`,
+  greedy: (nfe: number) => `greedy islands (ours), ${nfe} NFE a seed`,
+  rejected: (nfe: number) => `rejection, rarest tenth, ${nfe} NFE a seed`,
 } as const
 
 export const scales = [1, 2, 4] as const
 /** The scale at which all classes are asked for. */
 export const usual = 2
 export const classesOf = (quick: boolean): readonly number[] => (quick ? [0, 9] : [0, 2, 4, 6, 8, 9])
+
+/** Samples of a seed, and their steps. */
+const sizes = (quick: boolean) => (quick ? { samples: 40, steps: 20 } : { samples: 100, steps: 40 })
+
+/** Adds the rows of a method. */
+interface Job {
+  readonly method: string
+  readonly setting: string
+  run(): Promise<unknown>
+}
 
 interface Method {
   readonly method: string
@@ -43,6 +60,45 @@ interface Method {
   readonly temperature?: number
 }
 
+/** A search for large minority scores. The verdict on the paper is not about these. */
+interface Rival {
+  readonly method: string
+  readonly search: Searcher
+  /** NFE of a seed with its scores, and how many samples are taken from it. */
+  readonly budget: number
+  readonly keep: number
+}
+
+/** NFE of a sample that is drawn and scored. */
+const scored = (steps: number) => steps + minorityScoring.draws
+
+/** As many NFE as guidance, and the ten times as many with which rejection keeps as many samples as guidance makes. */
+export const budgetsOf = (quick: boolean) => {
+  const { samples, steps } = sizes(quick)
+  return { guided: samples * steps, rejecting: 10 * samples * scored(steps) }
+}
+
+function rivalsOf(quick: boolean): Rival[] {
+  const { samples, steps } = sizes(quick)
+  const { guided, rejecting } = budgetsOf(quick)
+  const few = Math.max(1, Math.round(Math.floor(guided / scored(steps)) / 10))
+  const cheap = [
+    { method: names.noisy, search: noisy, budget: guided, keep: samples },
+    { method: names.forest(guided), search: tempered, budget: guided, keep: samples },
+    // The best of as many as rejection has.
+    { method: names.greedy(guided), search: greedy, budget: guided, keep: few },
+  ]
+  if (quick) return cheap
+  return [
+    ...cheap,
+    { method: names.forest(rejecting), search: tempered, budget: rejecting, keep: samples },
+    { method: names.greedy(rejecting), search: greedy, budget: rejecting, keep: samples },
+  ]
+}
+
+/** Samples of a seed from which on a Frechet distance is taken. */
+const fewest = 40
+
 /** Pictures that are shown of a method. */
 const shown = 12
 const pictures = new WeakMap<ReproductionResult, ReadonlyMap<string, Tensor>>()
@@ -50,57 +106,83 @@ const pictures = new WeakMap<ReproductionResult, ReadonlyMap<string, Tensor>>()
 export const samplesOf = (result: ReproductionResult): ReadonlyMap<string, Tensor> | undefined => pictures.get(result)
 
 export async function run(options: ReproductionOptions = {}): Promise<ReproductionResult> {
-  const { quick = false, onProgress } = options
+  const { quick = false, onProgress, known } = options
   const seeds = options.seeds ?? Array.from({ length: 5 }, (_, i) => i)
-  const samples = quick ? 40 : 100
-  const steps = quick ? 20 : 40
+  const { samples, steps } = sizes(quick)
   const results = new Results(seeds)
   const sheet = new Map<string, Tensor>()
   const world = await openWorld(quick ? 2000 : 5000)
   try {
-    onProgress?.(0, 'real digits')
-    for (const label of quick ? [rarest] : classesOf(false)) {
-      const real = await addReal(world, results, label, samples)
-      sheet.set(names.real(label), gather(real, [...Array(shown).keys()]))
-    }
-
+    const jobs: Job[] = (quick ? [rarest] : classesOf(false)).map((label) => ({
+      ...{ method: names.real(label), setting },
+      run: async () => {
+        const real = await addReal(world, results, label, samples)
+        sheet.set(names.real(label), gather(real, [...Array(shown).keys()]))
+      },
+    }))
+    const sampled = (method: Method): Job => ({
+      ...{ method: method.method, setting },
+      async run() {
+        const drawn = await draw(world, method, steps, seeds, samples)
+        sheet.set(method.method, gather(drawn[0], [...Array(shown).keys()]))
+        const gradientEvaluations = method.classifier ? steps - 1 : 0
+        await add(world, results, { method: method.method, nfe: steps, gradientEvaluations }, drawn)
+        if (method.method !== names.plain) return
+        // What the NFE of a seed pay; a sample that is kept has cost those that were not.
+        const tried = Math.floor((samples * steps) / scored(steps))
+        await addRejection(world, results, names.rejection, steps, drawn, tried)
+      },
+    })
     const asked = classesOf(quick).map((label) => ({ label, w: usual as number }))
     const scaled = scales.filter((w) => w !== usual).map((w) => ({ label: rarest, w: w as number }))
-    const methods: Method[] = [
-      { method: names.plain },
-      ...[...asked, ...scaled].map(({ label, w }) => ({
-        ...{ method: names.guided(label, w), classifier: world.classifier, label, w },
-      })),
-    ]
+    const { classifier } = world
+    jobs.push(
+      sampled({ method: names.plain }),
+      ...[...asked, ...scaled].map(({ label, w }) => sampled({ method: names.guided(label, w), classifier, label, w })),
+    )
     if (!quick) {
-      methods.push({ method: names.temperature, temperature: 1.1 })
+      jobs.push(sampled({ method: names.temperature, temperature: 1.1 }))
       const length = 300
       for (const shuffle of [true, false]) {
-        onProgress?.(0, 'training the classifiers of the control')
-        const classifier = await world.trained(length, { shuffle })
-        methods.push({ method: shuffle ? names.shuffled : names.short, classifier, label: rarest, w: usual })
+        const method = { method: shuffle ? names.shuffled : names.short, label: rarest, w: usual }
+        const run = async () => sampled({ ...method, classifier: await world.trained(length, { shuffle }) }).run()
+        jobs.push({ method: method.method, setting, run })
       }
     }
-    for (const [i, method] of methods.entries()) {
-      onProgress?.(i / methods.length, method.method)
-      const drawn = await draw(world, method, steps, seeds, samples)
-      sheet.set(method.method, gather(drawn[0], [...Array(shown).keys()]))
-      const gradientEvaluations = method.classifier ? steps - 1 : 0
-      await add(world, results, { method: method.method, nfe: steps, gradientEvaluations }, drawn)
-      if (method.method === names.plain) await addRejection(world, results, steps, drawn)
+    const rivals = rivalsOf(quick).map(
+      (rival): Job => ({
+        ...{ method: rival.method, setting },
+        run: async () => sheet.set(rival.method, await addRival(world, results, rival, steps)),
+      }),
+    )
+    if (!quick) {
+      const { rejecting } = budgetsOf(quick)
+      const method = names.rejected(rejecting)
+      const run = async () => {
+        const drawn = await draw(world, { method }, steps, seeds, 10 * samples)
+        sheet.set(method, await addRejection(world, results, method, steps, drawn, 10 * samples))
+      }
+      rivals.push({ method, setting, run })
+    }
+    const wanted = lacking(known, [...jobs, ...rivals], (job) => rivals.includes(job as Job))
+    for (const [i, job] of wanted.entries()) {
+      onProgress?.(i / wanted.length, job.method)
+      await job.run()
     }
   } finally {
     await world.close()
   }
   onProgress?.(1, 'done')
 
+  const { verdict, why } = known ?? verdictOf(findings(results, quick))
   const result: ReproductionResult = {
     paper:
       "Um, Lee, Ye 2024, Don't Play Favorites: Minority Guidance for Diffusion Models, ICLR 2024, arXiv 2301.12334",
     claim:
       'Guidance by a classifier of minority classes moves samples to lower densities (AvgkNN, LOF, rarity score), the more the ' +
       'rarer the class and the larger the scale, and they look more like real minority samples than plain ones do.',
-    ...verdictOf(findings(results, quick)),
+    verdict,
+    why,
     command: `npx espalier reproduce minority-guidance${quick ? ' --quick' : ''}`,
     seeds,
     versions: versions(),
@@ -109,8 +191,9 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
       `${minorityScoring.draws} a sample go to its score; gradient evaluations are those of the classifier`,
     table: results.rows(),
   }
-  pictures.set(result, sheet)
-  return result
+  const all = known ? extended(known, result) : result
+  pictures.set(all, sheet)
+  return all
 }
 
 /** From the same noise for every method. */
@@ -139,14 +222,11 @@ interface Spent {
   readonly method: string
   readonly nfe: number
   readonly gradientEvaluations?: number
+  readonly rewardEvaluations?: number
 }
 
+/** The Frechet distance compares equal numbers of samples, so methods that keep few have none. */
 async function add(world: World, results: Results, spent: Spent, drawn: readonly Tensor[]): Promise<void> {
-  await addMeasured(world, results, spent, drawn)
-  results.add({ ...spent, setting, metric: metrics.fid, values: await world.fid.values(drawn) })
-}
-
-async function addMeasured(world: World, results: Results, spent: Spent, drawn: readonly Tensor[]): Promise<void> {
   const found = []
   for (const samples of drawn) found.push(await world.measured(samples))
   for (const metric of Object.values(metrics)) {
@@ -154,28 +234,57 @@ async function addMeasured(world: World, results: Results, spent: Spent, drawn: 
     const values = found.map((values) => values[metric])
     if (values.every(Number.isFinite)) results.add({ ...spent, setting, metric, values })
   }
+  if (drawn[0].shape[0] < fewest) return
+  results.add({ ...spent, setting, metric: metrics.fid, values: await world.fid.values(drawn) })
 }
 
-/**
- * Of as many plain samples as the NFE of a seed pay, each drawn and scored, the tenth with the largest scores. A sample
- * that is kept has cost those that were not.
- */
-async function addRejection(world: World, results: Results, steps: number, drawn: readonly Tensor[]): Promise<void> {
-  const each = steps + minorityScoring.draws
+/** Of so many plain samples, each drawn and scored, the tenth with the largest scores. @returns pictures of them */
+async function addRejection(
+  world: World,
+  results: Results,
+  method: string,
+  steps: number,
+  drawn: readonly Tensor[],
+  tried: number,
+): Promise<Tensor> {
   const kept = await Promise.all(
     drawn.map(async (all) => {
-      const tried = Math.floor((all.shape[0] * steps) / each)
       const scores = await world.scores(gather(all, [...Array(tried).keys()]), 'choosing')
       const order = [...scores.keys()].sort((i, j) => scores[j] - scores[i])
-      return { tried, samples: gather(all, order.slice(0, Math.max(1, Math.round(tried / 10)))) }
+      return gather(all, order.slice(0, Math.max(1, Math.round(tried / 10))))
     }),
   )
-  const nfe = Math.round((each * kept[0].tried) / kept[0].samples.shape[0])
-  await addMeasured(
+  const nfe = Math.round((scored(steps) * tried) / kept[0].shape[0])
+  await add(world, results, { method, nfe }, kept)
+  return spreadOut(kept[0])
+}
+
+/** What a search finds on each seed. @returns pictures of it */
+async function addRival(world: World, results: Results, rival: Rival, steps: number): Promise<Tensor> {
+  const { method, search, budget, keep } = rival
+  const found = []
+  for (const seed of results.seeds) found.push(await search(world, steps, budget, seed, keep))
+  const each = (of: readonly number[]) => Math.round(of.reduce((a, b) => a + b, 0) / of.length / keep)
+  const spent = {
+    ...{ method, nfe: each(found.map(({ nfe }) => nfe)) },
+    rewardEvaluations: each(found.map(({ rewardEvaluations }) => rewardEvaluations)),
+  }
+  await add(
     world,
     results,
-    { method: names.rejection, nfe },
-    kept.map(({ samples }) => samples),
+    spent,
+    found.map(({ samples }) => samples),
+  )
+  results.add({ ...spent, setting, metric: distinct, values: found.map((f) => f.distinct) })
+  return spreadOut(found[0].samples)
+}
+
+/** Pictures from all over a batch, as its neighbours may be alike. */
+const spreadOut = (samples: Tensor): Tensor => {
+  const [n] = samples.shape
+  return gather(
+    samples,
+    Array.from({ length: Math.min(shown, n) }, (_, i) => Math.floor((i * n) / Math.min(shown, n))),
   )
 }
 

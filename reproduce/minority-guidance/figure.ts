@@ -1,7 +1,7 @@
 import { contactSheet, linePlot, type PlotPoint, picturesOf } from '@espalier/cli'
 import type { Files, ReproductionResult } from '../result.ts'
 import { figureFiles } from '../support/report.ts'
-import { classesOf, names, samplesOf, scales, usual } from './experiment.ts'
+import { budgetsOf, classesOf, names, samplesOf, scales, usual } from './experiment.ts'
 import { metrics } from './world.ts'
 
 /** Density over the class that is asked for, and over the guidance scale. */
@@ -50,18 +50,30 @@ export function figures(result: ReproductionResult): Files {
         ...{ x: { label: 'guidance scale w' }, y: { label: 'relative to plain samples' }, series: relative },
       }),
     }),
-    ...sheet(result),
+    ...sheet(result, 'samples.png', [
+      names.guided(0, usual),
+      names.plain,
+      ...scales.map((w) => names.guided(9, w)),
+      names.real(9),
+    ]),
+    ...sheet(result, 'searches.png', rivals),
   }
 }
 
-/** What a run that has just ended drew: every column from one noise. */
-function sheet(result: ReproductionResult): Files {
-  const samples = samplesOf(result)
-  if (!samples) return {}
-  const rows = [names.guided(0, usual), names.plain, ...scales.map((w) => names.guided(9, w)), names.real(9)]
+const { guided: cheap, rejecting } = budgetsOf(false)
+const rivals = [
+  names.noisy,
+  names.forest(cheap),
+  names.forest(rejecting),
+  names.rejected(rejecting),
+  names.greedy(rejecting),
+]
+
+/** What a run that has just ended drew, where it drew all of it. */
+function sheet(result: ReproductionResult, name: string, rows: readonly string[]): Files {
   const groups = rows.flatMap((label) => {
-    const found = samples.get(label)
+    const found = samplesOf(result)?.get(label)
     return found ? [{ label, pictures: picturesOf(found) }] : []
   })
-  return { 'samples.png': contactSheet(groups, { columns: 12, scale: 2 }) }
+  return groups.length < rows.length ? {} : { [name]: contactSheet(groups, { columns: 12, scale: 2 }) }
 }

@@ -34,6 +34,9 @@ export const metrics = {
   fid: 'CNN-FID to the rarest tenth',
 } as const
 
+/** Of samples that are drawn with repetitions. */
+export const distinct = 'share of distinct samples'
+
 /** One value of each metric but the FID, NaN where there are too few samples for it. */
 export type Measured = Record<Exclude<(typeof metrics)[keyof typeof metrics], typeof metrics.fid>, number>
 
