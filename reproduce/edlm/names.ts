@@ -22,7 +22,11 @@ export const metrics = {
   fasterMatched: 'MDLM CPU time for the same perplexity and entropy / own',
   /** Of held-out text. */
   nats: 'nats a token',
-  logZ: 'log Z',
+  logZ: 'log Z, jackknife',
+  logZBelow: 'log Z, from below',
+  logZAbove: 'log Z, from above',
+  /** As in the released code. */
+  logZOne: 'log Z, minus E of one draft',
   tv: 'TV to the law',
   bits: 'nats a sequence',
 } as const
