@@ -43,9 +43,8 @@ export interface Found {
 export type Searcher = (world: World, steps: number, budget: number, seed: number, keep: number) => Promise<Found>
 
 /**
- * DDIM with eta = 1, which may branch at five even stops. What a score costs is in the chain's own costs at
- * the end, and in those of a look, so that a budget pays for everything. No more stops than that, as each look costs as much
- * as four steps.
+ * DDIM with eta = 1 in five even blocks. What a score costs is in the chain's own costs at the end, and in those of a
+ * look, so that a budget pays for everything. No more blocks than that, as each look costs as much as four steps.
  */
 function steered({ denoiser, scores }: World, steps: number) {
   const plan = ddim({ eta: 1 })(denoiser.process, uniformGrid(denoiser.process, steps))

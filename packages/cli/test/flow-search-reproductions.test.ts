@@ -5,6 +5,8 @@ import { ddim } from 'espalier/solve'
 import { fold, key, type Tensor } from 'espalier/tensor'
 import { describe, expect, it } from 'vitest'
 import { traced } from '../../../reproduce/inference-time-scaling/verifiers.ts'
+import { greedy, noisy, tempered } from '../../../reproduce/minority-guidance/searches.ts'
+import type { World } from '../../../reproduce/minority-guidance/world.ts'
 import { kernelNames, methodsOf, sampled, stochastic } from '../../../reproduce/rbf/methods.ts'
 import { type Digits, spread } from '../../../reproduce/support/digits.ts'
 import { digitPairs } from '../../../reproduce/support/searches.ts'
@@ -153,5 +155,42 @@ describe('reproduce inference-time-scaling', () => {
     expect(values).toHaveLength(80)
     expect(values.reduce((a, b) => a + b, 0) / 80).toBeCloseTo(60 / 79, 12)
     expect(digitPairs({ digit: [7, 7, 7] } as never)).toEqual([0, 0, 0])
+  })
+})
+
+describe('reproduce minority-guidance', () => {
+  it('searches for rare samples book the NFE of their scores, and spend no more than they are given', async () => {
+    const one = world(plane)
+    const seen = one.denoiser
+    const rival = {
+      denoiser: seen,
+      // As the score does it: four noises, each restored by the network.
+      async scores(samples: Tensor) {
+        const [n] = samples.shape
+        for (let draw = 0; draw < 4; draw++) await seen.predict(samples, new Float64Array(n).fill(0.65), 'data')
+        return Float64Array.from({ length: n }, (_, i) => samples.data[2 * i])
+      },
+    } as unknown as World
+    const asked = async (search: typeof noisy, keep: number) => {
+      one.rows = 0
+      return search(rival, 10, 1000, 3, keep)
+    }
+    for (const [search, keep] of [
+      [noisy, 20],
+      [tempered, 20],
+      [greedy, 5],
+    ] as const) {
+      const { samples, nfe, distinct } = await asked(search, keep)
+      expect(nfe).toBe(one.rows)
+      expect(nfe).toBeLessThanOrEqual(1000)
+      expect(nfe).toBeGreaterThan(900)
+      expect(samples.shape).toEqual([keep, 2])
+      expect(distinct).toBeLessThanOrEqual(1)
+    }
+    const mean = ({ samples }: Awaited<ReturnType<typeof noisy>>) =>
+      samples.data.reduce((sum, v, i) => sum + (i % 2 === 0 ? v : 0), 0) / samples.shape[0]
+    // Samples end in [-1, 1], and greedy islands at its end.
+    expect(mean(await asked(noisy, 100))).toBeLessThan(0.5)
+    expect(mean(await asked(greedy, 5))).toBeGreaterThan(0.9)
   })
 })
