@@ -23,7 +23,7 @@ import { counted, cpuSeconds, expectedCalls, uncached, wholeBatches } from './co
 import { predictedGumbels } from './draws.ts'
 import { findings } from './findings.ts'
 import { lossAt, type Tempered } from './matched.ts'
-import { methodsFor } from './methods.ts'
+import { type Method, methodsFor } from './methods.ts'
 import {
   atSteps,
   cooled,
@@ -96,7 +96,7 @@ function resultOf(results: Results, chosen: readonly Plan[], quick: boolean): Re
 type Open = () => Promise<TextWorld>
 
 function cellsOf(plan: Plan, open: Open): SearchCell[] {
-  const { world, length, count, steps, calls, gumbels, timed, predictedCount } = plan
+  const { world, count, steps, calls, gumbels, timed, predictedCount } = plan
   const exact = calls[calls.length - 1]
   const kernel = (n: number, gumbels?: GumbelNoise) => kernelSampler(ancestral, { steps: n, gumbels })
   return [
@@ -111,7 +111,7 @@ function cellsOf(plan: Plan, open: Open): SearchCell[] {
     },
     ...steps.map((n) => drawn(plan, open, names.ancestral, atSteps(world, n), async () => kernel(n))),
     ...calls.flatMap((n) => [
-      ...methodsFor(length, count).map(({ name, solver }) =>
+      ...comparedIn(plan, n).map(({ name, solver }) =>
         drawn(plan, open, name, inCalls(world, n), () => solver(n), { budget: n }),
       ),
       ...(n === exact ? temperatures : fewTemperatures).map((temperature) =>
@@ -134,6 +134,15 @@ function cellsOf(plan: Plan, open: Open): SearchCell[] {
       steps.flatMap((n) => Object.values(ways).map((way) => timing(plan, open, way, n, batch, exact))),
     ),
   ]
+}
+
+/** In one call a token most samplers are the exact one; and Euler is the ancestral sampler: once is enough to see it. */
+function comparedIn({ length, count, calls }: Plan, n: number): Method[] {
+  const [fewest, most] = [calls[0], calls[calls.length - 1]]
+  return methodsFor(length, count).filter(
+    ({ name, exactInTheEnd }) =>
+      name === names.exact || ((n < most || !exactInTheEnd) && (n === fewest || name !== names.euler)),
+  )
 }
 
 /** Sequences of a sampler, measured. The same seed begins with the same draws, whatever the sampler. */
@@ -193,7 +202,8 @@ const outcome = (nfe: number, values: Record<string, number>): Outcome => ({
 })
 
 /** Loss beyond the temperature curve: of the exact sampler for Gumbels, of first hitting in as many calls for the others. */
-function addMatched({ world, calls, length, count, gumbels }: Plan, cells: FinishedCells, results: Results): void {
+function addMatched(plan: Plan, cells: FinishedCells, results: Results): void {
+  const { world, calls, length, gumbels } = plan
   const exact = calls[calls.length - 1]
   const points = (method: string, setting: string, budget: number) =>
     cells.outcomes({ method, setting, budget }).map(({ values, nfe }) => ({
@@ -220,7 +230,7 @@ function addMatched({ world, calls, length, count, gumbels }: Plan, cells: Finis
     })
   }
   for (const n of calls) {
-    for (const { name } of methodsFor(length, count)) if (name !== names.exact) add(name, inCalls(world, n), n, n)
+    for (const { name } of comparedIn(plan, n)) if (name !== names.exact) add(name, inCalls(world, n), n, n)
   }
   for (const noise of noises) {
     for (const [n] of gumbels[noise.key]) add(faulty(noise), atSteps(world, n), length, exact)

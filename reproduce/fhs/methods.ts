@@ -18,6 +18,8 @@ import { names } from './names.ts'
 
 export interface Method {
   readonly name: string
+  /** Whether in one call a token, or in steps without end, it is the exact sampler itself. */
+  readonly exactInTheEnd: boolean
   solver(calls: number): Promise<TokenSolver>
 }
 
@@ -26,12 +28,12 @@ const most = { one: 1024, two: 256 } as const
 
 /** @param batch sequences that are sampled together, of so many tokens */
 export function methodsFor(length: number, batch: number): Method[] {
-  const inCalls = (name: string, of: (calls: number) => TokenSolver): Method => ({
-    name,
+  const inCalls = (name: string, of: (calls: number) => TokenSolver, exactInTheEnd = false): Method => ({
+    ...{ name, exactInTheEnd },
     solver: async (calls) => of(calls),
   })
-  const stepping = (name: string, family: KernelFamily, limit: number = most.one): Method => ({
-    name,
+  const stepping = (name: string, family: KernelFamily, limit: number = most.one, exactInTheEnd = true): Method => ({
+    ...{ name, exactInTheEnd },
     async solver(calls) {
       const of = (steps: number) => kernelSampler(family, { steps })
       const { nfe } = await counted(firstHitting({ calls }), length, batch)
@@ -40,14 +42,14 @@ export function methodsFor(length: number, batch: number): Method[] {
   })
   return [
     inCalls(names.exact, (calls) => firstHitting({ calls })),
-    inCalls(names.extrapolated, (calls) => firstHitting({ calls, order: 2 })),
-    inCalls(names.corrected, (calls) => firstHitting({ calls, correct: true })),
+    inCalls(names.extrapolated, (calls) => firstHitting({ calls, order: 2 }), true),
+    inCalls(names.corrected, (calls) => firstHitting({ calls, correct: true }), true),
     stepping(names.ancestral, ancestral),
     stepping(names.euler, tokenEuler),
     stepping(names.leaping, tauLeaping),
     stepping(names.rk2, thetaRk2(), most.two),
     stepping(names.trapezoidal, thetaTrapezoidal(), most.two),
-    stepping(names.remasking, remasking({ cap: 0.05 })),
+    stepping(names.remasking, remasking({ cap: 0.05 }), most.one, false),
     inCalls(names.confident, (calls) => confidenceOrdered({ calls })),
   ]
 }
