@@ -35,3 +35,11 @@ export function expNegative(x: number): number {
   odd = odd * z + 1
   return (even + r * odd) * powers[n + 1022]
 }
+
+/** `ln(2)^k / k!`. */
+const ofTwo = (k: number): number => (k === 0 ? 1 : (ofTwo(k - 1) * Math.LN2) / k)
+/**
+ * `2^f` on `|f| <= 1/2` to 7e-9, the highest power first: the series to f^7, which Chebyshev's
+ * `T_6(2 f) = 2048 f^6 - 768 f^4 + 72 f^2 - 1` shortens by a term.
+ */
+export const POWER_SERIES = [0, 768, 0, -72, 0, 1, 0].map((c, i) => ofTwo(6 - i) + (c / 2048) * ofTwo(7))

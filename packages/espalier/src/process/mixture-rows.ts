@@ -1,6 +1,13 @@
 import type { Target } from './denoiser.ts'
 import { expNegative } from './exponential.ts'
 import { CAPACITY, fits, loadMixtureKernel, type MixtureKernel } from './mixture-kernel.ts'
+import {
+  fillSingleTable,
+  HEADER,
+  SINGLE_CAPACITY,
+  type SingleMixtureKernel,
+  singleMixtureKernel,
+} from './single-mixture-kernel.ts'
 
 /** The kernel, from the first large batch on; undefined where the engine has none. */
 let kernel: MixtureKernel | undefined | 'not loaded' = 'not loaded'
@@ -28,11 +35,19 @@ export class MixtureRows {
   readonly #weights: Float64Array
   /** `u_k . v` of {@link pullback}. */
   readonly #slopes: Float64Array
+  /** Where {@link predictAll} is in float32. */
+  readonly #single: { readonly kernel: SingleMixtureKernel; readonly table: Float32Array } | undefined
   #a = Number.NaN
   #s = Number.NaN
   #target: Target = 'data'
 
-  constructor(means: readonly ArrayLike<number>[], stds: readonly number[], weights: readonly number[]) {
+  /** @param single whether {@link predictAll} is to be in float32, which it is where {@link singleMixtureKernel} has a kernel */
+  constructor(
+    means: readonly ArrayLike<number>[],
+    stds: readonly number[],
+    weights: readonly number[],
+    single = false,
+  ) {
     this.#means = means
     this.#stds = stds
     this.#logWeights = Float64Array.from(weights, Math.log)
@@ -40,6 +55,8 @@ export class MixtureRows {
     this.#table = new Float64Array(means.length * (4 + 2 * this.#d))
     this.#weights = new Float64Array(means.length)
     this.#slopes = new Float64Array(means.length)
+    const kernel = single ? singleMixtureKernel(means.length, this.#d) : undefined
+    this.#single = kernel && { kernel, table: new Float32Array(means.length * (HEADER + 2 * this.#d)) }
   }
 
   /** Sets the scales of the signal and of the noise, and what is predicted. */
@@ -62,12 +79,17 @@ export class MixtureRows {
         table[t + 4 + d + i] = this.#means[k][i]
       }
     }
+    if (this.#single) fillSingleTable(table, d, target, this.#single.table)
   }
 
   /** Predicts the rows `from .. to - 1` of `x`. */
   predictAll(x: Float32Array, from: number, to: number, out: Float32Array): void {
     const d = this.#d
     const n = this.#weights.length
+    if (this.#single && this.#s > 0) {
+      this.#predictSingle(this.#single, x, from, to, out)
+      return
+    }
     const kernel = this.#s > 0 && to - from >= 64 && fits(n, d) ? theKernel() : undefined
     let row = from
     if (kernel) {
@@ -82,6 +104,24 @@ export class MixtureRows {
       }
     }
     for (; row < to; row++) this.predict(x, row * d, out)
+  }
+
+  #predictSingle(
+    { kernel, table }: { readonly kernel: SingleMixtureKernel; readonly table: Float32Array },
+    x: Float32Array,
+    from: number,
+    to: number,
+    out: Float32Array,
+  ): void {
+    const d = this.#d
+    const atOnce = 8 * Math.floor(SINGLE_CAPACITY / d / 8)
+    kernel.table.set(table)
+    for (let row = from; row < to; row += atOnce) {
+      const some = Math.min(atOnce, to - row)
+      kernel.states.set(x.subarray(row * d, (row + some) * d))
+      kernel[this.#target]((some + 7) & ~7, this.#weights.length)
+      out.set(kernel.predictions.subarray(0, some * d), row * d)
+    }
   }
 
   /** Predicts the state at `x[offset]`, to `out[offset]`; allocates nothing. */

@@ -1,8 +1,9 @@
 import type { Condition, Denoiser } from '../process/denoiser.ts'
-import { combine } from '../tensor/combine.ts'
 import { firstNotFinite } from '../tensor/finite.ts'
-import { type Key, keyTable, normal, normalRows, purpose } from '../tensor/random.ts'
+import type { Precision } from '../tensor/precision.ts'
+import { type Key, normal, purpose } from '../tensor/random.ts'
 import { sizeOf, type Tensor } from '../tensor/tensor.ts'
+import { arithmeticOf } from './arithmetic.ts'
 import { compile, gatherTerms } from './compile.ts'
 import { memoryAt, type Plan, type Stage, sameProcess, stepsOf } from './plan.ts'
 
@@ -26,6 +27,11 @@ export interface StepReport {
 export interface ExecuteOptions {
   /** One key per row, for the noise: stage i of the plan draws from `fold(key, i)`. Deterministic steps need none. */
   readonly keys?: readonly Key[]
+  /**
+   * What noise and sums are computed in: `single`, with a denoiser of the same precision, is for worlds of few numbers and
+   * many particles. Its draws for a key are others than those of `double`, the default.
+   */
+  readonly precision?: Precision
   /** Further inputs of the network, one row per state. */
   readonly condition?: Condition
   /** The first step to run. Default 0. */
@@ -81,7 +87,7 @@ export async function execute(
  * blocks equals one run.
  */
 export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, options: ExecuteOptions = {}): Promise<Kept> {
-  const { keys, condition, from = 0, to = stepsOf(plan), signal, onStep } = options
+  const { keys, condition, from = 0, to = stepsOf(plan), signal, onStep, precision } = options
   const steps = stepsOf(plan)
   const n = check(plan, denoiser, kept, from, to)
   const stages = compile(plan, from, to)
@@ -94,11 +100,11 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
   const predictions = kept.predictions.slice(0, memory)
   const spare = Array.from({ length: depth - states.length }, buffer)
   const point = stages.some(({ ask }) => ask) ? buffer() : undefined
-  const noise = stages.some((stage) => stage.noise !== 0) ? buffer() : undefined
-  if (noise && keys?.length !== n) {
+  const stochastic = stages.some((stage) => stage.noise !== 0)
+  if (stochastic && keys?.length !== n) {
     throw new Error(`a stochastic plan needs one key per row: got ${keys?.length ?? 0} keys for ${n} rows`)
   }
-  const streams = noise && keyTable(keys!)
+  const arithmetic = arithmeticOf(precision, stochastic ? keys : undefined, shape)
   const times = new Float64Array(n)
   const terms: Tensor[] = []
   // Predictions of this run that no later stage reads: given back to the denoiser to write the next one to.
@@ -113,13 +119,14 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
   for (let i = 0; i < stages.length; i++) {
     const { index, ask, update } = stages[i]
     stage = stages[i].stage
+    let noise: Tensor | undefined
     if (stage.time !== null) {
       signal?.throwIfAborted()
-      if (ask) combine(point!, ask.coefficients, gatherTerms(terms, ask, states, predictions), ask.coefficients.length)
+      if (ask) arithmetic.combine(point!, ask.coefficients, gatherTerms(terms, ask, states, predictions))
       const at = ask ? point! : states[0]
       const asked = denoiser.predict(at, times.fill(stage.time), plan.target, condition, free.pop())
       // The noise is drawn while the network computes.
-      if (stage.noise !== 0) normalRows(streams!, index, noise!.data)
+      if (stage.noise !== 0) noise = arithmetic.noise(index)
       predictions.unshift(await asked.catch(failed))
       if (predictions.length > memory) {
         const oldest = predictions.pop()!
@@ -127,12 +134,12 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
         else free.push(oldest)
       }
     }
-    if (stage.noise !== 0 && stage.time === null) normalRows(streams!, index, noise!.data)
+    if (stage.noise !== 0 && stage.time === null) noise = arithmetic.noise(index)
     gatherTerms(terms, update, states, predictions, noise)
     // The oldest state makes room for the new one, even where it is a term itself: sums are elementwise.
     const out = states.length < depth ? spare.pop()! : states.pop()!
-    states.unshift(combine(out, update.coefficients, terms, update.coefficients.length))
-    checkFinite(out, predictions[0], plan, stage)
+    states.unshift(out)
+    if (!arithmetic.combine(out, update.coefficients, terms)) checkFinite(out, predictions[0], plan, stage)
     if (onStep && stages[i + 1]?.stage.step !== stage.step) {
       const { step } = stage
       await onStep({ step, steps, time: plan.grid[step + 1], state: out, prediction: predictions[0] })

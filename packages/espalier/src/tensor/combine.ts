@@ -13,16 +13,9 @@ export function combine(
   tensors: readonly Tensor[],
   n = tensors.length,
 ): Tensor {
+  checkTerms(out, coefficients, tensors, n)
   const o = out.data
   const size = o.length
-  if (coefficients.length < n || tensors.length < n) {
-    throw new Error(`cannot combine ${tensors.length} tensors with ${coefficients.length} coefficients as ${n} terms`)
-  }
-  for (let j = 0; j < n; j++) {
-    if (tensors[j].data.length !== size) {
-      throw new Error(`cannot combine tensors of shapes [${out.shape}] and [${tensors[j].shape}]`)
-    }
-  }
   if (n === 0) {
     o.fill(0)
   } else if (n === 1) {
@@ -61,4 +54,16 @@ export function combine(
     }
   }
   return out
+}
+
+/** @throws where coefficients or tensors are too few, or sizes differ */
+export function checkTerms(out: Tensor, coefficients: ArrayLike<number>, tensors: readonly Tensor[], n: number): void {
+  if (coefficients.length < n || tensors.length < n) {
+    throw new Error(`cannot combine ${tensors.length} tensors with ${coefficients.length} coefficients as ${n} terms`)
+  }
+  for (let j = 0; j < n; j++) {
+    if (tensors[j].data.length !== out.data.length) {
+      throw new Error(`cannot combine tensors of shapes [${out.shape}] and [${tensors[j].shape}]`)
+    }
+  }
 }

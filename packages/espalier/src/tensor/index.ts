@@ -4,6 +4,7 @@ export { fromHalf, halfBits, halfValue, LARGEST_HALF, toHalf } from './half.ts'
 export { logSumExp } from './log-sum-exp.ts'
 export { readNpy, writeNpy } from './npy.ts'
 export { parseWith } from './parse.ts'
+export type { Precision } from './precision.ts'
 export { quantile } from './quantile.ts'
 export {
   categorical,
@@ -30,5 +31,6 @@ export {
   safetensorsParts,
   writeSafetensors,
 } from './safetensors.ts'
+export { SingleNormals } from './single-normals.ts'
 export { readSnapshot, writeSnapshot } from './snapshot.ts'
 export { concatenate, gather, row, rowSize, sizeOf, stack, type Tensor, tensor } from './tensor.ts'

@@ -4,6 +4,7 @@
  */
 
 import { FOLD, NORMAL } from './philox.ts'
+import { philoxRounds } from './philox-kernel.ts'
 import {
   add,
   addInt,
@@ -20,8 +21,6 @@ import {
   instantiate,
   load,
   mul,
-  multiplyHigh,
-  multiplyLow,
   or,
   select,
   shiftLeft,
@@ -65,32 +64,13 @@ export function assembleNormalKernel(): Uint8Array<ArrayBuffer> {
   const lanes = (n: number) => splat(i32(n))
   const types = (n: number) => Array.from({ length: n }, (): WasmType => 'v128')
 
-  /**
-   * Ten rounds on two vectors of counters `(c0, c1, 0, tag)` under two of keys, side by side: a round is a chain that
-   * leaves half of the machine idle.
-   */
+  /** Ten rounds on two vectors of counters `(c0, c1, 0, tag)` under two of keys. */
   const philox = module.define(types(8), (code, c0a, c0b, c1, tag, k0a, k1a, k0b, k1b) => {
     const both = [
       [c0a, code.keep(c1), code.keep(lanes(0)), code.keep(tag), k0a, k1a],
       [c0b, c1, code.keep(lanes(0)), tag, k0b, k1b],
     ]
-    /** Low and high words of the products of four lanes. */
-    const product = (c: Value, factor: number) => {
-      const [p, q] = [code.keep(multiplyLow(c, lanes(factor))), code.keep(multiplyHigh(c, lanes(factor)))]
-      return { low: code.keep(shuffle(p, q, [0, 2, 4, 6])), high: shuffle(p, q, [1, 3, 5, 7]) }
-    }
-    code.repeat(i32(10), () => {
-      for (const [c0, c1, c2, c3, k0, k1] of both) {
-        const first = product(c0, 0xd2511f53)
-        const second = product(c2, 0xcd9e8d57)
-        code.assign(c0, xor(xor(second.high, c1), k0))
-        code.assign(c2, xor(xor(first.high, c3), k1))
-        code.assign(c1, second.low)
-        code.assign(c3, first.low)
-        code.assign(k0, addInt(k0, lanes(0x9e3779b9)))
-        code.assign(k1, addInt(k1, lanes(0xbb67ae85)))
-      }
-    })
+    philoxRounds(code, both, 10)
     return both.flatMap((state) => state.slice(0, 4))
   })
 

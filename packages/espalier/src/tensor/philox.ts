@@ -18,6 +18,8 @@ export const NORMAL = 0x4e000000
 export const FOLD = 0x46000000
 export const UNIFORM = 0x55000000
 export const STREAM = 0x53000000
+/** And the number of the block. */
+export const SINGLE_NORMAL = 0x66000000
 
 /**
  * Philox4x32-10: writes the four words of counter `(c0, c1, c2, c3)` under key `(k0, k1)` to `out`.

@@ -49,6 +49,8 @@ export const xor = simd(0x51)
 export const select = (x: Value, y: Value, mask: Value): Value => simd(0x52)(x, y, mask)
 
 export const splat = simd(0x11)
+/** A float, four times. */
+export const float = (x: number): Value => splat(i32(new Int32Array(Float32Array.of(x).buffer)[0]))
 export const addInt = simd(0xae)
 export const shiftLeft = shift(0xab)
 export const shiftRightSigned = shift(0xac)
@@ -74,6 +76,21 @@ export const toDoubles = simd(0xff)
 export const fromFloats = simd(0x5f)
 /** Two doubles rounded to float32 lanes 0 and 1; zeros above. */
 export const toFloats = simd(0x5e)
+
+/** The same on four floats. */
+export const floats = {
+  /** Signed lanes as floats, rounded. */
+  from: simd(0xfa),
+  add: simd(0xe4),
+  sub: simd(0xe5),
+  mul: simd(0xe6),
+  div: simd(0xe7),
+  sqrt: simd(0xe3),
+  negate: simd(0xe1),
+  greater: simd(0xeb),
+} as const
+/** A mask of ones where lanes of 32 bits are equal. */
+export const isSame = simd(0x37)
 
 /** Lanes of 32 bits: 0-3 of `x`, 4-7 of `y`. */
 export const shuffle = (x: Value, y: Value, lanes: readonly number[]): Value => [
@@ -101,6 +118,18 @@ export const loadTwo = (first: Value, second: Value): Value => [
 ]
 /** The double (or 64 bits) at an address, twice. */
 export const loadSplat = (address: Value, offset: number): Value => [...address, 0xfd, 0x0a, 0, ...leb(offset)]
+/** The float at an address, four times. */
+export const loadFloatSplat = (address: Value, offset = 0): Value => [...address, 0xfd, 0x09, 0, ...leb(offset)]
+/** `x` with one lane from an address. */
+export const loadLane = (address: Value, x: Value, lane: 0 | 1 | 2 | 3): Value => [
+  ...address,
+  ...x,
+  0xfd,
+  0x56,
+  0,
+  0,
+  lane,
+]
 
 /** The instructions of one function, in order. */
 export class FunctionBody {

@@ -1,0 +1,49 @@
+import { combine } from '../tensor/combine.ts'
+import { isSingle, type Precision } from '../tensor/precision.ts'
+import { type Key, keyTable, normalRows } from '../tensor/random.ts'
+import { combineSingle } from '../tensor/single-combine.ts'
+import { SingleNormals } from '../tensor/single-normals.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** What the {@link Precision} of a run changes: its noise and its sums. */
+export interface Arithmetic {
+  /**
+   * The noise of a stage, one row per key. Valid until the next call.
+   * @param index of the stage in the plan
+   */
+  noise(index: number): Tensor
+  /** `out = sum_j coefficients[j] * terms[j]`. @returns true if all elements are known to be finite */
+  combine(out: Tensor, coefficients: Float64Array, terms: readonly Tensor[]): boolean
+}
+
+/**
+ * @param keys one per row, where there is noise
+ * @param shape of the states
+ */
+export function arithmeticOf(
+  precision: Precision | undefined,
+  keys: readonly Key[] | undefined,
+  shape: readonly number[],
+): Arithmetic {
+  const streams = keyTable(keys ?? [])
+  const rows = streams.length
+  const size = shape.slice(1).reduce((product, n) => product * n, 1)
+  if (isSingle(precision)) {
+    const normals = new SingleNormals(streams, size)
+    return {
+      noise: (index) => ({ shape, data: normals.at(index) }),
+      combine: (out, coefficients, terms) => combineSingle(out, coefficients, terms, coefficients.length),
+    }
+  }
+  const noise = { shape, data: new Float32Array(rows * size) }
+  return {
+    noise: (index) => {
+      normalRows(streams, index, noise.data)
+      return noise
+    },
+    combine: (out, coefficients, terms) => {
+      combine(out, coefficients, terms, coefficients.length)
+      return false
+    },
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * What the arithmetic of a run is done in, where states are many and of few numbers, so that arithmetic is what a run
+ * costs (with a network it is not, and this does not matter):
+ *
+ * - `double`, the default: float64, rounded to the float32 states once;
+ * - `single`: float32 throughout, by WebAssembly SIMD; about four times as fast. Normals are other draws than those of
+ *   `double`, four to a Philox block, each to a few units in the last place, |z| <= 6.77
+ *   ({@link SingleNormals}); sums round after every term, and an analytic world predicts to about 1e-6 of its size. A result is
+ *   still a function of the row's own state and key alone, whatever the batch and the threads.
+ */
+export type Precision = 'double' | 'single'
+
+/** @throws where that is no precision */
+export function isSingle(precision: Precision = 'double'): boolean {
+  if (precision === 'single' || precision === 'double') return precision === 'single'
+  throw new Error(`the precision is "double" or "single", got ${JSON.stringify(precision)}`)
+}
