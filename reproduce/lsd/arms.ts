@@ -16,6 +16,8 @@ export interface Arm {
   readonly metric?: ScoreMetric
   /** Share of positions at which the student of the fit begins elsewhere. */
   readonly relax?: number
+  /** Calls that it leaves unused. */
+  readonly fewer?: number
   /** Of the network, of plain steps. */
   readonly temperature?: number
 }
@@ -53,6 +55,8 @@ export const arms = {
   entropy: (kernel: ProfileKernel) =>
     of(kernel, (title) => `LSD-${title}, score entropy`, { factors: fitted, metric: 'entropy' }),
   jumpLsd: (kernel: ProfileKernel) => of(kernel, (title) => `JYS-LSD-${title}`, { times: 'jump', factors: fitted }),
+  /** As many steps as what needs a last fill takes in as many calls, and none. */
+  fewer: (kernel: ProfileKernel) => of(kernel, (title) => `${title}, one call less`, { fewer: 1 }),
   times: (kernel: ProfileKernel, factor: number) => of(kernel, (title) => `${title} x ${factor}`, { factors: factor }),
   power: (kernel: ProfileKernel, factor: number) =>
     of(kernel, (title) => `${title}, power ${factor}`, { factors: factor, variant: log }),

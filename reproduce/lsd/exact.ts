@@ -36,6 +36,7 @@ const worlds: Readonly<Record<ChainName, { readonly length: number; readonly pro
 const exactArms = (chain: ChainName): readonly Arm[] => {
   const kernels = chain === 'chains, linear' ? (['euler'] as const) : (['euler', 'tweedie'] as const)
   return [
+    ...(chain === 'chains, linear' ? [arms.fewer('euler')] : []),
     ...kernels.flatMap((kernel) => [arms.plain(kernel), arms.jump(kernel), ...learnt(kernel)]),
     ...variants('euler').filter(({ relax }) => relax === undefined),
     ...controls('euler'),

@@ -11,14 +11,15 @@ import { sequencesOf } from '../edlm/draw.ts'
 import { lossAt } from '../fhs/matched.ts'
 import type { ReproductionOptions, ReproductionResult, ReproductionRow } from '../result.ts'
 import { type Outcome, runCells, type SearchCell } from '../support/search-cells.ts'
-import { namedQuality, type TextWorld } from '../support/text.ts'
+import { namedQuality } from '../support/text.ts'
 import { verdictOf } from '../support/verdict.ts'
 import { type Arm, arms, isFitted, temperatures } from './arms.ts'
+import { countdownQuality, drawnCountdowns } from './countdown.ts'
 import { addExact } from './exact.ts'
 import { findings } from './findings.ts'
 import { fitCalls } from './fit.ts'
 import { type Models, openModels } from './models.ts'
-import { data, factorOf, inCalls, metrics, timeOf } from './names.ts'
+import { data, factorOf, inCalls, isCountdown, metrics, timeOf } from './names.ts'
 import { type Plan, plans, quickPlans } from './plan.ts'
 
 /** Counts up when the same seed no longer gives the same numbers, so that no result is mixed from two programs. */
@@ -174,8 +175,8 @@ function drawnCells(
 /** What is measured of the sequences of one seed. */
 interface Measured {
   readonly entropy: number
-  readonly loss: number
-  readonly valid?: number
+  /** By the name of the metric that compares it with others of the same entropy. */
+  readonly compared: Readonly<Record<string, number>>
 }
 
 /** The judge's numbers of all that was drawn, and each beside the temperature curve of its plain steps. */
@@ -185,61 +186,92 @@ async function measure(
   models: Models,
   results: Results,
 ): Promise<void> {
-  const measured = new Map<Drawn, Measured[]>()
+  const measured = new Map<Drawn, readonly Measured[]>()
   for (const cell of drawn) {
-    const world = await models.judging(cell.plan.world)
-    measured.set(cell, await add(world, cell, cell.outcomes.map(sequencesOf), results))
+    const { plan, outcomes } = cell
+    const points = await add(await openMeasure(plan, models), cell, outcomes.map(sequencesOf), results)
+    measured.set(cell, points)
   }
   for (const plan of chosen) {
-    const world = await models.judging(plan.world)
-    const rows = results.seeds.map((seed) => world.heldOut(seed, plan.count))
-    if (rows.some((held) => !held)) throw new Error(`the corpus of ${plan.world} is not installed`)
-    await add(world, { method: data, setting: plan.world, budget: 0, outcomes: [] }, rows as Int32Array[][], results)
+    const measure = await openMeasure(plan, models)
+    const place = { method: data, setting: plan.world, budget: 0, outcomes: [] }
+    await add(measure, place, results.seeds.map(measure.real), results)
   }
   for (const [cell, points] of measured) {
     const { method, setting, budget, arm, plan, outcomes } = cell
     if (arm.temperature !== undefined) continue
-    const curve = [...temperatures, 1]
-      .map((t) => arms.cooled(arm.kernel, t).method)
-      .map(
-        (name) =>
-          [...measured].find(
-            ([other]) => other.plan === plan && other.setting === setting && other.method === name,
-          )?.[1],
-      )
-      .filter((of) => of !== undefined)
+    const curve = [...temperatures, 1].flatMap((t) => {
+      const name = arms.cooled(arm.kernel, t).method
+      const same = [...measured].find(([c]) => c.plan === plan && c.setting === setting && c.method === name)
+      return same ? [same[1]] : []
+    })
     // Analytic steps have a curve of their own where they are another sampler.
     if (curve.length < 2) continue
     const nfe = Math.round(mean(outcomes.map((one) => one.nfe)))
-    const beyond = (metric: string, of: (point: Measured) => number) =>
-      results.add({
-        ...{ method, setting, budget, metric, nfe },
-        values: jackknife(results.seeds.length, (kept) => {
-          const pooled = (all: readonly Measured[]) => ({
-            entropy: mean(kept.map((i) => all[i].entropy)),
-            loss: mean(kept.map((i) => of(all[i]))),
-          })
-          const own = pooled(points)
-          return own.loss - lossAt(own.entropy, curve.map(pooled))
-        }),
+    for (const metric of Object.keys(points[0].compared)) {
+      const pooled = (all: readonly Measured[], kept: readonly number[]) => ({
+        entropy: mean(kept.map((i) => all[i].entropy)),
+        loss: mean(kept.map((i) => all[i].compared[metric])),
       })
-    beyond(metrics.beyond, ({ loss }) => loss)
-    if (points.every(({ valid }) => valid !== undefined)) beyond(metrics.validBeyond, ({ valid = 0 }) => valid)
+      const values = jackknife(results.seeds.length, (kept) => {
+        const own = pooled(points, kept)
+        return (
+          own.loss -
+          lossAt(
+            own.entropy,
+            curve.map((of) => pooled(of, kept)),
+          )
+        )
+      })
+      results.add({ method, setting, budget, metric, nfe, values })
+    }
+  }
+}
+
+/** How the sequences of a world are measured. */
+interface Measure {
+  real(seed: number): readonly Int32Array[]
+  named(rows: readonly Int32Array[]): Promise<Record<string, number>>
+  compared(named: Record<string, number>): Record<string, number>
+}
+
+async function openMeasure({ world, count }: Plan, models: Models): Promise<Measure> {
+  if (isCountdown(world)) {
+    return {
+      real: (seed) => drawnCountdowns(seed, count),
+      async named(rows) {
+        const { errors, entropy, distinct } = countdownQuality(rows)
+        return { [metrics.errors]: errors, [metrics.entropy]: entropy, [metrics.distinct]: distinct }
+      },
+      compared: (named) => ({ [metrics.errorsBeyond]: named[metrics.errors] }),
+    }
+  }
+  const judging = await models.judging(world)
+  return {
+    real(seed) {
+      const rows = judging.heldOut(seed, count)
+      if (!rows) throw new Error(`the corpus of ${world} is not installed`)
+      return rows
+    },
+    named: async (rows) => namedQuality(await judging.quality(rows)),
+    compared: (named) => ({
+      [metrics.beyond]: Math.log(named[metrics.perplexity]),
+      ...(metrics.valid in named ? { [metrics.validBeyond]: named[metrics.valid] } : {}),
+    }),
   }
 }
 
 async function add(
-  world: TextWorld,
+  measure: Measure,
   { method, setting, budget, outcomes }: Pick<Drawn, 'method' | 'setting' | 'budget' | 'outcomes'>,
   sequences: readonly (readonly Int32Array[])[],
   results: Results,
 ): Promise<Measured[]> {
-  const qualities = []
-  for (const rows of sequences) qualities.push(await world.quality(rows))
-  const named = qualities.map(namedQuality)
+  const qualities: Record<string, number>[] = []
+  for (const rows of sequences) qualities.push(await measure.named(rows))
   const nfe = outcomes.length > 0 ? Math.round(mean(outcomes.map((one) => one.nfe))) : 0
-  for (const metric of Object.keys(named[0])) {
-    results.add({ method, setting, budget, metric, nfe, values: named.map((values) => values[metric]) })
+  for (const metric of Object.keys(qualities[0])) {
+    results.add({ method, setting, budget, metric, nfe, values: qualities.map((values) => values[metric]) })
   }
-  return qualities
+  return qualities.map((named) => ({ entropy: named[metrics.entropy], compared: measure.compared(named) }))
 }

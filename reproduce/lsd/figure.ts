@@ -3,7 +3,7 @@ import type { Files, ReproductionResult, ReproductionRow } from '../result.ts'
 import { figureFiles } from '../support/report.ts'
 import { type Arm, arms, isFitted, temperatures } from './arms.ts'
 import { exactCalls } from './exact.ts'
-import { chains, data, factorOf, inCalls, metrics, timeOf, type WorldName, worldNames } from './names.ts'
+import { chains, data, factorOf, inCalls, isCountdown, metrics, timeOf, type WorldName, worldNames } from './names.ts'
 import { plans } from './plan.ts'
 
 const titles: Readonly<Record<WorldName, string>> = {
@@ -11,6 +11,8 @@ const titles: Readonly<Record<WorldName, string>> = {
   'words on a cosine': 'English words, masked, cosine schedule',
   'words-uniform': 'English words, uniform rate',
   kjv: 'King James Bible, masked',
+  countdown: 'Countdown, exact model, masked',
+  'countdown-uniform': 'Countdown, exact model, uniform rate',
 }
 
 /** Of each world: what is drawn in few calls as it comes, at matched entropy, in the plane of both numbers; and the fits. */
@@ -22,6 +24,7 @@ export function figures(result: ReproductionResult): Files {
     files[`${file}-factors`] = numbers(result, world, 'factors')
     files[`${file}-times`] = numbers(result, world, 'times')
     if ((planOf(world)?.calls.length ?? 0) < 2) continue
+    files[`${file}-errors`] = againstCalls(result, world, metrics.errors, 'rule broken')
     files[`${file}-perplexity`] = againstCalls(result, world, metrics.perplexity, 'generative perplexity')
     files[`${file}-beyond`] = againstCalls(result, world, metrics.beyond, 'loss beyond the temperature curve')
     files[`${file}-valid`] = againstCalls(result, world, metrics.valid, 'words that exist')
@@ -64,7 +67,10 @@ function againstCalls(result: ReproductionResult, world: WorldName, metric: stri
   return linePlot({
     ...{ title: `${titles[world]}: ${what}`, subtitle: note(result), series, width: 900, height: 520 },
     x: { label: 'network calls, last fill included', log: true },
-    y: { label: metric === metrics.beyond ? 'nats a token' : metric, log: metric === metrics.perplexity },
+    y: {
+      label: metric === metrics.beyond ? 'nats a token' : metric,
+      log: metric === metrics.perplexity || metric === metrics.errors,
+    },
     references: [
       ...(real ? [{ y: real.mean, label: data }] : []),
       ...(metric === metrics.beyond ? [{ y: 0, label: 'plain steps at the same entropy' }] : []),
@@ -75,8 +81,9 @@ function againstCalls(result: ReproductionResult, world: WorldName, metric: stri
 /** All arms at one number of calls: below the curve is a gain. */
 function plane(result: ReproductionResult, world: WorldName): string | undefined {
   const setting = inCalls(world, 8)
+  const measure = isCountdown(world) ? metrics.errors : metrics.perplexity
   const place = (method: string) => {
-    const [x, y] = [metrics.entropy, metrics.perplexity].map((metric) => rowOf(result, method, setting, metric))
+    const [x, y] = [metrics.entropy, measure].map((metric) => rowOf(result, method, setting, metric))
     return x && y ? [{ x: x.mean, y: y.mean, low: y.low, high: y.high }] : []
   }
   const curve = (kernel: 'euler' | 'tweedie') => ({
@@ -89,13 +96,13 @@ function plane(result: ReproductionResult, world: WorldName): string | undefined
   })
   const curves = drawn([curve('euler'), curve('tweedie')]).filter(({ points }) => points.length > 1)
   if (curves.length === 0) return undefined
-  const real = rowOf(result, data, world, metrics.perplexity)
+  const real = rowOf(result, data, world, measure)
   return linePlot({
     ...{ title: `${titles[world]}: 8 calls`, width: 900, height: 560 },
     subtitle: 'Below the curve of its own plain steps is a gain',
     series: [...curves, ...drawn(shown(world).map(({ method }) => ({ name: method, points: place(method) })))],
     x: { label: 'unigram entropy, nats' },
-    y: { label: metrics.perplexity, log: true },
+    y: { label: measure, log: true },
     references: real ? [{ y: real.mean, label: data }] : [],
   })
 }

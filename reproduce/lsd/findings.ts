@@ -1,7 +1,7 @@
 import type { Results } from 'espalier/measure'
 import { type Finding, show } from '../support/verdict.ts'
 import { arms } from './arms.ts'
-import { chains, inCalls, metrics } from './names.ts'
+import { chains, inCalls, isCountdown, metrics } from './names.ts'
 import type { Plan } from './plan.ts'
 
 /** What is learned against plain steps and against optimised times, as it comes and at matched entropy. */
@@ -17,21 +17,24 @@ const learntArms = (['euler', 'tweedie'] as const).flatMap((kernel) => [
 function ofPlan(results: Results, { world }: Plan, calls: number): Finding[] {
   const setting = inCalls(world, calls)
   const at = (metric: string) => ({ setting, metric, budget: calls })
+  const [measure, difference, unit] = isCountdown(world)
+    ? [metrics.errors, metrics.errorsBeyond, '']
+    : [metrics.perplexity, metrics.beyond, ' nats a token']
   return learntArms.flatMap(({ arm, base, jump }) => {
-    if (!results.has(arm.method, at(metrics.beyond))) return []
-    const others = [base, jump].filter(({ method }) => results.has(method, at(metrics.perplexity)))
+    if (!results.has(arm.method, at(difference))) return []
+    const others = [base, jump].filter(({ method }) => results.has(method, at(measure)))
     const told = others.map(({ method }) => {
-      const { low, high } = results.lead(arm.method, method, at(metrics.perplexity))
+      const { low, high } = results.lead(arm.method, method, at(measure))
       const said = low > 0 ? 'lower than' : high < 0 ? 'higher than' : 'not told apart from'
-      return { holds: low > 0, text: `${said} ${method} (${show(results.at(method, at(metrics.perplexity)).mean)})` }
+      return { holds: low > 0, text: `${said} ${method} (${show(results.at(method, at(measure)).mean)})` }
     })
-    const beyond = results.at(arm.method, at(metrics.beyond))
-    const own = show(results.at(arm.method, at(metrics.perplexity)).mean)
+    const beyond = results.at(arm.method, at(difference))
+    const own = show(results.at(arm.method, at(measure)).mean)
     return [
       {
         holds: told.every(({ holds }) => holds) && beyond.high < 0,
         about: setting,
-        text: `perplexity of ${arm.method} (${own}) is ${told.map(({ text }) => text).join(', ')}, at matched entropy ${show(beyond.mean)} nats a token [${show(beyond.low)}, ${show(beyond.high)}]`,
+        text: `${measure} of ${arm.method} (${own}) is ${told.map(({ text }) => text).join(', ')}, at matched entropy ${show(beyond.mean)}${unit} [${show(beyond.low)}, ${show(beyond.high)}]`,
       },
     ]
   })

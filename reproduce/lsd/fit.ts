@@ -37,7 +37,8 @@ const unbound = [0, 2] as const
  * An arm in as many calls as given, the last fill among them: one step less where it needs that fill.
  * @throws where no number of steps fits
  */
-export async function fitCalls(arm: Arm, calls: number, options: FitOptions): Promise<Fit> {
+export async function fitCalls(arm: Arm, given: number, options: FitOptions): Promise<Fit> {
+  const calls = given - (arm.fewer ?? 0)
   const fewer = await fitSteps(arm, calls - 1, options)
   if (callsOf(fewer.profile, options.denoiser) === calls) return fewer
   const more = await fitSteps(arm, calls, options)
@@ -67,8 +68,9 @@ async function fitSteps(arm: Arm, steps: number, { denoiser, teacher, pairs, see
     return { profile, nfe: (found?.nfe ?? 0) + trainedOn.nfe, seconds: cpuSeconds() - began }
   }
   const times = found?.times ?? evenTimes(steps)
-  const profile = { times, factors: times.slice(1).map(() => arm.factors ?? 1), variant, kernel } as SamplerProfile
-  return { profile, nfe: found?.nfe ?? 0, seconds: cpuSeconds() - began }
+  // Where all is masked a power has no score to bend: no mask would be lifted.
+  const factors = times.slice(1).map((_, k) => (k === 0 && variant === 'lsd-log' ? 1 : (arm.factors ?? 1)) as number)
+  return { profile: { times, factors, variant, kernel }, nfe: found?.nfe ?? 0, seconds: cpuSeconds() - began }
 }
 
 async function timesOf({ times }: Arm, options: PairOptions) {

@@ -4,23 +4,26 @@ import { type LoadedZooText, loadZooText, type ZooTextModel } from '@espalier/zo
 import { nodeRuntime } from 'espalier/node'
 import { cosine, loadTokenDenoiser, maskedProcess, type TokenDenoiser } from 'espalier/text'
 import { type TextWorld, type TextWorldName, textWorld } from '../support/text.ts'
-import type { WorldName } from './names.ts'
+import { countdown } from './countdown.ts'
+import { type CountdownName, isCountdown, type WorldName } from './names.ts'
+
+type TextName = Exclude<WorldName, CountdownName>
 
 export interface Models {
   denoiser(world: WorldName): Promise<TokenDenoiser>
   /** Measures sequences, and holds real ones. */
-  judging(world: WorldName): Promise<TextWorld>
+  judging(world: TextName): Promise<TextWorld>
   close(): Promise<void>
 }
 
-const models: Readonly<Record<WorldName, ZooTextModel>> = {
+const models: Readonly<Record<TextName, ZooTextModel>> = {
   words: 'words',
   'words on a cosine': 'words',
   'words-uniform': 'words-uniform',
   kjv: 'kjv',
 }
 /** Whose text it is. */
-const corpora: Readonly<Record<WorldName, TextWorldName>> = {
+const corpora: Readonly<Record<TextName, TextWorldName>> = {
   words: 'words',
   'words on a cosine': 'words',
   'words-uniform': 'words',
@@ -34,6 +37,7 @@ export function openModels(load: (name: ZooTextModel) => LoadedZooText = loadZoo
   const denoisers = new Map<WorldName, Promise<TokenDenoiser>>()
   const worlds = new Map<TextWorldName, Promise<TextWorld>>()
   const open = async (world: WorldName): Promise<TokenDenoiser> => {
+    if (isCountdown(world)) return countdown(world === 'countdown' ? 'masked' : 'uniform')
     const { model, card } = load(models[world])
     // The networks are small: a second thread costs more than it brings.
     const denoiser = await loadTokenDenoiser(runtime, model, card, { threads: 1 })

@@ -9,6 +9,9 @@ export const metrics = {
   beyond: 'nats beyond the temperature curve',
   /** Words that exist, in the same comparison: what is above 0 is a gain. */
   validBeyond: 'words that exist, beyond the temperature curve',
+  /** Of values above 0. */
+  errors: 'rule broken',
+  errorsBeyond: 'rule broken, beyond the temperature curve',
   fitNfe: 'NFE of the fit',
   fitCpu: 'CPU seconds of the fit',
   /** Of a law that can be summed over. */
@@ -19,8 +22,18 @@ export const factorOf = (step: number): string => `factor of step ${step + 1}`
 export const timeOf = (step: number): string => `time of step ${step + 1}`
 
 /** A model, and how its times are looked at. A masked network does not see them, so any schedule will do. */
-export const worldNames = ['words', 'words on a cosine', 'words-uniform', 'kjv'] as const
+export const worldNames = [
+  'words',
+  'words on a cosine',
+  'words-uniform',
+  'kjv',
+  'countdown',
+  'countdown-uniform',
+] as const
 export type WorldName = (typeof worldNames)[number]
+/** Those with an exact model, which need no judge. */
+export type CountdownName = 'countdown' | 'countdown-uniform'
+export const isCountdown = (world: WorldName): world is CountdownName => world.startsWith('countdown')
 
 export const inCalls = (world: string, calls: number): string => `${world}, ${calls} calls`
 

@@ -20,6 +20,7 @@ export interface Plan {
 const oneKernel: readonly Arm[] = [
   arms.plain('euler'),
   arms.plain('tweedie'),
+  arms.fewer('euler'),
   arms.jump('euler'),
   ...learnt('euler'),
   ...variants('euler'),
@@ -30,10 +31,15 @@ const bothKernels: readonly Arm[] = [
   ...(['euler', 'tweedie'] as const).flatMap((kernel) => [
     arms.plain(kernel),
     arms.jump(kernel),
-    ...learnt(kernel),
+    arms.lsd(kernel),
+    arms.plus(kernel),
     ...curve(kernel),
   ]),
-  ...variants('euler'),
+  arms.lsdLog('euler'),
+  arms.plusLog('euler'),
+  arms.apart('euler'),
+  arms.entropy('euler'),
+  arms.jumpLsd('euler'),
   ...controls('euler'),
 ]
 
@@ -51,11 +57,14 @@ export const plans: readonly Plan[] = [
       ]),
     ],
   },
-  { world: 'words-uniform', calls: [4, 8, 16], count: 48, teacher: 256, pairs: 12, arms: bothKernels },
+  { world: 'words-uniform', calls: [4, 8, 16], count: 32, teacher: 256, pairs: 8, arms: bothKernels },
+  { world: 'countdown', calls: [4, 8, 16, 32], count: 50, teacher: 256, pairs: 32, arms: oneKernel },
+  { world: 'countdown-uniform', calls: [4, 8, 16], count: 50, teacher: 256, pairs: 16, arms: bothKernels },
   {
-    ...{ world: 'kjv', calls: [8, 16], count: 12, teacher: 256, pairs: 8 },
+    ...{ world: 'kjv', calls: [8, 16], count: 8, teacher: 256, pairs: 8 },
     arms: [
       arms.plain('euler'),
+      arms.fewer('euler'),
       arms.jump('euler'),
       arms.lsd('euler'),
       arms.lsdLog('euler'),
@@ -68,17 +77,17 @@ export const plans: readonly Plan[] = [
   },
 ]
 
-/** The direction, in under two minutes: words alone. */
+const few: readonly Arm[] = [
+  arms.plain('euler'),
+  arms.jump('euler'),
+  arms.lsd('euler'),
+  arms.plus('euler'),
+  arms.power('euler', 1.2),
+  ...curve('euler'),
+]
+
+/** The direction, in under two minutes. */
 export const quickPlans: readonly Plan[] = [
-  {
-    ...{ world: 'words', calls: [4, 8], count: 24, teacher: 64, pairs: 8 },
-    arms: [
-      arms.plain('euler'),
-      arms.jump('euler'),
-      arms.lsd('euler'),
-      arms.plus('euler'),
-      arms.power('euler', 1.2),
-      ...curve('euler'),
-    ],
-  },
+  { world: 'words', calls: [4, 8], count: 24, teacher: 64, pairs: 8, arms: few },
+  { world: 'countdown-uniform', calls: [4, 8], count: 50, teacher: 64, pairs: 8, arms: few },
 ]
