@@ -1,7 +1,7 @@
 import { linePlot } from '@espalier/cli'
 import type { Files, ReproductionResult, ReproductionRow } from '../result.ts'
 import { figureFiles } from '../support/report.ts'
-import { type Arm, arms, isFitted, temperatures } from './arms.ts'
+import { arms, isFitted, temperatures } from './arms.ts'
 import { exactCalls } from './exact.ts'
 import { chains, data, factorOf, inCalls, isCountdown, metrics, timeOf, type WorldName, worldNames } from './names.ts'
 import { plans } from './plan.ts'
@@ -43,19 +43,29 @@ const drawn = <S extends { readonly points: readonly unknown[] }>(series: readon
 
 const note = ({ seeds }: ReproductionResult) => `Mean and 95%, ${seeds.length} seeds`
 
-/** Those that a picture can hold: temperatures are the curve, other ways to learn it are in the table. */
-const shown = (world: WorldName): readonly Arm[] => {
-  const hidden = [arms.relaxed('euler'), arms.times('euler', 1.2)].map(({ method }) => method)
-  const own = planOf(world)?.arms ?? []
-  return own.filter(({ temperature, method }) => temperature === undefined && !hidden.includes(method))
+/** As many as a picture can hold, the main ones first; temperatures are the curve, the rest is in the table. */
+function shown(methods: readonly string[]): { readonly method: string; readonly dashed: boolean }[] {
+  const both = methods.includes(arms.plus('tweedie').method)
+  const { plain, jump, lsd, lsdLog, plus, apart } = arms
+  const solid = [plain, jump, lsd, plus, apart].map((of) => of('euler'))
+  const more = both ? [plain, jump].map((of) => of('tweedie')) : [lsdLog('euler')]
+  const dashed = [
+    ...(both ? [lsd, plus].map((of) => of('tweedie')) : [arms.times('euler', 0.8)]),
+    arms.power('euler', 1.2),
+  ]
+  return [
+    ...[...solid, ...more].map(({ method }) => ({ method, dashed: false })),
+    ...dashed.map(({ method }) => ({ method, dashed: true })),
+  ].filter(({ method }) => methods.includes(method))
 }
+
+const methodsOf = (world: WorldName) => (planOf(world)?.arms ?? []).map(({ method }) => method)
 
 function againstCalls(result: ReproductionResult, world: WorldName, metric: string, what: string): string | undefined {
   const calls = planOf(world)?.calls ?? []
   const series = drawn(
-    shown(world).map(({ method, factors }) => ({
-      name: method,
-      dashed: typeof factors === 'number',
+    shown(methodsOf(world)).map(({ method, dashed }) => ({
+      ...{ name: method, dashed },
       points: calls.flatMap((n) => {
         const row = rowOf(result, method, inCalls(world, n), metric)
         return row ? [{ x: n, y: row.mean, low: row.low, high: row.high }] : []
@@ -100,7 +110,10 @@ function plane(result: ReproductionResult, world: WorldName): string | undefined
   return linePlot({
     ...{ title: `${titles[world]}: 8 calls`, width: 900, height: 560 },
     subtitle: 'Below the curve of its own plain steps is a gain',
-    series: [...curves, ...drawn(shown(world).map(({ method }) => ({ name: method, points: place(method) })))],
+    series: [
+      ...curves,
+      ...drawn(shown(methodsOf(world)).map(({ method }) => ({ name: method, points: place(method) }))),
+    ],
     x: { label: 'unigram entropy, nats' },
     y: { label: measure, log: true },
     references: real ? [{ y: real.mean, label: data }] : [],
@@ -129,10 +142,10 @@ function numbers(result: ReproductionResult, world: WorldName, what: 'factors' |
 }
 
 function distances(result: ReproductionResult, chain: string): string | undefined {
-  const methods = [...new Set(result.table.filter(({ setting }) => setting.startsWith(chain)).map((row) => row.method))]
+  const methods = result.table.filter(({ setting }) => setting.startsWith(chain)).map((row) => row.method)
   const series = drawn(
-    methods.map((method) => ({
-      name: method,
+    shown(methods).map(({ method, dashed }) => ({
+      ...{ name: method, dashed },
       points: exactCalls.flatMap((n) => {
         const row = rowOf(result, method, inCalls(chain, n), metrics.tv)
         return row ? [{ x: n, y: row.mean, low: row.low, high: row.high }] : []

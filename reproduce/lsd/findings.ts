@@ -1,12 +1,13 @@
 import type { Results } from 'espalier/measure'
-import { type Finding, show } from '../support/verdict.ts'
+import type { Finding } from '../support/verdict.ts'
 import { arms } from './arms.ts'
+import { exactCalls } from './exact.ts'
 import { chains, inCalls, isCountdown, metrics } from './names.ts'
 import type { Plan } from './plan.ts'
 
 /** What is learned against plain steps and against optimised times, as it comes and at matched entropy. */
 export function findings(results: Results, plans: readonly Plan[]): Finding[] {
-  return [...plans.flatMap((plan) => plan.calls.flatMap((calls) => ofPlan(results, plan, calls))), ...ofLaws(results)]
+  return [...plans.flatMap((plan) => ofPlan(results, plan)), ...ofLaws(results)]
 }
 
 const learntArms = (['euler', 'tweedie'] as const).flatMap((kernel) => [
@@ -14,27 +15,35 @@ const learntArms = (['euler', 'tweedie'] as const).flatMap((kernel) => [
   { arm: arms.plus(kernel), base: arms.plain(kernel), jump: arms.jump(kernel) },
 ])
 
-function ofPlan(results: Results, { world }: Plan, calls: number): Finding[] {
-  const setting = inCalls(world, calls)
-  const at = (metric: string) => ({ setting, metric, budget: calls })
-  const [measure, difference, unit] = isCountdown(world)
-    ? [metrics.errors, metrics.errorsBeyond, '']
-    : [metrics.perplexity, metrics.beyond, ' nats a token']
+/** Budgets as told: all, none, or which. */
+function told(list: readonly number[], all: readonly number[]): string {
+  if (list.length === 0) return 'nowhere'
+  return list.length === all.length ? 'everywhere' : `in ${list.join(', ')} calls`
+}
+
+function ofPlan(results: Results, { world, calls }: Plan): Finding[] {
+  const [measure, difference] = isCountdown(world)
+    ? [metrics.errors, metrics.errorsBeyond]
+    : [metrics.perplexity, metrics.beyond]
+  const at = (metric: string, n: number) => ({ setting: inCalls(world, n), metric, budget: n })
   return learntArms.flatMap(({ arm, base, jump }) => {
-    if (!results.has(arm.method, at(difference))) return []
-    const others = [base, jump].filter(({ method }) => results.has(method, at(measure)))
-    const told = others.map(({ method }) => {
-      const { low, high } = results.lead(arm.method, method, at(measure))
-      const said = low > 0 ? 'lower than' : high < 0 ? 'higher than' : 'not told apart from'
-      return { holds: low > 0, text: `${said} ${method} (${show(results.at(method, at(measure)).mean)})` }
+    const own = calls.filter((n) => results.has(arm.method, at(difference, n)))
+    if (own.length === 0) return []
+    const against = (other: string) => ({
+      below: own.filter((n) => results.lead(arm.method, other, at(measure, n)).low > 0),
+      above: own.filter((n) => results.lead(arm.method, other, at(measure, n)).high < 0),
     })
-    const beyond = results.at(arm.method, at(difference))
-    const own = show(results.at(arm.method, at(measure)).mean)
+    const sides = [base, jump].map(({ method }) => ({ method, ...against(method) }))
+    const gains = own.filter((n) => results.at(arm.method, at(difference, n)).high < 0)
+    const losses = own.filter((n) => results.at(arm.method, at(difference, n)).low > 0)
+    const texts = sides.map(
+      ({ method, below, above }) => `below ${method} ${told(below, own)}, above it ${told(above, own)}`,
+    )
     return [
       {
-        holds: told.every(({ holds }) => holds) && beyond.high < 0,
-        about: setting,
-        text: `${measure} of ${arm.method} (${own}) is ${told.map(({ text }) => text).join(', ')}, at matched entropy ${show(beyond.mean)}${unit} [${show(beyond.low)}, ${show(beyond.high)}]`,
+        holds: [...sides.map(({ below }) => below), gains].every(({ length }) => length === own.length),
+        about: `${world}, ${measure} in ${own.join(', ')} calls`,
+        text: `${arm.method} is ${texts.join('; ')}; at matched entropy it gains ${told(gains, own)} and loses ${told(losses, own)}`,
       },
     ]
   })
@@ -43,17 +52,19 @@ function ofPlan(results: Results, { world }: Plan, calls: number): Finding[] {
 /** Of exact models: the distance to the law. */
 function ofLaws(results: Results): Finding[] {
   return chains.flatMap((chain) => {
-    const setting = inCalls(chain, 9)
-    const at = { setting, metric: metrics.tv, budget: 9 }
-    return [arms.lsd('euler'), arms.plus('euler')].map(({ method }) => {
-      const base = arms.plain('euler').method
-      const { low, high } = results.lead(method, base, at)
-      const said = low > 0 ? 'below' : high < 0 ? 'above' : 'not told apart from'
-      return {
-        holds: low > 0,
-        about: `${setting}, ${metrics.tv}`,
-        text: `${method} (${show(results.at(method, at).mean)}) is ${said} ${base} (${show(results.at(base, at).mean)})`,
-      }
+    const at = (n: number) => ({ setting: inCalls(chain, n), metric: metrics.tv, budget: n })
+    return learntArms.flatMap(({ arm: { method }, base }) => {
+      const own = exactCalls.filter((n) => results.has(method, at(n)))
+      if (own.length === 0) return []
+      const below = own.filter((n) => results.lead(method, base.method, at(n)).low > 0)
+      const above = own.filter((n) => results.lead(method, base.method, at(n)).high < 0)
+      return [
+        {
+          holds: below.length === own.length,
+          about: `${chain}, ${metrics.tv} in ${own.join(', ')} calls`,
+          text: `${method} is below ${base.method} ${told(below, own)}, above it ${told(above, own)}`,
+        },
+      ]
     })
   })
 }
