@@ -1,0 +1,129 @@
+/**
+ * What is run: plain JSON, the same for the page, the server and a file. Texts are those of the command line: a search
+ * as `searchFrom` reads it, a solver as `solverFrom`, a reward by its name.
+ */
+export interface RunConfig {
+  /** A model of the zoo, or one that the engine was given: its key. */
+  readonly model: string
+  readonly reward: string
+  readonly method: string
+  /** Network evaluations at most. */
+  readonly budget: number
+  readonly seed: number
+  readonly lambda: number
+  /** Rollouts under way together. */
+  readonly width: number
+  /** Of images, fields and points. */
+  readonly steps: number
+  readonly grid: string
+  readonly solver: string
+  readonly guidance: number
+  /** A class by its name; without it each sample draws its own. */
+  readonly class?: string
+}
+
+export type RunStatus = 'queued' | 'running' | 'paused' | 'finished' | 'stopped' | 'failed' | 'interrupted'
+
+/** What is known of a run without its events. */
+export interface RunSummary {
+  readonly id: string
+  readonly config: RunConfig
+  readonly status: RunStatus
+  /** Milliseconds since 1970. */
+  readonly created: number
+  readonly nfe: number
+  readonly rewardEvaluations: number
+  readonly gradientEvaluations: number
+  /** `null` before the first sample. */
+  readonly best: number | null
+  /** Seconds of work, pauses left out. */
+  readonly seconds: number
+  /** Which runtime, how many threads: results of two engines agree to rounding only. */
+  readonly engine: string
+  /** One line, where it failed. */
+  readonly error?: string
+}
+
+/** A level of the chain from noise to data, for the bands of the picture. */
+export interface Level {
+  /** Process time of states here. */
+  readonly time: number
+  /** Standard deviation of the noise in units of the signal; `null` where a modality has none. */
+  readonly sigma: number | null
+}
+
+/**
+ * What happened, in the order in which it did. An event's number is its place in that order, from 0: whoever has seen
+ * `n` of them goes on with event n.
+ */
+export type RunEvent =
+  | {
+      readonly type: 'started'
+      readonly levels: readonly Level[]
+      readonly event: readonly number[]
+      readonly engine: string
+    }
+  | {
+      readonly type: 'progress'
+      readonly nfe: number
+      readonly rewardEvaluations: number
+      readonly gradientEvaluations: number
+      readonly best: number | null
+      readonly seconds: number
+    }
+  /** Nodes of a tree in order of birth: `parents[i]` is the parent of node `from + i`, `depths[i]` its level. */
+  | {
+      readonly type: 'nodes'
+      readonly from: number
+      readonly parents: readonly number[]
+      readonly depths: readonly number[]
+    }
+  /** Iterations that ended in these leaves, with their rewards (`null` is -Infinity); every node above had one more pass. */
+  | { readonly type: 'leaves'; readonly nodes: readonly number[]; readonly rewards: readonly (number | null)[] }
+  /** Samples of a search without a tree, by their place among its candidates. */
+  | { readonly type: 'samples'; readonly from: number; readonly rewards: readonly (number | null)[] }
+  | { readonly type: 'status'; readonly status: RunStatus; readonly error?: string }
+
+/** A state or a sample, to be drawn. */
+export interface RunState {
+  readonly shape: readonly number[]
+  readonly data: Float32Array
+  /** Range of the values, where the model says one. */
+  readonly range?: readonly [number, number]
+}
+
+/** A model that an engine can run. */
+export interface ModelEntry {
+  readonly key: string
+  readonly title: string
+  readonly kind: 'image' | 'points' | 'text'
+  readonly event: readonly number[]
+  readonly classes: readonly string[]
+  readonly rewards: readonly string[]
+}
+
+/**
+ * Where runs happen: a worker of the page, or a server. One conformance suite holds every engine to this.
+ *
+ * All that takes an id throws one line where there is no such run. `pause`, `resume` and `stop` may be called twice.
+ */
+export interface Engine {
+  models(): Promise<readonly ModelEntry[]>
+  /** @throws one line for what is wrong with the config: the field, what was given, what was expected */
+  start(config: RunConfig): Promise<string>
+  runs(): Promise<readonly RunSummary[]>
+  run(id: string): Promise<RunSummary>
+  /** Events from number `from` on, those that are there and those that come; ends when the run has ended. */
+  events(
+    id: string,
+    from: number,
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly number: number; readonly event: RunEvent }>
+  pause(id: string): Promise<void>
+  resume(id: string): Promise<void>
+  /** Ends within one network call; what was found is kept. */
+  stop(id: string): Promise<void>
+  /** The state at a node of the tree, or the sample at a place among the candidates. */
+  state(id: string, at: { readonly node: number } | { readonly sample: number }): Promise<RunState>
+  remove(id: string): Promise<void>
+}

@@ -1,0 +1,10 @@
+export type {
+  Engine,
+  Level,
+  ModelEntry,
+  RunConfig,
+  RunEvent,
+  RunState,
+  RunStatus,
+  RunSummary,
+} from './engine.ts'
