@@ -63,12 +63,12 @@ export function goals(quick: boolean): Goal[] {
   }
   const hasty = { method: bold, budgets: [250] }
   // As long as the command makes them: 20 and 40 samples.
-  const long = at([narrow, svdd5, svdd20, fkMax, sparse, greedy, bold], [1000, 2000])
+  const long = at([narrow, svdd5, svdd20, fkMax, sparse, greedy, bold, forest], [1000, 2000])
   return [
     { ...digit, setting: settings.digit, steps: 10, runs: [...at(everyone), hasty] },
-    { ...jpeg, setting: settings.jpeg, steps: 10, runs: [...at([...main, svdd20]), hasty] },
-    { ...both, setting: settings.both, steps: 10, runs: at([dtsStar, narrow, svdd5, fkMax, greedy]) },
-    { ...noisy, setting: settings.noisy, steps: 10, runs: at([narrow, svdd5, zeroOrder, greedy]) },
+    { ...jpeg, setting: settings.jpeg, steps: 10, runs: [...at([...main, svdd20, forest]), hasty] },
+    { ...both, setting: settings.both, steps: 10, runs: at([dtsStar, narrow, svdd5, fkMax, greedy, forest]) },
+    { ...noisy, setting: settings.noisy, steps: 10, runs: at([narrow, svdd5, zeroOrder, greedy, forest]) },
     { ...jpeg, setting: settings.clothes, world: 'clothes', steps: 10, runs: at([...main, forest], short) },
     { ...digit, setting: settings.long, steps: 50, runs: long },
     { ...jpeg, setting: settings.longJpeg, steps: 50, runs: long },
