@@ -46,9 +46,9 @@ const note = ({ seeds }: ReproductionResult) => `Mean and 95%, ${seeds.length} s
 /** As many as a picture can hold, the main ones first; temperatures are the curve, the rest is in the table. */
 function shown(methods: readonly string[]): { readonly method: string; readonly dashed: boolean }[] {
   const both = methods.includes(arms.plus('tweedie').method)
-  const { plain, jump, lsd, lsdLog, plus, apart } = arms
+  const { plain, jump, lsd, lsdLog, plus, relaxed, apart } = arms
   const solid = [plain, jump, lsd, plus, apart].map((of) => of('euler'))
-  const more = both ? [plain, jump].map((of) => of('tweedie')) : [lsdLog('euler')]
+  const more = both ? [plain, jump].map((of) => of('tweedie')) : [lsdLog('euler'), relaxed('euler')]
   const dashed = [
     ...(both ? [lsd, plus].map((of) => of('tweedie')) : [arms.times('euler', 0.8)]),
     arms.power('euler', 1.2),

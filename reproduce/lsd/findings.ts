@@ -1,6 +1,6 @@
 import type { Results } from 'espalier/measure'
 import type { Finding } from '../support/verdict.ts'
-import { arms } from './arms.ts'
+import { arms, temperatures } from './arms.ts'
 import { exactCalls } from './exact.ts'
 import { chains, inCalls, isCountdown, metrics } from './names.ts'
 import type { Plan } from './plan.ts'
@@ -10,10 +10,12 @@ export function findings(results: Results, plans: readonly Plan[]): Finding[] {
   return [...plans.flatMap((plan) => ofPlan(results, plan)), ...ofLaws(results)]
 }
 
-const learntArms = (['euler', 'tweedie'] as const).flatMap((kernel) => [
-  { arm: arms.lsd(kernel), base: arms.plain(kernel), jump: arms.jump(kernel) },
-  { arm: arms.plus(kernel), base: arms.plain(kernel), jump: arms.jump(kernel) },
-])
+const learntArms = (['euler', 'tweedie'] as const).flatMap((kernel) =>
+  [arms.lsd(kernel), arms.plus(kernel), arms.relaxed(kernel)].map((arm) => ({
+    ...{ arm, base: arms.plain(kernel), jump: arms.jump(kernel) },
+    cooled: arms.cooled(kernel, temperatures[0]),
+  })),
+)
 
 /** Budgets as told: all, none, or which. */
 function told(list: readonly number[], all: readonly number[]): string {
@@ -22,28 +24,32 @@ function told(list: readonly number[], all: readonly number[]): string {
 }
 
 function ofPlan(results: Results, { world, calls }: Plan): Finding[] {
-  const [measure, difference] = isCountdown(world)
-    ? [metrics.errors, metrics.errorsBeyond]
-    : [metrics.perplexity, metrics.beyond]
+  const exact = isCountdown(world)
+  const measure = exact ? metrics.errors : metrics.perplexity
   const at = (metric: string, n: number) => ({ setting: inCalls(world, n), metric, budget: n })
-  return learntArms.flatMap(({ arm, base, jump }) => {
-    const own = calls.filter((n) => results.has(arm.method, at(difference, n)))
+  return learntArms.flatMap(({ arm, base, jump, cooled }) => {
+    const own = calls.filter((n) => results.has(arm.method, at(measure, n)))
     if (own.length === 0) return []
-    const against = (other: string) => ({
-      below: own.filter((n) => results.lead(arm.method, other, at(measure, n)).low > 0),
-      above: own.filter((n) => results.lead(arm.method, other, at(measure, n)).high < 0),
-    })
-    const sides = [base, jump].map(({ method }) => ({ method, ...against(method) }))
-    const gains = own.filter((n) => results.at(arm.method, at(difference, n)).high < 0)
-    const losses = own.filter((n) => results.at(arm.method, at(difference, n)).low > 0)
+    const sides = [base, jump, ...(exact ? [cooled] : [])].map(({ method }) => ({
+      name: method,
+      below: own.filter((n) => results.lead(arm.method, method, at(measure, n)).low > 0),
+      above: own.filter((n) => results.lead(arm.method, method, at(measure, n)).high < 0),
+    }))
+    if (!exact) {
+      sides.push({
+        name: `${base.method} at its entropy`,
+        below: own.filter((n) => results.at(arm.method, at(metrics.beyond, n)).high < 0),
+        above: own.filter((n) => results.at(arm.method, at(metrics.beyond, n)).low > 0),
+      })
+    }
     const texts = sides.map(
-      ({ method, below, above }) => `below ${method} ${told(below, own)}, above it ${told(above, own)}`,
+      ({ name, below, above }) => `below ${name} ${told(below, own)}, above it ${told(above, own)}`,
     )
     return [
       {
-        holds: [...sides.map(({ below }) => below), gains].every(({ length }) => length === own.length),
+        holds: sides.every(({ below }) => below.length === own.length),
         about: `${world}, ${measure} in ${own.join(', ')} calls`,
-        text: `${arm.method} is ${texts.join('; ')}; at matched entropy it gains ${told(gains, own)} and loses ${told(losses, own)}`,
+        text: `${arm.method} is ${texts.join('; ')}`,
       },
     ]
   })

@@ -11,7 +11,6 @@ export const metrics = {
   validBeyond: 'words that exist, beyond the temperature curve',
   /** Of values above 0. */
   errors: 'rule broken',
-  errorsBeyond: 'rule broken, beyond the temperature curve',
   fitNfe: 'NFE of the fit',
   fitCpu: 'CPU seconds of the fit',
   /** Of a law that can be summed over. */
