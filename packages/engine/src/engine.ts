@@ -71,7 +71,10 @@ export type RunEvent =
       readonly best: number | null
       readonly seconds: number
     }
-  /** Nodes of a tree in order of birth: `parents[i]` is the parent of node `from + i`, `depths[i]` its level. */
+  /**
+   * Nodes of a tree in order of birth: `parents[i]` is the parent of node `from + i`, `depths[i]` its level. Node 0 is
+   * the root, above the prior: its parent is -1, its depth 0. They come before the leaves among them.
+   */
   | {
       readonly type: 'nodes'
       readonly from: number

@@ -17,6 +17,7 @@ import type { SearchOptions, SearchResult } from './search.ts'
 import { smc } from './smc.ts'
 import { svdd } from './svdd.ts'
 import { das, tds } from './tds.ts'
+import type { Tree } from './tree.ts'
 import { readOuts, selections } from './tree-settings.ts'
 import { stateKeepings } from './tree-states.ts'
 
@@ -39,6 +40,8 @@ export interface SearchMethod {
 export interface MethodOptions<S, X> extends SearchOptions<S, X> {
   readonly resume?: unknown
   readonly onCheckpoint?: (save: () => unknown) => void | Promise<void>
+  /** Of methods with a tree: called after each iteration, with the leaf that it ended in. */
+  readonly onIteration?: (tree: Tree<S>, leaf: number) => void
 }
 
 const count = z.number().int().min(1)

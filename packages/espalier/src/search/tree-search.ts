@@ -249,6 +249,7 @@ export async function treeSearch<S, X>(
     tree.backup(node, value ?? tree.value(node))
     if (weighted) gains.add(tree.leafIndex(node), logGain)
     iterations++
+    options.onIteration?.(tree, node)
   }
 
   /** A traversal as it was when the search was saved. */

@@ -69,6 +69,8 @@ export interface TreeSearchOptions<S, X> extends Omit<SearchOptions<S, X>, 'chai
   readonly resume?: SavedSearch
   /** Called whenever rollouts have been backed up; `save` takes a snapshot, whose states are views and cost nothing. */
   readonly onCheckpoint?: (save: () => SavedSearch) => void | Promise<void>
+  /** Called after each iteration, with the leaf that it ended in; the tree may be read, and not changed. */
+  readonly onIteration?: (tree: Tree<S>, leaf: number) => void
 }
 
 /** What must not change between a run and its continuation. Budget and width may. */
