@@ -43,7 +43,7 @@ export const plans: readonly Plan[] = [
     predictedCount: 24,
     timed: [
       { batch: 1, steps: [64, 256, 1024] },
-      { batch: 16, steps: [64, 256] },
+      { batch: 16, steps: [64] },
     ],
   },
   {
@@ -54,16 +54,12 @@ export const plans: readonly Plan[] = [
         [256, 16],
         [1024, 8],
       ],
-      float32: [
-        [64, 16],
-        [1024, 8],
-        [4096, 4],
-      ],
+      float32: [[4096, 4]],
     },
-    predicted: { cut: [64, 256, 1024, 4096, 16_384], float32: [1024, 4096, 32_768, 262_144] },
+    predicted: { cut: [64, 256, 1024, 4096, 16_384], float32: [4096, 262_144] },
     predictedCount: 8,
     timed: [
-      { batch: 1, steps: [64, 256, 1024] },
+      { batch: 1, steps: [64, 256] },
       { batch: 16, steps: [64] },
     ],
   },
