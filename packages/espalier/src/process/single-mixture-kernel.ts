@@ -26,8 +26,6 @@ import { POWER_SERIES } from './exponential.ts'
 /** Where the page holds the table of components, their weights (32 bytes each), the states, the predictions. */
 const TABLE = 0x400
 const WEIGHTS = 0x4000
-/** Adding and taking away this rounds to an integer. */
-const ROUND = 1.5 * 2 ** 23
 const STATES = 0x6000
 const PREDICTIONS = 0xa800
 /** How many numbers the states of one call may have. */
@@ -36,6 +34,8 @@ export const SINGLE_CAPACITY = 4096
 const LARGEST = 8
 /** Numbers of the table before a component's `a mean` and, for data, its share of the prediction. */
 export const HEADER = 3
+/** Adding and taking away this rounds to an integer. */
+const ROUND = 1.5 * 2 ** 23
 
 export interface SingleMixtureKernel {
   /**

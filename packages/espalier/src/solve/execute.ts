@@ -28,8 +28,8 @@ export interface ExecuteOptions {
   /** One key per row, for the noise: stage i of the plan draws from `fold(key, i)`. Deterministic steps need none. */
   readonly keys?: readonly Key[]
   /**
-   * What noise and sums are computed in: `single`, with a denoiser of the same precision, is for worlds of few numbers and
-   * many particles. Its draws for a key are others than those of `double`, the default.
+   * What noise and sums are computed in. `single`, with a denoiser of the same precision, is for worlds of few numbers and
+   * many particles; its stage i draws from `keys` by {@link SingleNormals}. Default `double`.
    */
   readonly precision?: Precision
   /** Further inputs of the network, one row per state. */

@@ -31,6 +31,7 @@ export {
   safetensorsParts,
   writeSafetensors,
 } from './safetensors.ts'
+export { combineSingle } from './single-combine.ts'
 export { SingleNormals } from './single-normals.ts'
 export { readSnapshot, writeSnapshot } from './snapshot.ts'
 export { concatenate, gather, row, rowSize, sizeOf, stack, type Tensor, tensor } from './tensor.ts'

@@ -18,8 +18,8 @@ export function philoxRounds(code: FunctionBody, states: readonly (readonly Valu
     for (const [c0, c1, c2, c3, k0, k1] of states) {
       const first = product(c0, 0xd2511f53)
       const second = product(c2, 0xcd9e8d57)
-      code.assign(c0, xor(xor(second.high, c1), k0))
-      code.assign(c2, xor(xor(first.high, c3), k1))
+      code.assign(c0, xor(second.high, xor(c1, k0)))
+      code.assign(c2, xor(first.high, xor(c3, k1)))
       code.assign(c1, second.low)
       code.assign(c3, first.low)
       code.assign(k0, addInt(k0, lanes(KEY_STEPS[0])))
