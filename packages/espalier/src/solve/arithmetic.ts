@@ -3,7 +3,7 @@ import { isSingle, type Precision } from '../tensor/precision.ts'
 import { type Key, keyTable, normalRows } from '../tensor/random.ts'
 import { combineSingle } from '../tensor/single-combine.ts'
 import { SingleNormals } from '../tensor/single-normals.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { sizeOf, type Tensor } from '../tensor/tensor.ts'
 
 /** What the {@link Precision} of a run changes: its noise and its sums. */
 export interface Arithmetic {
@@ -27,7 +27,7 @@ export function arithmeticOf(
 ): Arithmetic {
   const streams = keyTable(keys ?? [])
   const rows = streams.length
-  const size = shape.slice(1).reduce((product, n) => product * n, 1)
+  const size = sizeOf(shape.slice(1))
   if (isSingle(precision)) {
     const normals = new SingleNormals(streams, size)
     return {
