@@ -1,3 +1,4 @@
+export { parseRunConfig, runDefaults } from './config.ts'
 export type {
   Engine,
   Level,
@@ -8,3 +9,13 @@ export type {
   RunStatus,
   RunSummary,
 } from './engine.ts'
+export { EngineError, type EngineErrorKind } from './engine-error.ts'
+export { EventLog, type Numbered } from './event-log.ts'
+export { Feed, type Told, toldBy } from './feed.ts'
+export { Gate, Stopped } from './gate.ts'
+export { endings, type Limits, type LocalEngine, type LocalEngineOptions, localEngine } from './local-engine.ts'
+export { modelEntries } from './models.ts'
+export { type RunSearchOptions, type RunSearchResult, runSearch } from './run-search.ts'
+export { type GivenModel, type ModelSource, memorySource, unknownModel } from './source.ts'
+export { memoryStore, type Part, type RunStore } from './store.ts'
+export { type Frame, readSamples, type Samples, type SearchView, savedView } from './view.ts'

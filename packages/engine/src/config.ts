@@ -1,0 +1,95 @@
+import { gridFrom } from 'espalier/process'
+import { searchFrom } from 'espalier/search'
+import { solverFrom } from 'espalier/solve'
+import type { RunConfig } from './engine.ts'
+import { EngineError, lineOf } from './engine-error.ts'
+
+/** What a config is filled up with. The solver is `ddim` for methods that search over start noises. */
+export const runDefaults = {
+  method: 'dts-star',
+  budget: 2000,
+  seed: 0,
+  lambda: 1,
+  width: 16,
+  steps: 50,
+  grid: 'uniform',
+  solver: 'ddim(eta=1)',
+  guidance: 1,
+} as const satisfies Partial<RunConfig>
+
+interface Field {
+  readonly expected: string
+  valid(value: unknown): boolean
+}
+
+const text: Field = {
+  expected: 'a text',
+  valid: (value) => typeof value === 'string' && value.trim() !== '' && value.length <= 1000,
+}
+const whole = (least: number, most: number = Number.MAX_SAFE_INTEGER): Field => ({
+  expected:
+    most === Number.MAX_SAFE_INTEGER ? `a whole number from ${least} on` : `a whole number, ${least} to ${most}`,
+  valid: (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most,
+})
+const level: Field = {
+  expected: 'a number from 0 on',
+  valid: (value) => Number.isFinite(value) && (value as number) >= 0,
+}
+const fields: Readonly<Record<keyof RunConfig, Field>> = {
+  model: text,
+  reward: text,
+  method: text,
+  budget: whole(1),
+  seed: whole(0),
+  lambda: level,
+  width: whole(1, 1024),
+  steps: whole(1, 10_000),
+  grid: text,
+  solver: text,
+  guidance: level,
+  class: text,
+}
+
+/**
+ * Checks a config and fills in what is left out: all but `model` and `reward`. What needs the model is told when the
+ * run is started.
+ *
+ * @throws EngineError one line: the field, what was given, what was expected
+ */
+export function parseRunConfig(json: unknown): RunConfig {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw new EngineError('config', `a config is an object with at least model and reward, got ${given(json)}`)
+  }
+  const entries = Object.entries(json).filter(([, value]) => value !== undefined)
+  for (const [name, value] of entries) {
+    if (!Object.hasOwn(fields, name)) {
+      throw new EngineError('config', `${name}: there is no such field; there are ${Object.keys(fields).join(', ')}`)
+    }
+    const { expected, valid } = fields[name as keyof RunConfig]
+    if (!valid(value)) throw new EngineError('config', `${name}: expected ${expected}, got ${given(value)}`)
+  }
+  const config = Object.fromEntries(entries) as Partial<RunConfig>
+  const { model, reward } = config
+  if (model === undefined) throw new EngineError('config', 'model: it is missing; name a model')
+  if (reward === undefined) throw new EngineError('config', 'reward: it is missing; name a reward')
+  const { method = runDefaults.method, grid = runDefaults.grid } = config
+  const { chain } = understood('method', method, searchFrom)
+  const solver = config.solver ?? (chain === 'deterministic' ? 'ddim' : runDefaults.solver)
+  understood('solver', solver, solverFrom)
+  understood('grid', grid, gridFrom)
+  return { ...runDefaults, ...config, model, reward, method, grid, solver }
+}
+
+function understood<T>(name: string, value: string, read: (text: string) => T): T {
+  try {
+    return read(value)
+  } catch (error) {
+    throw new EngineError('config', `${name}: ${lineOf(error)}`)
+  }
+}
+
+/** A value as errors show it, cut where it is long. */
+function given(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 60 ? `${text.slice(0, 60)}...` : text
+}

@@ -1,0 +1,332 @@
+/** Runs where this code runs: in a worker of a page, or in the process of a server. */
+
+import type { Runtime } from 'espalier/runtime'
+import { parseRunConfig } from './config.ts'
+import type { Engine, ModelEntry, RunConfig, RunEvent, RunState, RunStatus, RunSummary } from './engine.ts'
+import { EngineError, lineOf } from './engine-error.ts'
+import { EventLog, type Numbered } from './event-log.ts'
+import { toldBy } from './feed.ts'
+import { Gate } from './gate.ts'
+import { modelEntries } from './models.ts'
+import { runSearch } from './run-search.ts'
+import { checkWithModel } from './set-up.ts'
+import type { ModelSource } from './source.ts'
+import { memoryStore, type RunStore } from './store.ts'
+import { type SearchView, savedView } from './view.ts'
+
+export interface LocalEngineOptions {
+  readonly runtime: Runtime
+  readonly source: ModelSource
+  /** Default: memory. */
+  readonly store?: RunStore
+  /** How events name this engine: runtime, threads, version. Default: the runtime's name. */
+  readonly name?: string
+  /** Seconds between two snapshots of a search under way. Default 5. */
+  readonly snapshotEvery?: number
+  /**
+   * When a run gets its turn: calls `turn` and waits for it, which ends when the run has ended or is paused. Default:
+   * one run after the other.
+   */
+  readonly schedule?: (turn: () => Promise<void>) => void
+  readonly limits?: Partial<Limits>
+}
+
+/** What a run may use. */
+export interface Limits {
+  /** NFE of a run. */
+  readonly budget: number
+  /** Seconds of work of a run, after which it is stopped. */
+  readonly seconds: number
+  /** Runs that wait for their turn. */
+  readonly queue: number
+  /** Numbers of a whole batch: width times those of a state. */
+  readonly batch: number
+}
+
+const noLimits: Limits = { budget: Infinity, seconds: Infinity, queue: Infinity, batch: Infinity }
+
+/** Statuses behind which nothing comes, as long as nobody resumes what was interrupted. */
+export const endings: ReadonlySet<RunStatus> = new Set<RunStatus>(['finished', 'stopped', 'failed', 'interrupted'])
+
+/** An engine, and its end. */
+export interface LocalEngine extends Engine {
+  /** Stops every run so that it can be resumed, and takes no more. Resolves when all is kept. */
+  close(): Promise<void>
+}
+
+/** A run that this engine knows. */
+interface Run {
+  readonly log: EventLog
+  summary: RunSummary
+  /** Whether its last event is there. */
+  over: boolean
+  /** What is being written. */
+  writing: Promise<unknown>
+  /** The search that is under way, or held by a pause. */
+  work?: { readonly gate: Gate; readonly done: Promise<void>; view?: SearchView }
+  /** States of a run that has ended, read when they are first asked for. */
+  saved?: SearchView
+  /** Set where the next end is an interruption. */
+  leaving?: boolean
+}
+
+/**
+ * Opens the runs of a store and takes new ones. What was queued when the last engine ended is queued again; what was
+ * under way is `interrupted`, and can be resumed.
+ */
+export async function localEngine(options: LocalEngineOptions): Promise<LocalEngine> {
+  const { source, runtime, store = memoryStore(), name = runtime.name } = options
+  const limits = { ...noLimits, ...options.limits }
+  const schedule = options.schedule ?? oneByOne()
+  const runs = new Map<string, Run>()
+  let closed = false
+
+  const opened = async (summary: RunSummary): Promise<Run> => {
+    const log = await EventLog.open(summary.id, store)
+    return { log, summary, over: endings.has(summary.status), writing: Promise.resolve() }
+  }
+
+  const find = (id: string): Run => {
+    const run = runs.get(id)
+    if (run) return run
+    throw new EngineError('unknown', `there is no run ${JSON.stringify(id)}`)
+  }
+
+  /** Changes what is known of a run at once; resolves when that is kept, and its event if it is a new status. */
+  const put = (run: Run, change: Partial<RunSummary>): Promise<void> => {
+    run.summary = { ...run.summary, ...change }
+    const { summary } = run
+    const { status, error } = summary
+    const over = endings.has(status)
+    if (!over) run.over = false
+    const writing = run.writing.then(async () => {
+      await store.putSummary(summary)
+      if (change.status) await run.log.add([{ type: 'status', status, ...(error && { error }) }])
+    })
+    // A run that cannot be written is over all the same.
+    run.writing = writing
+      .catch(() => {})
+      .then(() => {
+        run.over = over && run.summary.status === status
+        run.log.wake()
+      })
+    return writing
+  }
+
+  const enqueue = (run: Run) => schedule(() => turn(run))
+
+  /** One turn of a run: to its end, or to its next pause. */
+  const turn = async (run: Run): Promise<void> => {
+    if (run.summary.status !== 'queued' || closed) return
+    const { work } = run
+    if (work) {
+      work.gate.resume()
+      await put(run, { status: 'running' })
+    } else begin(run)
+    const current = run.work
+    if (current) await Promise.race([current.done, current.gate.untilPaused()])
+  }
+
+  const begin = (run: Run): void => {
+    const gate = new Gate()
+    const ended = search(run, gate)
+    run.saved = undefined
+    run.work = { gate, done: ended }
+  }
+
+  /** The whole search of a run. Never rejects. */
+  const search = async (run: Run, gate: Gate): Promise<void> => {
+    const { id, config } = run.summary
+    let lost: unknown
+    const keep = (writing: Promise<unknown>) =>
+      writing.catch((error: unknown) => {
+        lost ??= error
+        gate.stop()
+      })
+    let timedOut = false
+    const onEvents = (events: readonly RunEvent[]) => {
+      const last = events.at(-1)
+      if (last?.type === 'progress') {
+        const { type: _, ...progress } = last
+        run.summary = { ...run.summary, ...progress }
+        if (progress.seconds > limits.seconds && !gate.signal.aborted) {
+          timedOut = true
+          gate.stop()
+        }
+      }
+      keep(run.log.add(events))
+    }
+    try {
+      await put(run, { status: 'running', engine: name })
+      const result = await runSearch(config, {
+        ...{ runtime, source, gate, engine: name, onEvents },
+        snapshotEvery: 1000 * (options.snapshotEvery ?? 5),
+        resume: await store.part(id, 'search'),
+        told: await toldIn(store, id, run.log.count),
+        onSnapshot: async (bytes) => {
+          await keep(store.putPart(id, 'search', bytes))
+          await keep(store.putSummary(run.summary))
+        },
+        onView: (view) => {
+          if (run.work) run.work.view = view
+        },
+      })
+      if (lost !== undefined) throw lost
+      if (result.search) await store.putPart(id, 'search', result.search)
+      await store.putPart(id, 'samples', [result.samples])
+      const time = timedOut ? `it ran for ${limits.seconds} seconds, the most that is allowed here` : undefined
+      const error = result.error ?? time
+      const status = result.error
+        ? 'failed'
+        : !gate.signal.aborted
+          ? 'finished'
+          : run.leaving
+            ? 'interrupted'
+            : 'stopped'
+      run.work = undefined
+      await put(run, { ...result.progress, status, ...(error && { error }) })
+    } catch (error) {
+      run.work = undefined
+      const stopped = gate.signal.aborted && lost === undefined
+      const status = stopped ? (run.leaving ? 'interrupted' : 'stopped') : 'failed'
+      const change = stopped ? ({ status } as const) : ({ status, error: lineOf(lost ?? error) } as const)
+      // Where nothing can be kept any more, the run has failed in memory at least.
+      await put(run, change).catch(() => {})
+    }
+  }
+
+  const engine: LocalEngine = {
+    models: (): Promise<readonly ModelEntry[]> => modelEntries(source),
+
+    async start(json) {
+      if (closed) throw new EngineError('closed', 'the engine is about to end and takes no more runs')
+      const config = parseRunConfig(json)
+      const { event } = await checkWithModel(config, { runtime, source })
+      checkLimits(config, event, limits)
+      const waiting = [...runs.values()].filter(({ summary }) => summary.status === 'queued').length
+      if (waiting >= limits.queue) {
+        throw new EngineError('busy', `${waiting} runs are waiting already, the most that may; try again later`)
+      }
+      const id = newId()
+      const numbers = { nfe: 0, rewardEvaluations: 0, gradientEvaluations: 0, best: null, seconds: 0 }
+      const summary: RunSummary = { id, config, status: 'queued', created: Date.now(), ...numbers, engine: name }
+      await store.putSummary(summary)
+      const run = await opened(summary)
+      await put(run, { status: 'queued' })
+      runs.set(id, run)
+      enqueue(run)
+      return id
+    },
+
+    runs: async () => [...runs.values()].map(({ summary }) => summary).sort((a, b) => b.created - a.created),
+    run: async (id) => find(id).summary,
+
+    async *events(id, from, signal): AsyncGenerator<Numbered> {
+      const run = find(id)
+      yield* run.log.read(from, () => run.over, signal)
+    },
+
+    async pause(id) {
+      const run = find(id)
+      const { status } = run.summary
+      if (status !== 'running' && status !== 'queued') return
+      run.work?.gate.pause()
+      await put(run, { status: 'paused' })
+    },
+
+    async resume(id) {
+      const run = find(id)
+      const { status } = run.summary
+      if (status !== 'paused' && status !== 'interrupted') return
+      if (closed) throw new EngineError('closed', 'the engine is about to end and resumes no runs')
+      await put(run, { status: 'queued' })
+      enqueue(run)
+    },
+
+    async stop(id) {
+      const run = find(id)
+      if (run.work) {
+        run.work.gate.stop()
+        await run.work.done
+      } else if (!endings.has(run.summary.status) || run.summary.status === 'interrupted') {
+        await put(run, { status: 'stopped' })
+      }
+    },
+
+    async state(id, at): Promise<RunState> {
+      const run = find(id)
+      const live = run.work?.view
+      run.saved ??= live ? undefined : savedView(await store.part(id, 'search'), await store.part(id, 'samples'))
+      const view = live ?? (run.saved as SearchView)
+      return 'node' in at ? view.node(at.node) : view.sample(at.sample)
+    },
+
+    async remove(id) {
+      const run = find(id)
+      if (!endings.has(run.summary.status)) await engine.stop(id)
+      runs.delete(id)
+      await store.remove(id)
+    },
+
+    async close() {
+      closed = true
+      const all = [...runs.values()]
+      for (const run of all) {
+        if (!run.work) continue
+        run.leaving = true
+        run.work.gate.stop()
+      }
+      await Promise.all(all.map(({ work }) => work?.done))
+      await Promise.all(all.map(({ writing }) => writing))
+    },
+  }
+
+  for (const id of await store.ids()) {
+    const summary = await store.summary(id)
+    if (!summary) continue
+    const run = await opened(summary)
+    runs.set(id, run)
+    if (summary.status === 'running') await put(run, { status: 'interrupted' })
+  }
+  const queued = [...runs.values()].filter(({ summary }) => summary.status === 'queued')
+  for (const run of queued.sort((a, b) => a.summary.created - b.summary.created)) enqueue(run)
+  return engine
+}
+
+function checkLimits(config: RunConfig, event: readonly number[], limits: Limits): void {
+  if (config.budget > limits.budget) {
+    throw new EngineError('config', `budget: ${config.budget} NFE are asked for, ${limits.budget} are allowed here`)
+  }
+  const batch = config.width * event.reduce((product, n) => product * n, 1)
+  if (batch > limits.batch) {
+    throw new EngineError(
+      'config',
+      `width: ${config.width} states are ${batch} numbers, ${limits.batch} are allowed here`,
+    )
+  }
+}
+
+async function toldIn(store: RunStore, id: string, count: number) {
+  const told = toldBy([])
+  for (let from = 0; from < count; ) {
+    const events = await store.events(id, from, 1024)
+    if (events.length === 0) break
+    toldBy(events, told)
+    from += events.length
+  }
+  return told
+}
+
+/** Turns one after another. */
+function oneByOne(): (turn: () => Promise<void>) => void {
+  let tail = Promise.resolve()
+  return (turn) => {
+    tail = tail.then(turn).catch(() => {})
+  }
+}
+
+/** Sorts by time, cannot be guessed. */
+function newId(): string {
+  const time = Date.now().toString(36).padStart(9, '0')
+  return `${time}-${crypto.randomUUID().slice(0, 8)}`
+}

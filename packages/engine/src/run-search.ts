@@ -1,0 +1,163 @@
+/** One search from its set-up to its result: what it finds becomes events, what it is becomes snapshots. */
+
+import {
+  readTree,
+  type SavedSearch,
+  SearchError,
+  type SearchResult,
+  type TreeSearchResult,
+  treeFileParts,
+} from 'espalier/search'
+import { readSnapshot, type Tensor, writeSnapshot } from 'espalier/tensor'
+import type { RunConfig, RunEvent } from './engine.ts'
+import { EngineError, lineOf } from './engine-error.ts'
+import { Feed, finite, type Told } from './feed.ts'
+import type { Gate } from './gate.ts'
+import { type Place, type SetUp, setUp } from './set-up.ts'
+import { nodeState, type SearchView, samplesFile, stateOf } from './view.ts'
+
+/** Milliseconds between two batches of events, at least. */
+const BETWEEN_EVENTS = 50
+const searchFormat = 'espalier-search-1'
+
+/** The numbers of a run. */
+export type Progress = Omit<Extract<RunEvent, { readonly type: 'progress' }>, 'type'>
+
+export interface RunSearchOptions extends Place {
+  readonly gate: Gate
+  /** Which runtime it is, for the event `started`. */
+  readonly engine: string
+  /** At most 20 times a second, and once more at the end. */
+  readonly onEvents: (events: readonly RunEvent[]) => void
+  /** What the run is by now, as {@link RunSearchOptions.resume} wants it. */
+  readonly onSnapshot: (bytes: readonly Uint8Array[]) => Promise<void>
+  /** Milliseconds between two snapshots. */
+  readonly snapshotEvery: number
+  /** A snapshot to go on from. */
+  readonly resume?: Uint8Array
+  /** What earlier events of the run have told. */
+  readonly told: Told
+  /** Where states of the search that is under way can be seen. */
+  readonly onView?: (view: SearchView) => void
+}
+
+export interface RunSearchResult {
+  readonly progress: Progress
+  /** The samples as a file, for {@link savedView}. */
+  readonly samples: Uint8Array
+  /** The whole search as a file, where it can be continued or its tree looked at. */
+  readonly search?: readonly Uint8Array[]
+  /** One line, where model or reward failed. */
+  readonly error?: string
+}
+
+/**
+ * Opens what the config names and runs its search to the end, to a stop of the gate, or to a failure, which is part of
+ * the answer.
+ *
+ * @throws EngineError for what is wrong with the config
+ */
+export async function runSearch(config: RunConfig, options: RunSearchOptions): Promise<RunSearchResult> {
+  const opened = await setUp(config, options, options.gate)
+  try {
+    return await search(config, opened, options)
+  } finally {
+    await opened.release()
+  }
+}
+
+async function search(config: RunConfig, opened: SetUp, options: RunSearchOptions): Promise<RunSearchResult> {
+  const { method, chain, reward, levels, event, range } = opened
+  const { gate, onEvents, onSnapshot, snapshotEvery, told } = options
+  const before = options.resume && loadSearch(options.resume, method.tree)
+  const feed = new Feed(told, method.tree ? ((before?.saved as SavedSearch | undefined)?.iterations ?? 0) : 0)
+  const secondsBefore = before?.seconds ?? 0
+  const seconds = () => secondsBefore + gate.worked / 1000
+  let progress: Progress = { nfe: 0, rewardEvaluations: 0, gradientEvaluations: 0, best: null, seconds: 0 }
+  let known: SavedStates | undefined
+  let toldAt = 0
+  let kept = performance.now()
+
+  const frame = { event, range }
+  options.onView?.({
+    node: (node) => nodeState(feed.tree, node, frame),
+    async sample(place) {
+      const state = known?.states[place]
+      if (!state) throw new EngineError('absent', `sample ${place} cannot be seen before the search has ended`)
+      const [sample] = await chain.decode([chain.load(state)])
+      return stateOf(frame, Float32Array.from(sample.data))
+    },
+  })
+  onEvents([{ type: 'started', levels, event, engine: options.engine }])
+
+  const filed = (saved: unknown): readonly Uint8Array[] =>
+    method.tree
+      ? treeFileParts(saved as SavedSearch, {
+          model: config.model,
+          reward: config.reward,
+          event,
+          range,
+          seconds: seconds(),
+        })
+      : [writeSnapshot(searchFormat, { saved, seconds: seconds() })]
+  const tell = (now: number) => {
+    toldAt = now
+    onEvents([...feed.take(), { type: 'progress', ...progress }])
+  }
+
+  const finish = (result: SearchResult<Tensor>, error?: string): RunSearchResult => {
+    const { nfe, rewardEvaluations, gradientEvaluations, candidates } = result
+    const best = result.best < 0 ? null : finite(candidates[result.best].reward)
+    progress = { nfe, rewardEvaluations, gradientEvaluations, best, seconds: seconds() }
+    const samples = method.tree ? [] : feed.samples(candidates.map((candidate) => candidate.reward))
+    onEvents([...feed.take(), ...samples, { type: 'progress', ...progress }])
+    const tree = 'tree' in result ? (result as TreeSearchResult<unknown, Tensor>) : undefined
+    return { progress, samples: samplesFile(candidates, frame), search: tree && filed(tree.save()), error }
+  }
+
+  try {
+    const { budget, lambda, width, seed } = config
+    const result = await method.run<Float32Array, Tensor>({
+      ...{ chain, reward, budget, lambda, width, seed, signal: gate.signal, resume: before?.saved },
+      onProgress({ nfe, rewardEvaluations, gradientEvaluations, best }) {
+        progress = { nfe, rewardEvaluations, gradientEvaluations, best: finite(best), seconds: seconds() }
+        const now = performance.now()
+        if (now - toldAt >= BETWEEN_EVENTS) tell(now)
+      },
+      onIteration: (tree, leaf) => feed.iteration(tree, leaf),
+      async onCheckpoint(save) {
+        const now = performance.now()
+        if (now - kept < snapshotEvery) return
+        const saved = save()
+        known = method.tree ? undefined : savedStates(saved)
+        if (known) onEvents(feed.samples(known.rewards))
+        await onSnapshot(filed(saved))
+        kept = performance.now()
+      },
+    })
+    return finish(result)
+  } catch (error) {
+    if (!(error instanceof SearchError)) throw error
+    return finish(error.result as SearchResult<Tensor>, gate.signal.aborted ? undefined : lineOf(error.cause))
+  }
+}
+
+interface SavedStates {
+  readonly states: readonly Float32Array[]
+  readonly rewards: ArrayLike<number>
+}
+
+/** The samples so far in the snapshot of a search that keeps them in the order of its candidates. */
+function savedStates(saved: unknown): SavedStates | undefined {
+  const { states, rewards } = saved as Partial<SavedStates>
+  return Array.isArray(states) && rewards !== undefined && rewards.length === states.length
+    ? (saved as SavedStates)
+    : undefined
+}
+
+/** @throws one line where the file is damaged */
+function loadSearch(bytes: Uint8Array, tree: boolean): { readonly saved: unknown; readonly seconds?: number } {
+  if (!tree) return readSnapshot(searchFormat, bytes).value as { saved: unknown; seconds?: number }
+  const { saved, notes } = readTree(bytes)
+  return { saved, seconds: notes.seconds }
+}

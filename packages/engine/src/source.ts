@@ -1,0 +1,65 @@
+/** Where an engine's models come from. */
+
+import { parseGaussianMixture } from 'espalier/process'
+import type { ModelCard, NetworkCard } from 'espalier/runtime'
+import { EngineError } from './engine-error.ts'
+
+/** Cards and graphs by key: the zoo on a disk, files that a page fetches, models that were dropped there. */
+export interface ModelSource {
+  keys(): Promise<readonly string[]>
+  /** @throws one line where there is no such model, or its card is damaged */
+  card(key: string): Promise<ModelCard>
+  /** Bytes of the ONNX file; none of a world. */
+  graph(key: string): Promise<Uint8Array | undefined>
+}
+
+/** A model in memory. */
+export interface GivenModel {
+  readonly card: ModelCard
+  readonly graph?: Uint8Array
+}
+
+/** Models in memory, and behind them those of another source. More may be added at any time. */
+export function memorySource(models: Map<string, GivenModel>, others?: ModelSource): ModelSource {
+  return {
+    keys: async () => [...new Set([...models.keys(), ...((await others?.keys()) ?? [])])],
+    async card(key) {
+      const model = models.get(key)
+      if (model) return model.card
+      if (others) return others.card(key)
+      throw unknownModel(key, [...models.keys()])
+    },
+    async graph(key) {
+      const model = models.get(key)
+      return model || !others ? model?.graph : others.graph(key)
+    },
+  }
+}
+
+export function unknownModel(key: string, keys: readonly string[]): EngineError {
+  return new EngineError('config', `model: there is no "${key}"; there are ${keys.join(', ') || 'none'}`)
+}
+
+/** Shape of a state of a model. */
+export function eventOf(card: ModelCard): readonly number[] {
+  if (card.type !== 'gaussian-mixture') return (card as NetworkCard).event
+  const { process: _, ...world } = card
+  return parseGaussianMixture(world).event
+}
+
+/** Name of a condition that only a caller could give, which runs have no way to. */
+export function missingCondition(card: NetworkCard): string | undefined {
+  return card.mean ?? Object.keys(card.conditions).find((name) => !card.conditions[name].default)
+}
+
+/** All models of a source whose cards can be read. */
+export async function cardsOf(source: ModelSource): Promise<NamedCard[]> {
+  const keys = await source.keys()
+  const all = await Promise.all(keys.map(async (key) => ({ key, card: await source.card(key).catch(() => undefined) })))
+  return all.flatMap(({ key, card }) => (card ? [{ key, card }] : []))
+}
+
+export interface NamedCard {
+  readonly key: string
+  readonly card: ModelCard
+}

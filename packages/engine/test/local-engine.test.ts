@@ -1,0 +1,131 @@
+import type { Runtime } from 'espalier/runtime'
+import { describe, expect, it } from 'vitest'
+import { type EngineError, type LocalEngineOptions, localEngine, memorySource, memoryStore } from '../src/index.ts'
+import { allEvents, config, engineConformance, longConfig, toldIn, until, world } from './support/conformance.ts'
+
+/** Worlds need no runtime. */
+const noRuntime: Runtime = {
+  name: 'none',
+  load: async () => {
+    throw new Error('a world loads no graph')
+  },
+  close: async () => {},
+}
+
+const open = (options: Partial<LocalEngineOptions> = {}) =>
+  localEngine({ runtime: noRuntime, source: memorySource(new Map([['world', { card: world }]])), ...options })
+
+engineConformance('a local engine', async () => {
+  const engine = await open()
+  return { engine, close: () => engine.close() }
+})
+
+describe('a local engine over a store', () => {
+  it.each(['dts(alpha=0.5)', 'dts-star(alpha=0.5,states=recompute)', 'best-of-n', 'smc(particles=8)', 'greedy'])(
+    'goes on after its end to the result of a run left alone: %s',
+    async (method) => {
+      const wanted = { ...config, method, budget: 6000 }
+      const alone = await open()
+      const untouched = await alone.start(wanted)
+      const expected = toldIn(await allEvents(alone, untouched))
+      const store = memoryStore()
+      const first = await open({ store, snapshotEvery: 0 })
+      const id = await first.start(wanted)
+      await until(first, id, ({ type, ...event }) => type === 'progress' && 'nfe' in event && event.nfe > 500)
+      await first.close()
+      expect((await first.run(id)).status).toBe('interrupted')
+      const second = await open({ store, snapshotEvery: 0 })
+      expect((await second.run(id)).status).toBe('interrupted')
+      await second.resume(id)
+      const { statuses, ...found } = toldIn(await allEvents(second, id))
+      expect(statuses).toEqual(['queued', 'running', 'interrupted', 'queued', 'running', 'finished'])
+      const { statuses: _, ...left } = expected
+      expect(found).toEqual(left)
+      const [a, b] = [await second.run(id), await alone.run(untouched)]
+      expect([a.nfe, a.best, a.rewardEvaluations]).toEqual([b.nfe, b.best, b.rewardEvaluations])
+    },
+  )
+
+  it('repeats nothing that was told behind the last snapshot of a crash', async () => {
+    const alone = await open()
+    const wanted = { ...config, budget: 6000 }
+    const { statuses: _, ...expected } = toldIn(await allEvents(alone, await alone.start(wanted)))
+    // A store that a crash cut off: the snapshot is old, the events go on for a while.
+    const store = memoryStore()
+    let snapshots = 0
+    const early = {
+      ...store,
+      putPart: async (...given: Parameters<typeof store.putPart>) => {
+        if (snapshots++ === 3) await store.putPart(...given)
+      },
+    }
+    const first = await open({ store: early, snapshotEvery: 0 })
+    const id = await first.start(wanted)
+    await until(first, id, (event) => event.type === 'progress' && event.nfe > 3000)
+    await first.close()
+    const second = await open({ store })
+    await second.resume(id)
+    const { statuses, ...found } = toldIn(await allEvents(second, id))
+    expect(statuses.at(-1)).toBe('finished')
+    expect(found).toEqual(expected)
+  })
+
+  it('queues again what was queued', async () => {
+    const store = memoryStore()
+    const first = await open({ store })
+    const running = await first.start(longConfig)
+    const queued = await first.start(config)
+    await until(first, running, ({ type }) => type === 'leaves')
+    await first.close()
+    const second = await open({ store })
+    expect(toldIn(await allEvents(second, queued)).statuses).toEqual(['queued', 'running', 'finished'])
+    expect((await second.run(running)).status).toBe('interrupted')
+    await second.stop(running)
+    expect((await second.run(running)).status).toBe('stopped')
+  })
+
+  it('takes no more when it is full, too large, or closed', async () => {
+    const engine = await open({ limits: { queue: 1, budget: 60_000, batch: 8 } })
+    const kindOf = (json: object) =>
+      engine.start({ ...config, ...json }).then(
+        () => undefined,
+        (error: EngineError) => error.kind,
+      )
+    expect(await kindOf({ budget: 60_001 })).toBe('config')
+    expect(await kindOf({ width: 5 })).toBe('config')
+    const running = await engine.start(longConfig)
+    await until(engine, running, ({ type }) => type === 'started')
+    await engine.start(longConfig)
+    expect(await kindOf({})).toBe('busy')
+    await engine.close()
+    expect(await kindOf({})).toBe('closed')
+  })
+
+  it('stops a run whose time is over, and says so', async () => {
+    const engine = await open({ limits: { seconds: 0.05 } })
+    const id = await engine.start({ ...longConfig, budget: 10_000_000 })
+    expect(toldIn(await allEvents(engine, id)).statuses.at(-1)).toBe('stopped')
+    expect((await engine.run(id)).error).toBe('it ran for 0.05 seconds, the most that is allowed here')
+  })
+
+  it('fails a run whose store is full, and goes on with the next', async () => {
+    const store = memoryStore()
+    let full = true
+    const engine = await open({
+      snapshotEvery: 0,
+      store: {
+        ...store,
+        putPart: async (...given) => {
+          if (full) throw new Error('no space left on the device')
+          await store.putPart(...given)
+        },
+      },
+    })
+    const id = await engine.start(longConfig)
+    expect(toldIn(await allEvents(engine, id)).statuses).toEqual(['queued', 'running', 'failed'])
+    expect((await engine.run(id)).error).toBe('no space left on the device')
+    full = false
+    const next = await engine.start(config)
+    expect(toldIn(await allEvents(engine, next)).statuses.at(-1)).toBe('finished')
+  })
+})

@@ -1,0 +1,287 @@
+/** What every engine must do, whatever it runs in: held against small worlds, in seconds. */
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Engine, RunConfig, RunEvent, RunStatus } from '../../src/index.ts'
+
+/** A model that the engine under test must have under the key `world`. */
+export const world = {
+  type: 'gaussian-mixture',
+  means: [
+    [-2, 0],
+    [2, 0],
+  ],
+  stds: [0.3, 0.3],
+  weights: [3, 1],
+} as const
+
+export const config: RunConfig = {
+  model: 'world',
+  reward: 'near:2,0',
+  method: 'dts(alpha=0.5)',
+  budget: 400,
+  seed: 3,
+  lambda: 2,
+  width: 4,
+  steps: 10,
+  grid: 'uniform',
+  solver: 'ddim(eta=1)',
+  guidance: 1,
+}
+
+/** A run that is long enough to be met on its way. */
+export const longConfig: RunConfig = { ...config, budget: 60_000 }
+
+export interface EngineUnderTest {
+  readonly engine: Engine
+  close(): Promise<void>
+}
+
+const never = new AbortController().signal
+
+export async function allEvents(engine: Engine, id: string, from = 0): Promise<RunEvent[]> {
+  const events: RunEvent[] = []
+  for await (const { number, event } of engine.events(id, from, never)) {
+    expect(number).toBe(from + events.length)
+    events.push(event)
+  }
+  return events
+}
+
+/** Waits until an event says so; the events before it are not kept. */
+export async function until(engine: Engine, id: string, wanted: (event: RunEvent) => boolean): Promise<void> {
+  for await (const { event } of engine.events(id, 0, never)) if (wanted(event)) return
+  throw new Error('the run ended before it came')
+}
+
+/** What a run has told, in whatever pieces it did. */
+export function toldIn(events: readonly RunEvent[]) {
+  const parents: number[] = []
+  const depths: number[] = []
+  const leaves: number[] = []
+  const rewards: (number | null)[] = []
+  const samples: (number | null)[] = []
+  const statuses: RunStatus[] = []
+  for (const event of events) {
+    if (event.type === 'nodes') {
+      expect(event.from).toBe(parents.length)
+      parents.push(...event.parents)
+      depths.push(...event.depths)
+    }
+    if (event.type === 'leaves') {
+      for (const leaf of event.nodes) expect(leaf).toBeLessThan(parents.length)
+      leaves.push(...event.nodes)
+      rewards.push(...event.rewards)
+    }
+    if (event.type === 'samples') {
+      expect(event.from).toBe(samples.length)
+      samples.push(...event.rewards)
+    }
+    if (event.type === 'status') statuses.push(event.status)
+  }
+  return { parents, depths, leaves, rewards, samples, statuses }
+}
+
+/** @param make an engine whose source has {@link world}; each is closed at the end */
+export function engineConformance(name: string, make: () => Promise<EngineUnderTest>): void {
+  describe(`${name} is an engine`, () => {
+    let tested: EngineUnderTest
+    let engine: Engine
+    beforeAll(async () => {
+      tested = await make()
+      engine = tested.engine
+    })
+    afterAll(() => tested.close())
+
+    it('knows its models', async () => {
+      const entry = (await engine.models()).find(({ key }) => key === 'world')
+      expect(entry).toMatchObject({ kind: 'points', event: [2], classes: [], rewards: ['near:-2,0', 'near:2,0'] })
+    })
+
+    it('tells a run in numbered events: a tree whose parts fit, and its end', async () => {
+      const id = await engine.start(config)
+      const events = await allEvents(engine, id)
+      const { parents, depths, leaves, rewards, statuses } = toldIn(events)
+      expect(statuses).toEqual(['queued', 'running', 'finished'])
+      const started = events.find((event) => event.type === 'started')
+      expect(started).toMatchObject({ event: [2] })
+      const { levels } = started as Extract<RunEvent, { type: 'started' }>
+      expect(levels).toHaveLength(6)
+      expect(levels.at(-1)).toMatchObject({ time: 0, sigma: 0 })
+      for (let d = 1; d < levels.length; d++) expect(levels[d].time).toBeLessThan(levels[d - 1].time)
+      expect([parents[0], depths[0]]).toEqual([-1, 0])
+      for (let node = 1; node < parents.length; node++) {
+        expect(parents[node]).toBeLessThan(node)
+        expect(depths[node]).toBe(depths[parents[node]] + 1)
+      }
+      expect(Math.max(...depths)).toBe(levels.length - 1)
+      const final = depths.flatMap((depth, node) => (depth === levels.length - 1 ? [node] : []))
+      expect(new Set(leaves)).toEqual(new Set(final))
+      const run = await engine.run(id)
+      expect(run).toMatchObject({ id, config, status: 'finished' })
+      expect(run.best).toBe(Math.max(...rewards.map(Number)))
+      expect(run.nfe).toBeGreaterThan(300)
+      expect(run.nfe).toBeLessThanOrEqual(400)
+      // A reward is evaluated once for each new leaf.
+      expect(run.rewardEvaluations).toBe(final.length)
+      expect((await engine.runs()).map((other) => other.id)).toContain(id)
+    })
+
+    it('gives the same tail from every number, and nothing behind the end', async () => {
+      const id = await engine.start(config)
+      const whole = await allEvents(engine, id)
+      for (let from = 0; from <= whole.length; from++) {
+        expect(await allEvents(engine, id, from)).toEqual(whole.slice(from))
+      }
+    })
+
+    it('shows the state of a node, and a leaf that scores what was told', async () => {
+      const id = await engine.start(config)
+      const { leaves, rewards } = toldIn(await allEvents(engine, id))
+      const state = await engine.state(id, { node: leaves[0] })
+      expect(state.shape).toEqual([2])
+      const [x, y] = state.data
+      expect(-((x - 2) ** 2 + y ** 2) / 2).toBeCloseTo(Number(rewards[0]), 4)
+      const sample = await engine.state(id, { sample: 0 })
+      expect(Array.from(sample.data)).toEqual(Array.from(state.data))
+      await expect(engine.state(id, { node: 0 })).rejects.toThrow(/^there is no state at node 0; there are nodes 1 to/)
+      await expect(engine.state(id, { sample: 10_000 })).rejects.toThrow(/^there is no sample 10000; there are/)
+    })
+
+    it('pauses and goes on to the result of a run left alone; twice is once', async () => {
+      const middle: RunConfig = { ...config, budget: 8000 }
+      const untouched = await engine.start(middle)
+      const expected = toldIn(await allEvents(engine, untouched))
+      const id = await engine.start(middle)
+      await until(engine, id, ({ type }) => type === 'leaves')
+      await engine.pause(id)
+      await engine.pause(id)
+      expect((await engine.run(id)).status).toBe('paused')
+      const { nfe } = await engine.run(id)
+      expect(nfe).toBeLessThan(8000)
+      await new Promise((resolve) => setTimeout(resolve, 120))
+      // What was in the network when it was paused may still have come.
+      expect((await engine.run(id)).nfe - nfe).toBeLessThanOrEqual(10 * middle.width)
+      await engine.resume(id)
+      await engine.resume(id)
+      const { statuses, ...found } = toldIn(await allEvents(engine, id))
+      expect(statuses).toEqual(['queued', 'running', 'paused', 'queued', 'running', 'finished'])
+      const { statuses: _, ...alone } = expected
+      expect(found).toEqual(alone)
+      const numbers = ({ nfe, best, rewardEvaluations }: Awaited<ReturnType<Engine['run']>>) => ({
+        nfe,
+        best,
+        rewardEvaluations,
+      })
+      expect(numbers(await engine.run(id))).toEqual(numbers(await engine.run(untouched)))
+      await engine.pause(id)
+      await engine.resume(id)
+      expect((await engine.run(id)).status).toBe('finished')
+    })
+
+    it('stops on its way and keeps what was found; twice is once', async () => {
+      const id = await engine.start(longConfig)
+      await until(engine, id, ({ type }) => type === 'leaves')
+      await engine.stop(id)
+      const run = await engine.run(id)
+      expect(run.status).toBe('stopped')
+      expect(run.nfe).toBeLessThan(60_000)
+      await engine.stop(id)
+      const { leaves, rewards, statuses } = toldIn(await allEvents(engine, id))
+      expect(statuses).toEqual(['queued', 'running', 'stopped'])
+      expect(leaves.length).toBeGreaterThan(0)
+      expect(run.best).toBe(Math.max(...rewards.map(Number)))
+      expect((await engine.state(id, { node: leaves[0] })).data).toHaveLength(2)
+    })
+
+    it('stops what waits, and what is paused', async () => {
+      const first = await engine.start(longConfig)
+      const waiting = await engine.start(longConfig)
+      await until(engine, first, ({ type }) => type === 'leaves')
+      expect((await engine.run(waiting)).status).toBe('queued')
+      await engine.stop(waiting)
+      expect(await engine.run(waiting)).toMatchObject({ status: 'stopped', nfe: 0 })
+      await engine.pause(first)
+      await engine.stop(first)
+      expect((await engine.run(first)).status).toBe('stopped')
+    })
+
+    it('lets the next run in while one is paused', async () => {
+      const held = await engine.start(longConfig)
+      await until(engine, held, ({ type }) => type === 'leaves')
+      await engine.pause(held)
+      const next = await engine.start(config)
+      expect(toldIn(await allEvents(engine, next)).statuses.at(-1)).toBe('finished')
+      expect((await engine.run(held)).status).toBe('paused')
+      await engine.stop(held)
+    })
+
+    it.each(['best-of-n', 'smc(particles=8)', 'zero-order'])('tells the samples of %s', async (method) => {
+      const { solver: _, ...open } = config
+      const id = await engine.start({ ...open, method } as RunConfig)
+      const events = await allEvents(engine, id)
+      const { samples, parents, statuses } = toldIn(events)
+      expect(statuses.at(-1)).toBe('finished')
+      expect(parents).toEqual([])
+      expect(samples.length).toBeGreaterThan(1)
+      const best = samples.indexOf(Math.max(...samples.map(Number)))
+      const { data } = await engine.state(id, { sample: best })
+      expect(-((data[0] - 2) ** 2 + data[1] ** 2) / 2).toBeCloseTo(Number(samples[best]), 4)
+      await expect(engine.state(id, { node: 1 })).rejects.toThrow(/^there is no tree/)
+    })
+
+    it('leaves a reader alone that goes away', async () => {
+      const id = await engine.start(config)
+      const gone = new AbortController()
+      for await (const { number } of engine.events(id, 0, gone.signal)) if (number === 1) gone.abort()
+      expect(toldIn(await allEvents(engine, id)).statuses.at(-1)).toBe('finished')
+    })
+
+    it('removes a run, and knows it no more', async () => {
+      const id = await engine.start(longConfig)
+      await engine.remove(id)
+      await expect(engine.run(id)).rejects.toThrow(/^there is no run/)
+      expect((await engine.runs()).map((other) => other.id)).not.toContain(id)
+    })
+
+    it('says in one line that there is no such run', async () => {
+      const id = 'nobody'
+      const calls = [
+        () => engine.run(id),
+        () => engine.pause(id),
+        () => engine.resume(id),
+        () => engine.stop(id),
+        () => engine.remove(id),
+        () => engine.state(id, { node: 1 }),
+        () => allEvents(engine, id),
+      ]
+      for (const call of calls) await expect(call()).rejects.toThrow(/^there is no run "nobody"$/)
+    })
+
+    it.each([
+      [{ model: 'moon' }, /^model: there is no "moon"; there are .*world/],
+      [{ reward: 'near:1' }, /^reward: near needs 2 numbers/],
+      [{ reward: 'class:7' }, /^reward: there is no classifier/],
+      [{ reward: './mine.mjs' }, /^reward: there is no "\.\/mine\.mjs"/],
+      [{ reward: 'brightness' }, /^reward: it is of images/],
+      [{ method: 'walk' }, /^method: there is no search "walk"/],
+      [{ solver: 'walk' }, /^solver: /],
+      [{ grid: 'walk' }, /^grid: /],
+      [{ budget: 0 }, /^budget: expected a whole number from 1 on, got 0$/],
+      [{ budget: '9' }, /^budget: expected a whole number from 1 on, got "9"$/],
+      [{ width: 1.5 }, /^width: expected/],
+      [{ lambda: -1 }, /^lambda: expected/],
+      [{ class: 'x' }, /^class: the model world takes no class/],
+      [{ colour: 'red' }, /^colour: there is no such field/],
+    ])('says in one line what is wrong: %o', async (wrong, message) => {
+      const start = engine.start({ ...config, ...wrong } as RunConfig)
+      await expect(start).rejects.toThrow(message)
+      await expect(start).rejects.not.toThrow(/\n/)
+    })
+
+    it('fails a run that cannot be made, in one line', async () => {
+      const id = await engine.start({ ...config, budget: 5 })
+      expect(toldIn(await allEvents(engine, id)).statuses.at(-1)).toBe('failed')
+      expect((await engine.run(id)).error).toMatch(/^budget: 5 is less than one sample of 10 NFE/)
+    })
+  })
+}
