@@ -5,9 +5,10 @@
  */
 
 import { versions } from '@espalier/cli'
-import { jackknife, mean, Results } from 'espalier/measure'
+import { bootstrap95, jackknife, mean, Results } from 'espalier/measure'
+import { key, purpose, stream } from 'espalier/tensor'
 import { lossAt, type Tempered } from '../fhs/matched.ts'
-import type { ReproductionOptions, ReproductionResult } from '../result.ts'
+import type { ReproductionOptions, ReproductionResult, ReproductionRow } from '../result.ts'
 import { type FinishedCells, runCells, type SearchCell } from '../support/search-cells.ts'
 import { namedQuality, type TextWorld } from '../support/text.ts'
 import { verdictOf } from '../support/verdict.ts'
@@ -54,9 +55,9 @@ export async function run(
     }
     for (const pool of chosenPlan.pools) await addChosen(pool, judged, finished)
     await addHeldOut(chosenPlan, judged, world)
-    addMatched(chosenPlan, judged)
+    const ratios = addMatched(chosenPlan, judged)
     await addExact(results)
-    const result = resultOf(results, chosenPlan, quick)
+    const result = resultOf(results, ratios, chosenPlan, quick)
     finished.remove()
     onProgress?.(1, 'done')
     return result
@@ -65,7 +66,12 @@ export async function run(
   }
 }
 
-function resultOf(results: Results, chosenPlan: Plan, quick: boolean): ReproductionResult {
+function resultOf(
+  results: Results,
+  ratios: readonly ReproductionRow[],
+  chosenPlan: Plan,
+  quick: boolean,
+): ReproductionResult {
   const { seeds } = results
   const { count, cheap, calls } = chosenPlan
   return {
@@ -76,12 +82,12 @@ function resultOf(results: Results, chosenPlan: Plan, quick: boolean): Reproduct
       'Drafts that are weighed by an energy, an autoregressive model without training or one trained by noise contrast, lower the ' +
       'generative perplexity of a masked diffusion at the same steps, up to 49 %, so that 1.3 times less sampling time does; a ' +
       'window of the first fifth of the time is enough; and its likelihood comes near that of the autoregressive model.',
-    ...verdictOf(findings(results, chosenPlan)),
+    ...verdictOf(findings(results, ratios, chosenPlan)),
     command: `npx espalier reproduce edlm${quick ? ' --quick' : ''}`,
     seeds,
     versions: versions(),
     budget: `${seeds.length} seeds; a seed has ${count} sequences of 64 tokens of weighed drafts, ${cheap} of others; ${calls.join(', ')} calls`,
-    table: results.rows(),
+    table: [...results.rows(), ...ratios],
   }
 }
 
@@ -165,51 +171,62 @@ async function addHeldOut({ cheap }: Plan, judged: Judged, world: TextWorld): Pr
   await judged.add({ method: names.data, setting: settings.data, budget: 0 }, rows)
 }
 
-/** Beside MDLM's temperature curves: in as many calls, in one call a token, and in how many calls it is as good. */
-function addMatched({ calls }: Plan, judged: Judged): void {
+/**
+ * Beside MDLM's temperature curves, in as many calls and in one call a token; and in how many calls it is as good.
+ * @returns ratios, whose intervals are bootstraps over seeds: where curves are flat, or end, no jackknife holds
+ */
+function addMatched({ calls }: Plan, judged: Judged): ReproductionRow[] {
   const { results } = judged
+  const { seeds } = results
   const rising = [...temperatures, 1]
+  const ratios: ReproductionRow[] = []
   /** Curves over the seeds that are kept. */
-  const curvesOf = (kept: readonly number[]): Curve[] =>
+  const curvesOf = (kept: ArrayLike<number>): Curve[] =>
     calls.map((n) => ({
       calls: n,
       points: rising.map((t) => pooled(judged.at(cooled(t), inCalls(n)) as Place, kept)),
     }))
+  const cpu = ({ method, setting, budget }: Omit<Place, 'points'>, kept: ArrayLike<number>) => {
+    const values = results.values(method, { setting, budget, metric: metrics.cpu })
+    return mean(Array.from(kept, (i) => values[i]))
+  }
   for (const place of judged.places) {
     const { method, setting, budget } = place
     const own = ownCalls(setting)
-    const add = (metric: string, statistic: (kept: readonly number[]) => number) =>
+    const beyond = (metric: string, n: number) =>
       results.add({
         ...{ method, setting, budget, metric, nfe: own },
-        values: jackknife(results.seeds.length, statistic),
+        values: jackknife(seeds.length, (kept) => {
+          const { loss, entropy } = pooled(place, kept)
+          return loss - lossAt(entropy, (curvesOf(kept).find((c) => c.calls === n) as Curve).points)
+        }),
       })
-    const beyond = (n: number) => (kept: readonly number[]) => {
-      const { loss, entropy } = pooled(place, kept)
-      const curve = curvesOf(kept).find((c) => c.calls === n) as Curve
-      return loss - lossAt(entropy, curve.points)
-    }
-    add(metrics.beyondBest, beyond(calls[calls.length - 1]))
+    beyond(metrics.beyondBest, calls[calls.length - 1])
     if (!calls.includes(own) || setting !== inCalls(own) || rising.some((t) => method === cooled(t))) continue
-    add(metrics.beyond, beyond(own))
-    const needed = (kept: readonly number[], matched: boolean) => callsFor(pooled(place, kept), curvesOf(kept), matched)
-    add(metrics.fewer, (kept) => needed(kept, false) / own)
-    add(metrics.fewerMatched, (kept) => needed(kept, true) / own)
-    const cpu = (name: string, setting: string, budget: number, kept: readonly number[]) => {
-      const values = results.values(name, { setting, budget, metric: metrics.cpu })
-      return mean(kept.map((i) => values[i]))
+    beyond(metrics.beyond, own)
+    const ratio = (metric: string, statistic: (kept: ArrayLike<number>) => number) => {
+      const { uniform } = stream(purpose(key(seeds.length), 'bootstrap'))
+      ratios.push({
+        ...{ method, setting, nfe: own, gradientEvaluations: 0, rewardEvaluations: 0, metric },
+        ...bootstrap95([...seeds.keys()], statistic, uniform, 500),
+      })
     }
-    add(metrics.fasterMatched, (kept) => {
-      const costs = calls.map((n) => cpu(names.mdlm, inCalls(n), n, kept))
-      return between(needed(kept, true), calls, costs) / cpu(method, setting, budget, kept)
+    const needed = (kept: ArrayLike<number>, matched: boolean) => callsFor(pooled(place, kept), curvesOf(kept), matched)
+    ratio(metrics.fewer, (kept) => needed(kept, false) / own)
+    ratio(metrics.fewerMatched, (kept) => needed(kept, true) / own)
+    ratio(metrics.fasterMatched, (kept) => {
+      const costs = calls.map((n) => cpu({ method: names.mdlm, setting: inCalls(n), budget: n }, kept))
+      return between(needed(kept, true), calls, costs) / cpu(place, kept)
     })
   }
+  return ratios
 }
 
 /** Means over the seeds that are kept. */
-function pooled({ points }: Place, kept: readonly number[]): Tempered {
+function pooled({ points }: Place, kept: ArrayLike<number>): Tempered {
   return {
-    loss: mean(kept.map((i) => points[i].loss)),
-    entropy: mean(kept.map((i) => points[i].entropy)),
+    loss: mean(Array.from(kept, (i) => points[i].loss)),
+    entropy: mean(Array.from(kept, (i) => points[i].entropy)),
   }
 }
 

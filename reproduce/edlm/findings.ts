@@ -1,4 +1,5 @@
-import type { Interval, Results } from 'espalier/measure'
+import { type Interval, mean, mean95, type Results } from 'espalier/measure'
+import type { ReproductionRow } from '../result.ts'
 import { type Finding, show } from '../support/verdict.ts'
 import { rowsOf } from './draw.ts'
 import {
@@ -6,6 +7,7 @@ import {
   bounds,
   type EnergyName,
   edlm,
+  energies,
   exactly,
   inCalls,
   metrics,
@@ -24,11 +26,14 @@ interface Place {
   readonly budget: number
 }
 
-/** The parts of the claim, as far as the seeds show them. */
-export function findings(results: Results, plan: Plan): Finding[] {
+/**
+ * The parts of the claim, as far as the seeds show them.
+ * @param ratios calls and time of MDLM for the same
+ */
+export function findings(results: Results, ratios: readonly ReproductionRow[], plan: Plan): Finding[] {
   return [
     ...sameCalls(results, plan),
-    ...fewerCalls(results, plan),
+    ...lessTime(ratios, plan),
     ...window(results, plan),
     ...equalCost(results, plan),
     ...sign(results, plan),
@@ -43,6 +48,9 @@ const plain = (n: number): Place => ({ method: names.mdlm, setting: inCalls(n), 
 const early = (k: number, n: number): Place => ({
   ...{ method: windowed(k), setting: inCalls(n), budget: rowsOf(n, k, 0.2) },
 })
+const whole = (method: string, m: number, n: number): Place => ({
+  ...{ method, setting: inCalls(n), budget: m * (n + 1) },
+})
 
 /** The most drafts that were run in so many calls. */
 function mostDrafts(drafts: Drafts, n: number): number | undefined {
@@ -53,106 +61,113 @@ function mostDrafts(drafts: Drafts, n: number): number | undefined {
 /** Lower in the same calls, by how much, and what of it is left at the same entropy. */
 function sameCalls(results: Results, plan: Plan): Finding[] {
   return (['ar', 'coAr', 'nce'] as const).flatMap((energy) => {
+    const shares: number[] = []
     const found = plan.calls.flatMap((n) => {
       const k = mostDrafts(plan[energy], n)
       if (k === undefined) return []
       const own = weighed(energy, k, n)
-      const about = `in ${n} calls`
-      const compared = lowerThan(results, own, plain(n), metrics.perplexity, about)
-      const share =
-        1 -
-        results.at(own.method, { ...own, metric: metrics.perplexity }).mean /
-          results.at(names.mdlm, { ...plain(n), metric: metrics.perplexity }).mean
-      const beyond = results.at(own.method, { ...own, metric: metrics.beyond })
-      return [
-        {
-          n,
-          share,
-          finding: {
-            ...compared,
-            text: `${compared.text}, ${percent(share)} (entropy ${entropies(results, own, plain(n))})`,
-          },
-        },
-        {
-          n,
-          share,
-          finding: {
-            holds: beyond.high < 0,
-            about,
-            text: `at the same entropy ${within(beyond)} nats a token beside MDLM`,
-          },
-        },
-      ]
+      const compared = lowerThan(results, own, plain(n), metrics.perplexity, `in ${n} calls`)
+      const share = 1 - meanOf(results, own, metrics.perplexity) / meanOf(results, plain(n), metrics.perplexity)
+      shares.push(share)
+      return [{ ...compared, text: `${compared.text}: ${percent(share)}, ${entropies(results, own, plain(n))}` }]
     })
-    const best = Math.max(...found.map(({ share }) => share))
+    const at = Object.entries(plan[energy]).flatMap(([k, all]) => (Number(k) === 8 ? all : []))
+    const beyond = averaged(results, at, (n) =>
+      results.values(edlm(energy, 8), { ...weighed(energy, 8, n), metric: metrics.beyond }),
+    )
+    const largest: Finding = {
+      holds: Math.max(...shares) >= 0.49,
+      about: 'up to 49 % lower',
+      text: `${energies[energy]} is ${percent(Math.max(...shares))} lower at most`,
+    }
     return [
-      ...found.map(({ finding }) => finding),
-      ...(energy === 'coAr' || found.length === 0
-        ? []
-        : [
-            {
-              holds: best >= 0.49,
-              about: 'up to 49 % lower',
-              text: `${edlm(energy, 0).replace(', k = 0', '')} is ${percent(best)} lower at most`,
-            },
-          ]),
+      ...found,
+      {
+        holds: beyond.high < 0,
+        about: 'at the same entropy as MDLM',
+        text: `${edlm(energy, 8)}: ${within(beyond)} nats a token, mean of ${at.join(', ')} calls`,
+      },
+      ...(energy === 'coAr' ? [] : [largest]),
     ]
   })
 }
 
-/** As good as MDLM in more calls, and in more time. */
-function fewerCalls(results: Results, plan: Plan): Finding[] {
-  const places = [
-    ...Object.entries(plan.windowed).flatMap(([k, all]) => all.map((n) => early(Number(k), n))),
-    ...plan.calls.flatMap((n) => (plan.ar[2]?.includes(n) ? [weighed('ar', 2, n)] : [])),
-  ].filter(({ setting }) => setting !== inCalls(plan.calls[plan.calls.length - 1]))
-  return places.map((place) => {
-    const [calls, time] = [metrics.fewerMatched, metrics.fasterMatched].map((metric) =>
-      results.at(place.method, { ...place, metric }),
-    )
-    return {
-      holds: time.low > 1 && time.high >= 1.3,
-      about: `1.3 times less time, ${place.setting}`,
-      text: `${place.method} does with ${within(calls)} times fewer calls and ${within(time)} times less CPU time for the same perplexity and entropy`,
-    }
-  })
-}
-
-/** How much of the gain the first fifth of the time keeps. */
-function window(results: Results, plan: Plan): Finding[] {
+/** As good as MDLM in more time. */
+function lessTime(ratios: readonly ReproductionRow[], plan: Plan): Finding[] {
   return Object.entries(plan.windowed).flatMap(([k, all]) =>
     all.flatMap((n) => {
-      if (!plan.ar[Number(k)]?.includes(n)) return []
-      const loss = ({ method, ...where }: Place) =>
-        Math.log(results.at(method, { ...where, metric: metrics.perplexity }).mean)
-      const base = loss(plain(n))
-      const share = (base - loss(early(Number(k), n))) / (base - loss(weighed('ar', Number(k), n)))
+      const { method, setting } = early(Number(k), n)
+      const row = ratios.find((r) => r.method === method && r.setting === setting && r.metric === metrics.fasterMatched)
+      if (!row) return []
       return [
         {
-          holds: share >= 0.5,
-          about: 'a window of a fifth',
-          text: `k = ${k} keeps ${percent(share)} of the gain in ${n} calls`,
+          holds: row.low > 1 && row.high >= 1.3,
+          about: `CPU time of MDLM for the same perplexity and entropy over that of ${method}`,
+          text: `${within(row)} in ${n} calls`,
         },
       ]
     }),
   )
 }
 
+/** How much of the gain the first fifth of the time keeps. */
+function window(results: Results, plan: Plan): Finding[] {
+  return Object.entries(plan.windowed).map(([name, all]) => {
+    const k = Number(name)
+    const both = all.filter((n) => plan.ar[k]?.includes(n))
+    const gain = (of: (n: number) => Place) => mean(both.map((n) => logOf(results, plain(n)) - logOf(results, of(n))))
+    const share = gain((n) => early(k, n)) / gain((n) => weighed('ar', k, n))
+    return {
+      holds: share >= 0.5,
+      about: 'a window of the first fifth',
+      text: `with k = ${k} it keeps ${percent(share)} of the gain in ${both.join(', ')} calls`,
+    }
+  })
+}
+
 /** Beside what the same rows buy otherwise. */
 function equalCost(results: Results, plan: Plan): Finding[] {
   const longest = plan.calls[plan.calls.length - 1]
-  return plan.pools.flatMap(({ calls, most }) => {
-    const ms = Array.from({ length: Math.log2(most) }, (_, i) => 2 ** (i + 1))
-    return ms.flatMap((m) => {
-      if (!plan.ar[m]?.includes(calls)) return []
-      const own = weighed('ar', m, calls)
-      const about = `${rowsOf(calls, m)} rows, beyond MDLM's temperature curve of ${longest} calls`
-      const others = [bestOf(m), resampled(m)].map((method) => ({
-        ...{ method, setting: inCalls(calls), budget: m * (calls + 1) },
-      }))
-      return others.map((other) => lowerThan(results, own, other, metrics.beyondBest, about))
-    })
+  const pairs = plan.pools.flatMap(({ calls, most }) =>
+    Array.from({ length: Math.log2(most) }, (_, i) => ({ m: 2 ** (i + 1), n: calls })).filter(({ m, n }) =>
+      plan.ar[m]?.includes(n),
+    ),
+  )
+  const about = `as many rows, mean of ${pairs.length} pairs`
+  const against = [
+    { told: 'the best of m whole sequences by the same model', of: bestOf },
+    { told: 'one of m whole sequences by importance', of: resampled },
+  ].flatMap(({ told, of }) => {
+    const difference = (metric: string, read = (x: number) => x) =>
+      averaged(results, pairs, ({ m, n }) => {
+        const [own, other] = [weighed('ar', m, n), whole(of(m), m, n)].map(({ method, ...where }) =>
+          results.values(method, { ...where, metric }),
+        )
+        return own.map((value, i) => read(value) - read(other[i]))
+      })
+    const [loss, entropy, beyond] = [
+      difference(metrics.perplexity, Math.log),
+      difference(metrics.entropy),
+      difference(metrics.beyondBest),
+    ]
+    return [
+      {
+        holds: loss.high < 0,
+        about,
+        text: `beside ${told} EDLM-AR has ${within(loss)} nats a token more and ${within(entropy)} nats of entropy more`,
+      },
+      { holds: beyond.high < 0, about, text: `at the same entropy ${within(beyond)} more` },
+    ]
   })
+  const own = weighed('ar', 8, 8)
+  const compared = lowerThan(results, own, plain(longest), metrics.perplexity, `${rowsOf(8, 8)} rows`)
+  const direct = { method: names.autoregressive, setting: settings.leftToRight, budget: longest }
+  const left = lowerThan(results, own, direct, metrics.perplexity, `${rowsOf(8, 8)} rows`)
+  return [
+    ...against,
+    { ...compared, text: `${compared.text} in ${longest} calls, ${entropies(results, own, plain(longest))}` },
+    { ...left, text: `${left.text}, which reads ${longest} half rows, ${entropies(results, own, direct)}` },
+  ]
 }
 
 function sign(results: Results, plan: Plan): Finding[] {
@@ -167,20 +182,33 @@ function sign(results: Results, plan: Plan): Finding[] {
 function likelihood(results: Results, { bounded }: Plan): Finding[] {
   const at = (method: string): Place => ({ method, setting: settings.likelihood, budget: bounded.draws })
   const base = at(bounds.mdlm)
-  const about = 'likelihood of held-out text'
-  const lower = (['ar', 'coAr', 'nce'] as const).map((energy) =>
+  const about = 'held-out text, nats a token'
+  const below = (['ar', 'coAr', 'nce'] as const).map((energy) =>
     lowerThan(results, at(bounds.valid(energy, 16)), base, metrics.nats, about),
   )
-  const exact = { setting: settings.exact, metric: metrics.bits, budget: 1 }
+  const exact = { setting: settings.exact, metric: metrics.bits, budget: 4 }
+  const { low, high } = results.lead(exactly.paper, exactly.entropy, exact)
   const [paper, entropy] = [exactly.paper, exactly.entropy].map((method) => results.at(method, exact).mean)
   return [
-    ...lower,
+    lowerThan(results, at(bounds.paper('nce')), base, metrics.nats, 'the paper objective, nats a token'),
+    ...below,
     {
-      holds: paper >= entropy,
+      holds: low <= 0,
       about: 'the paper objective as a bound',
-      text: `of laws that can be summed over it is ${show(paper)} nats, their entropy ${show(entropy)}`,
+      text: `of laws that can be summed over it is ${show(paper)} nats, their entropy ${show(entropy)} (${show(low)} to ${show(high)} more)`,
     },
   ]
+}
+
+const meanOf = (results: Results, { method, ...where }: Place, metric: string) =>
+  results.at(method, { ...where, metric }).mean
+const logOf = (results: Results, { method, ...where }: Place) =>
+  mean(results.values(method, { ...where, metric: metrics.perplexity }).map(Math.log))
+
+/** The mean over several places, seed by seed. */
+function averaged<P>(results: Results, places: readonly P[], of: (place: P) => readonly number[]): Interval {
+  const all = places.map(of)
+  return mean95(results.seeds.map((_, i) => mean(all.map((values) => values[i]))))
 }
 
 function lowerThan(results: Results, a: Place, b: Place, metric: string, about: string): Finding {
@@ -194,6 +222,4 @@ function lowerThan(results: Results, a: Place, b: Place, metric: string, about: 
 const percent = (share: number) => `${Math.round(100 * share)} %`
 const within = ({ mean, low, high }: Interval) => `${show(mean)} [${show(low)}, ${show(high)}]`
 const entropies = (results: Results, a: Place, b: Place) =>
-  [a, b]
-    .map(({ method, ...where }) => show(results.at(method, { ...where, metric: metrics.entropy }).mean))
-    .join(' and ')
+  `entropies ${[a, b].map((place) => meanOf(results, place, metrics.entropy).toFixed(2)).join(' and ')}`
