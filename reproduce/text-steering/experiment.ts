@@ -66,7 +66,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
     command: `npx espalier reproduce text-steering${quick ? ' --quick' : ''}`,
     seeds,
     versions: versions(),
-    budget: `${seeds.length} seeds, one search each; 256 to ${quick ? '1024' : '4096'} NFE in 16 calls a sequence${quick ? '' : ', words to 16384; 4096 in 64 calls'}`,
+    budget: `${seeds.length} seeds, one search each; 256 to ${quick ? '1024' : '4096'} NFE in 16 calls a sequence`,
     table: [...results.rows(), ...chosen.flatMap((goal) => shares(results, goal))],
   }
   found.set(result, finished)
@@ -144,16 +144,19 @@ function shares(results: Results, { setting, runs }: Goal): ReproductionResult['
   if (all.length < 2) return []
   const budget = Math.max(...all)
   const mark = { budget, values: results.values(names.bestOfN, { setting, metric, budget }) }
-  return runs
-    .filter(({ budgets }) => budgets.includes(budget))
-    .map(({ method: { name }, budgets }) => {
-      const curve = budgets.map((nfe) => ({
-        budget: nfe,
-        values: results.values(name, { setting, metric, budget: nfe }),
-      }))
-      const spent = { nfe: budget, gradientEvaluations: 0, rewardEvaluations: 0 }
-      return { method: name, setting, metric: metrics.share, ...spent, ...shareToReach(curve, mark) }
-    })
+  return (
+    runs
+      // One that was run at fewer budgets has no course to be read off.
+      .filter(({ budgets }) => budgets.length === all.length)
+      .map(({ method: { name }, budgets }) => {
+        const curve = budgets.map((nfe) => ({
+          budget: nfe,
+          values: results.values(name, { setting, metric, budget: nfe }),
+        }))
+        const spent = { nfe: budget, gradientEvaluations: 0, rewardEvaluations: 0 }
+        return { method: name, setting, metric: metrics.share, ...spent, ...shareToReach(curve, mark) }
+      })
+  )
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

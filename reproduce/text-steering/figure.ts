@@ -4,11 +4,11 @@ import { figureFiles } from '../support/report.ts'
 import { exact } from './exact.ts'
 import { textsOf } from './experiment.ts'
 import { methods } from './methods.ts'
-import { kept, metrics, names, settings, withFills } from './names.ts'
+import { kept, metrics, names, settings } from './names.ts'
 
 /** What is drawn as a line; the rest is in the table. */
-const { bestOfN, dtsStar, svdd, fk, smc, forest, greedy, dts } = names
-const shown = [bestOfN, dtsStar, dts, svdd, fk, smc, forest, greedy]
+const { bestOfN, dtsStar, narrow, svdd, svdd20, fk, smc, greedy } = names
+const shown = [bestOfN, dtsStar, narrow, svdd, svdd20, fk, smc, greedy]
 const everyone = Object.values(methods).map(({ name }) => name)
 
 /** Reward against NFE for each goal, what the judge makes of it, look-aheads, and the law that is known. */
@@ -26,17 +26,21 @@ export function figures(result: ReproductionResult): Files {
     fluent: nfe(fluent, found, 'Searched for: kind words, said well', '15 score + 2 log p'),
     'fluent-trade-off': tradeOff(result, fluent, 'Kind words, said well, and what the judge makes of them'),
     pattern: nfe(pattern, found, 'Searched for: words in -ing', 'share of the characters'),
-    lookahead: nfe(
-      ...([section, found, 'Looking ahead by the likeliest tokens, or by fills that are drawn'] as const),
-      'log-odds of the classifier',
-      [names.svdd, fk, greedy].flatMap((name) => [name, withFills(name, 1), withFills(name, 4)]),
+    'pattern-trade-off': tradeOff(result, pattern, 'Words in -ing, and what the judge makes of them'),
+    world: plot(
+      ...([
+        result,
+        world,
+        metrics.distance,
+        exact.map(({ name }) => name).filter((name) => !name.includes('drawn')),
+      ] as const),
+      {
+        title: 'How far from the tilted law',
+        y: metrics.distance,
+        subtitle: '32 sequences; a run each',
+        logY: true,
+      },
     ),
-    world: plot(...([result, world, metrics.distance, exact.map(({ name }) => name)] as const), {
-      title: 'How far from the tilted law',
-      y: metrics.distance,
-      subtitle: '32 sequences; a run each',
-      logY: true,
-    }),
   })
   const page = samples(result)
   return page === undefined ? svgs : { ...svgs, 'samples.md': page }
@@ -94,7 +98,8 @@ function tradeOff({ table, seeds }: ReproductionResult, setting: string, title: 
 function samples(result: ReproductionResult): string | undefined {
   const cells = textsOf(result)
   if (!cells) return undefined
-  const settingsOf = [...new Set(result.table.map((r) => r.setting))].filter((s) => s !== settings.world)
+  const searched = result.table.filter(({ metric }) => metric === metrics.found)
+  const settingsOf = [...new Set(searched.map(({ setting }) => setting))]
   const part = (setting: string) => {
     const rows = everyone.flatMap((method) => {
       const budget = cells.budgets({ method, setting }).at(-1)
@@ -102,7 +107,7 @@ function samples(result: ReproductionResult): string | undefined {
       const [{ texts = [], values }] = cells.outcomes({ method, setting, budget })
       const quoted = texts.map((text) => `> ${text.trim().replaceAll(/\s*\n\s*/g, ' / ')}`).join('\n>\n')
       const perplexity = Math.exp(values[metrics.loss]).toFixed(0)
-      return `**${method}**, ${budget} NFE (best ${values[metrics.found].toFixed(2)}, perplexity of the ${kept} best ${perplexity})\n\n${quoted}`
+      return `**${method.replaceAll('*', '\\*')}**, ${budget} NFE (best ${values[metrics.found].toFixed(2)}, perplexity of the ${kept} best ${perplexity})\n\n${quoted}`
     })
     return `## ${setting[0].toUpperCase()}${setting.slice(1)}\n\n${rows.join('\n\n')}`
   }

@@ -20,10 +20,12 @@ export interface Goal {
 
 /** 16, 64 and 256 sequences of 16 calls. */
 const budgets = [256, 1024, 4096]
+const short = budgets.slice(0, 2)
 
 const { model, bestOfN, dtsStar, narrow, dts, svdd, svdd20, fk, smc, forest, greedy } = methods
 const { svddFill, svddFills, fkFill, fkFills, greedyFill, greedyFills } = methods
 const main = [dtsStar, svdd, fk, greedy]
+const others = [narrow, dts, smc, forest]
 const looking = [svddFill, svddFills, fkFill, fkFills, greedyFill, greedyFills]
 
 function at(list: readonly Method[], calls: number, of: readonly number[] = budgets): Goal['runs'] {
@@ -57,12 +59,14 @@ export function goals(quick: boolean): Goal[] {
   if (quick) return [{ ...pattern, calls: 16, runs: at(main, 16, [256, 1024]) }]
   const wide = { method: svdd20, budgets: [1024, 4096] }
   const once = (list: readonly Method[]) => list.map((method) => ({ method, budgets: [1024] }))
-  const others = [narrow, svdd20, dts, smc, forest, ...looking]
   return [
-    { ...ofSection, calls: 16, runs: [...at(main, 16), ...once(others)] },
-    { ...sentiment, calls: 16, runs: at(main, 16, [256, 1024]) },
-    { ...fluent, calls: 16, runs: at(main, 16, [256, 1024]) },
-    { ...pattern, calls: 16, runs: [...at([...main, narrow, dts, smc, forest], 16), wide] },
-    { ...ofSection, setting: settings.exact, calls: 64, runs: at([dtsStar, svdd, greedy], 64, [1024]) },
+    {
+      ...ofSection,
+      calls: 16,
+      runs: [...at(main, 16, [...short, 2048, 4096]), ...once([svdd20, ...others, svddFills, fkFills])],
+    },
+    { ...sentiment, calls: 16, runs: at(main, 16, short) },
+    { ...fluent, calls: 16, runs: at(main, 16, short) },
+    { ...pattern, calls: 16, runs: [...at([...main, ...others], 16), wide, ...once(looking)] },
   ]
 }

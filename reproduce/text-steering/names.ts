@@ -24,7 +24,6 @@ export const settings = {
   sentiment: 'sentiment',
   fluent: 'sentiment and fluency',
   pattern: 'words in -ing',
-  exact: `log-odds of the ${section}, 64 calls`,
   world: 'a law of 32 sequences',
   sharp: 'a law of 32 sequences, lambda=2',
 } as const
