@@ -75,7 +75,6 @@ const lines: readonly { readonly name: string; readonly method: string; readonly
   { name: 'coAR, k = 8', method: edlm('coAr', 8) },
   { name: 'NCE, k = 8', method: edlm('nce', 8) },
   { name: 'AR, k = 2, w = 0.2', method: windowed(2), dashed: true },
-  { name: 'AR, k = 16, w = 0.2', method: windowed(16), dashed: true },
   { name: 'AR, k = 8, released sign', method: released(8), dashed: true },
 ]
 
@@ -122,7 +121,6 @@ function againstCost(table: Table, metric: string, title: string): string | unde
     table.line(names.mdlm, overRows(names.mdlm), metric),
     weighed(8),
     weighed(16),
-    weighed(32),
     chosen('best of m', bestOf, 8),
     chosen('best of m', bestOf, 16),
     chosen('1 of m by importance', resampled, 8),
@@ -155,7 +153,6 @@ function plane(table: Table): string | undefined {
     cooling(most),
     drafting('ar', 8),
     drafting('ar', 16),
-    drafting('nce', 8),
     {
       name: 'best of m, 8 calls',
       points: [names.mdlm, ...drafts.map(bestOf)].flatMap((method) => at(method, inCalls(8))),

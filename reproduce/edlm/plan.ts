@@ -25,7 +25,7 @@ export interface Plan {
 export type Drafts = Readonly<Record<number, readonly number[]>>
 
 export const plan: Plan = {
-  ...{ seeds: 6, count: 10, cheap: 20, calls: [4, 8, 16, 32, 64] },
+  ...{ seeds: 8, count: 10, cheap: 20, calls: [4, 8, 16, 32, 64] },
   ar: { 2: [4, 8, 16, 32], 4: [4, 8, 16, 64], 8: [4, 8, 16, 32], 16: [4, 8, 16] },
   coAr: { 8: [8, 16] },
   nce: { 2: [8, 16], 8: [4, 8, 16] },
