@@ -1,0 +1,77 @@
+import { useEffect } from 'preact/hooks'
+import { address, route } from './route.ts'
+import { broken, facts } from './studio.ts'
+import { theme, toggleTheme } from './theme.ts'
+import { About } from './views/about.tsx'
+import { Home } from './views/home.tsx'
+import { NewRun } from './views/new-run.tsx'
+import { Run } from './views/run.tsx'
+
+const pages = [
+  { at: undefined, name: 'Runs' },
+  { at: 'new', name: 'New run' },
+  { at: 'about', name: 'About' },
+]
+
+export function App() {
+  const { path } = route.value
+  const [first, second] = path
+  // After a change of the view the focus goes to its heading.
+  useEffect(() => {
+    const heading = document.querySelector('h1')
+    document.title = `${heading?.textContent ?? 'Studio'} – Espalier`
+    if (document.body.dataset.shown) heading?.focus()
+    document.body.dataset.shown = 'yes'
+    scrollTo(0, 0)
+  }, [first, second])
+
+  return (
+    <>
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
+        Skip to the content
+      </button>
+      <header>
+        <a class="brand" href={address([])}>
+          Espalier <span>Studio</span>
+        </a>
+        <nav aria-label="Views">
+          {pages.map(({ at, name }) => (
+            <a key={name} href={address(at ? [at] : [])} aria-current={first === at ? 'page' : undefined}>
+              {name}
+            </a>
+          ))}
+        </nav>
+        <button type="button" class="theme" onClick={toggleTheme} aria-pressed={theme.value === 'dark'}>
+          Dark
+        </button>
+      </header>
+      <main id="main" tabIndex={-1}>
+        {broken.value && (
+          <p class="error" role="alert">
+            Nothing can be run: {broken.value}
+          </p>
+        )}
+        <View first={first} second={second} />
+      </main>
+      <footer>
+        {facts.value ? facts.value.name : 'starting the engine…'}
+        {facts.value && !facts.value.isolated && ' (the page is not isolated, so one thread)'}
+      </footer>
+    </>
+  )
+}
+
+function View({ first, second }: { first: string | undefined; second: string | undefined }) {
+  if (first === undefined) return <Home />
+  if (first === 'new') return <NewRun />
+  if (first === 'about') return <About />
+  if (first === 'run' && second) return <Run key={second} id={second} />
+  return (
+    <>
+      <h1 tabIndex={-1}>No such view</h1>
+      <p>
+        There is nothing at this address. <a href={address([])}>Back to the runs</a>
+      </p>
+    </>
+  )
+}

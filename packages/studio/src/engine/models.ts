@@ -1,0 +1,48 @@
+import { type GivenModel, type ModelSource, unknownModel } from '@espalier/engine'
+import { type ModelCard, parseModelCard } from 'espalier/runtime'
+import { zooModels } from './zoo-names.ts'
+
+/** Models that lie beside the app, fetched when they are asked for. */
+export function fetchedSource(base: string): ModelSource {
+  const cards = new Map<string, Promise<ModelCard>>()
+  const graphs = new Map<string, Promise<Uint8Array>>()
+  const get = async (key: string, file: string) => {
+    const response = await fetch(new URL(`models/${key}/${file}`, base))
+    if (!response.ok) throw new Error(`${key}/${file} could not be fetched: the server said ${response.status}`)
+    return response
+  }
+  /** Kept once it is there; a failure is tried again. */
+  const once = <T>(kept: Map<string, Promise<T>>, key: string, load: () => Promise<T>): Promise<T> => {
+    let found = kept.get(key)
+    if (!found) {
+      if (!zooModels.some((name) => name === key)) throw unknownModel(key, zooModels)
+      found = load()
+      kept.set(key, found)
+      found.catch(() => kept.delete(key))
+    }
+    return found
+  }
+  return {
+    keys: async () => zooModels,
+    card: async (key) =>
+      once(cards, key, async () => parseModelCard(await (await get(key, 'card.json')).json(), `${key}/card.json`)),
+    graph: async (key) =>
+      once(graphs, key, async () => new Uint8Array(await (await get(key, 'model.onnx')).arrayBuffer())),
+  }
+}
+
+/** Five Gaussians of the plane, the outer ones on a circle: a model whose scores are exact. */
+export const mixture: GivenModel = {
+  card: {
+    type: 'gaussian-mixture',
+    means: [
+      [2, 0],
+      [0.618, 1.902],
+      [-1.618, 1.176],
+      [-1.618, -1.176],
+      [0.618, -1.902],
+    ],
+    stds: [0.25, 0.25, 0.25, 0.25, 0.25],
+    weights: [0.2, 0.2, 0.2, 0.2, 0.2],
+  },
+}

@@ -1,0 +1,83 @@
+/** The worker of the page: networks and the searches over them, in one thread. */
+
+import { type GivenModel, localEngine, memorySource, memoryStore, type RunStore } from '@espalier/engine'
+import { gridCatalogue } from 'espalier/process'
+import { webRuntime } from 'espalier/runtime'
+import { searchCatalogue } from 'espalier/search'
+import { solverCatalogue } from 'espalier/solve'
+import mjs from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
+import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
+import { messageOf } from '../format.ts'
+import { fetchedSource, mixture } from './models.ts'
+import { opfsStore } from './opfs-store.ts'
+import type { EngineFacts, FromWorker, Named, ToWorker, WorkerOnly } from './protocol.ts'
+import { servePage } from './serve-page.ts'
+
+/** Milliseconds that a page which is being left may hold the store. */
+const PATIENCE = 3000
+
+const post = (message: FromWorker) => self.postMessage(message)
+
+/**
+ * The kept runs, for one tab at a time: two engines on one store would take each other's runs for interrupted ones.
+ */
+async function openStore(): Promise<{ store: RunStore; storage: EngineFacts['storage'] }> {
+  let root: FileSystemDirectoryHandle
+  try {
+    root = await navigator.storage.getDirectory()
+  } catch {
+    return { store: memoryStore(), storage: 'refused' }
+  }
+  const held = await new Promise<boolean>((resolve) => {
+    navigator.locks
+      .request('espalier-runs', { signal: AbortSignal.timeout(PATIENCE) }, () => {
+        resolve(true)
+        return new Promise(() => {})
+      })
+      .catch(() => resolve(false))
+  })
+  if (!held) return { store: memoryStore(), storage: 'other tab' }
+  return { store: await opfsStore(root), storage: 'kept' }
+}
+
+async function open(base: string) {
+  const isolated = self.crossOriginIsolated
+  const threads = isolated ? Math.min(4, Math.ceil(navigator.hardwareConcurrency / 2)) : 1
+  const { store, storage } = await openStore()
+  const own = new Map<string, GivenModel>([['mixture', mixture]])
+  const files = { mjs: new URL(mjs, self.location.href).href, wasm: new URL(wasm, self.location.href).href }
+  const name = `onnxruntime-web, WebAssembly, ${threads} thread${threads === 1 ? '' : 's'}`
+  const source = memorySource(own, fetchedSource(base))
+  const engine = await localEngine({ runtime: webRuntime({ files, threads }), source, store, name })
+  const more: WorkerOnly = {
+    async step(id, from) {
+      const stop = new AbortController()
+      await engine.resume(id)
+      for await (const { event } of engine.events(id, from, stop.signal)) {
+        if (event.type === 'leaves' || event.type === 'samples') break
+      }
+      stop.abort()
+      await engine.pause(id)
+    },
+    async addModel(key, model) {
+      own.set(key, model)
+    },
+    async catalogue() {
+      const named = (entries: readonly Named[]) =>
+        entries.map(({ name, about, options }) => ({ name, about, options: [...options] }))
+      return { searches: named(searchCatalogue), solvers: named(solverCatalogue), grids: named(gridCatalogue) }
+    },
+  }
+  post({ type: 'opened', facts: { name, threads, isolated, storage } })
+  return servePage({ ...engine, ...more }, post)
+}
+
+let serving: ReturnType<typeof open> | undefined
+
+// Threads of the engine are workers of this very file in some bundles: listening, not assigning, leaves them theirs.
+self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
+  if (data.type === 'open') {
+    serving = open(data.base)
+    serving.catch((error: unknown) => post({ type: 'failed', error: `the engine cannot start: ${messageOf(error)}` }))
+  } else serving?.then((take) => take(data)).catch(() => {})
+})

@@ -1,0 +1,46 @@
+import type { GivenModel, Numbered } from '@espalier/engine'
+
+/** What the worker says of itself once it is up. */
+export interface EngineFacts {
+  /** Runtime, threads. */
+  readonly name: string
+  readonly threads: number
+  readonly isolated: boolean
+  readonly storage: 'kept' | 'other tab' | 'refused'
+}
+
+export type ToWorker =
+  | { readonly type: 'open'; readonly base: string }
+  | { readonly type: 'call'; readonly call: number; readonly method: string; readonly given: readonly unknown[] }
+  | { readonly type: 'watch'; readonly watch: number; readonly id: string; readonly from: number }
+  | { readonly type: 'unwatch'; readonly watch: number }
+
+export type FromWorker =
+  | { readonly type: 'opened'; readonly facts: EngineFacts }
+  | { readonly type: 'answer'; readonly call: number; readonly value?: unknown; readonly error?: string }
+  | { readonly type: 'events'; readonly watch: number; readonly events: readonly Numbered[] }
+  | { readonly type: 'end'; readonly watch: number; readonly error?: string }
+  | { readonly type: 'failed'; readonly error: string }
+
+/** What a page asks of its worker beyond what every engine can do. */
+export interface WorkerOnly {
+  /** Lets a paused run go on until it has found something more, and pauses it again. */
+  step(id: string, from: number): Promise<void>
+  /** Takes a model of the person's own. */
+  addModel(key: string, model: GivenModel): Promise<void>
+  catalogue(): Promise<Catalogue>
+}
+
+/** Something that is asked for by name and options. */
+export interface Named {
+  readonly name: string
+  readonly about: string
+  readonly options: readonly string[]
+}
+
+/** What a form offers. */
+export interface Catalogue {
+  readonly searches: readonly Named[]
+  readonly solvers: readonly Named[]
+  readonly grids: readonly Named[]
+}

@@ -1,0 +1,136 @@
+import type { Engine, Numbered, RunConfig } from '@espalier/engine'
+import type { EngineFacts, FromWorker, ToWorker, WorkerOnly } from './protocol.ts'
+
+/** The part of a worker that is used; tests have one without a thread. */
+export interface WorkerPort {
+  postMessage(message: ToWorker, transfer?: Transferable[]): void
+  onmessage: ((event: MessageEvent<FromWorker>) => void) | null
+  onerror: ((event: ErrorEvent) => void) | null
+}
+
+/** An engine in a worker of the page. */
+export interface WorkerEngine extends Engine, WorkerOnly {
+  /** Resolves when the worker is up. @throws one line where it cannot be */
+  readonly facts: Promise<EngineFacts>
+}
+
+interface Watcher {
+  readonly batches: Numbered[][]
+  ended: boolean
+  error?: string
+  wake(): void
+}
+
+/**
+ * Runs in one worker of the page, beside its network: no message goes between them for a network call, and the page
+ * gets events in batches.
+ *
+ * @param base where the app's files lie
+ */
+export function workerEngine(port: WorkerPort, base: string): WorkerEngine {
+  const calls = new Map<number, { resolve(value: never): void; reject(error: Error): void }>()
+  const watchers = new Map<number, Watcher>()
+  let next = 0
+  let broken: Error | undefined
+  let opened: (facts: EngineFacts) => void = () => {}
+  let failed: (error: Error) => void = () => {}
+  const facts = new Promise<EngineFacts>((resolve, reject) => {
+    opened = resolve
+    failed = reject
+  })
+  facts.catch(() => {})
+
+  const fail = (message: string) => {
+    broken = new Error(message)
+    failed(broken)
+    for (const { reject } of calls.values()) reject(broken)
+    calls.clear()
+    for (const watcher of watchers.values()) {
+      watcher.error = message
+      watcher.ended = true
+      watcher.wake()
+    }
+  }
+  port.onerror = (event) => {
+    // A worker whose file is missing, or comes without the headers of an isolated page, fails without a word.
+    fail(
+      event?.message || 'the network worker could not be loaded (its file is missing, or the headers of the page are)',
+    )
+  }
+  port.onmessage = ({ data }) => {
+    if (data.type === 'opened') opened(data.facts)
+    else if (data.type === 'failed') fail(data.error)
+    else if (data.type === 'answer') {
+      const call = calls.get(data.call)
+      calls.delete(data.call)
+      if (data.error !== undefined) call?.reject(new Error(data.error))
+      else call?.resolve(data.value as never)
+    } else {
+      const watcher = watchers.get(data.watch)
+      if (!watcher) return
+      if (data.type === 'events') watcher.batches.push([...data.events])
+      else {
+        watcher.ended = true
+        watcher.error = data.error
+      }
+      watcher.wake()
+    }
+  }
+  port.postMessage({ type: 'open', base })
+
+  const call = <T>(method: string, ...given: unknown[]): Promise<T> =>
+    new Promise<T>((resolve, reject) => {
+      if (broken) return reject(broken)
+      const id = next++
+      calls.set(id, { resolve: resolve as (value: never) => void, reject })
+      port.postMessage({ type: 'call', call: id, method, given })
+    })
+
+  return {
+    facts,
+    models: () => call('models'),
+    start: (config: RunConfig) => call('start', config),
+    runs: () => call('runs'),
+    run: (id) => call('run', id),
+    pause: (id) => call('pause', id),
+    resume: (id) => call('resume', id),
+    stop: (id) => call('stop', id),
+    state: (id, at) => call('state', id, at),
+    remove: (id) => call('remove', id),
+    step: (id, from) => call('step', id, from),
+    addModel: (key, model) => call('addModel', key, model),
+    catalogue: () => call('catalogue'),
+
+    async *events(id, from, signal) {
+      if (broken) throw broken
+      const watch = next++
+      let wake = () => {}
+      const watcher: Watcher = { batches: [], ended: false, wake: () => wake() }
+      watchers.set(watch, watcher)
+      const abort = () => wake()
+      signal.addEventListener('abort', abort)
+      port.postMessage({ type: 'watch', watch, id, from })
+      try {
+        for (;;) {
+          for (const batch of watcher.batches.splice(0)) {
+            for (const numbered of batch) {
+              if (signal.aborted) return
+              yield numbered
+            }
+          }
+          if (signal.aborted) return
+          if (watcher.batches.length > 0) continue
+          if (watcher.error !== undefined) throw new Error(watcher.error)
+          if (watcher.ended) return
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+        }
+      } finally {
+        signal.removeEventListener('abort', abort)
+        watchers.delete(watch)
+        if (!watcher.ended) port.postMessage({ type: 'unwatch', watch })
+      }
+    },
+  }
+}

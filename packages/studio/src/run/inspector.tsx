@@ -1,0 +1,143 @@
+import { number, percent, whole } from '../format.ts'
+import { ROOT } from '../tree/growing-tree.ts'
+import { depthOf, nameOf } from '../tree/painter.ts'
+import { describe } from '../tree/picture.ts'
+import { Picture } from './gallery.tsx'
+import type { Watch } from './watch.ts'
+
+const CHILDREN = 8
+
+export interface InspectorProps {
+  readonly watch: Watch
+  readonly selected: number | undefined
+  onSelect(node: number | undefined): void
+}
+
+/** What is known of the selected node, and how its value comes about. */
+export function Inspector({ watch, selected, onSelect }: InspectorProps) {
+  watch.calmVersion.value
+  const { tree, levels } = watch
+  if (!watch.hasTree) {
+    return selected === undefined || selected >= watch.samples.length ? (
+      <section class="inspector panel" aria-label="Inspector">
+        <h2>Inspector</h2>
+        <p class="quiet">Choose a sample to see it here.</p>
+      </section>
+    ) : (
+      <section class="inspector panel" aria-label="Inspector">
+        <h2>Sample {selected}</h2>
+        <Picture watch={watch} place={{ sample: selected }} large />
+        <dl>
+          <Fact name="Reward">{number(watch.samples[selected])}</Fact>
+          <Fact name="State">{stateOf(watch, { sample: selected })}</Fact>
+        </dl>
+      </section>
+    )
+  }
+  if (selected === undefined || selected >= tree.size) {
+    return (
+      <section class="inspector panel" aria-label="Inspector">
+        <h2>Inspector</h2>
+        <p class="quiet">Choose a node of the tree, or a sample, to see its state and how its value came about.</p>
+        {tree.bestLeaf >= 0 && (
+          <button type="button" onClick={() => onSelect(tree.bestLeaf)}>
+            Show the best sample
+          </button>
+        )}
+      </section>
+    )
+  }
+  const lambda = watch.summary.value?.config.lambda ?? 1
+  const values = tree.values(lambda)
+  const leaf = tree.isLeaf(selected)
+  const level = levels[tree.depth[selected]]
+  const children = tree.childrenOf(selected).sort((a, b) => values[b] - values[a])
+  const known = children.filter((child) => !Number.isNaN(values[child]))
+  return (
+    <section class="inspector panel" aria-label="Inspector">
+      <h2>{selected === ROOT ? 'Root' : `Node ${selected}`}</h2>
+      {selected === ROOT ? (
+        <p class="quiet">The root stands above the prior: it has no state of its own.</p>
+      ) : (
+        <Picture watch={watch} place={{ node: selected }} large />
+      )}
+      <dl>
+        <Fact name="Level">{nameOf(tree.depth[selected], depthOf(tree, levels), levels)}</Fact>
+        {level && <Fact name="Time">{number(level.time)}</Fact>}
+        <Fact name="Passes">
+          {whole(tree.passes[selected])} ({percent(tree.passes[selected] / Math.max(1, tree.passes[ROOT]))} of the work)
+        </Fact>
+        <Fact name={leaf ? 'Reward' : 'Value'}>{number(values[selected])}</Fact>
+        {selected !== ROOT && <Fact name="State">{stateOf(watch, { node: selected })}</Fact>}
+      </dl>
+      {selected !== ROOT && (
+        <p>
+          <button type="button" onClick={() => onSelect(tree.parent[selected])}>
+            Up to {tree.parent[selected] === ROOT ? 'the root' : `node ${tree.parent[selected]}`}
+          </button>
+        </p>
+      )}
+      {known.length > 0 && (
+        <>
+          <h3>How the value comes about</h3>
+          <p class="formula">
+            {formula(
+              known.map((child) => values[child]),
+              values[selected],
+              lambda,
+            )}
+          </p>
+          <table>
+            <caption>
+              Children, best first{children.length > CHILDREN && `: ${CHILDREN} of ${whole(children.length)}`}
+            </caption>
+            <thead>
+              <tr>
+                <th scope="col">Node</th>
+                <th scope="col">Value</th>
+                <th scope="col">Passes</th>
+              </tr>
+            </thead>
+            <tbody>
+              {children.slice(0, CHILDREN).map((child) => (
+                <tr key={child}>
+                  <td>
+                    <button type="button" class="link" onClick={() => onSelect(child)}>
+                      {child}
+                    </button>
+                  </td>
+                  <td>{number(values[child])}</td>
+                  <td>{whole(tree.passes[child])}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </>
+      )}
+    </section>
+  )
+}
+
+function Fact({ name, children }: { name: string; children: preact.ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}
+
+function stateOf(watch: Watch, place: { node: number } | { sample: number }): string {
+  watch.thumbnails.arrived.value
+  const state = watch.thumbnails.state(place)
+  return state ? describe(state) : '…'
+}
+
+/** The backup with the numbers of this node. */
+function formula(children: readonly number[], value: number, lambda: number): string {
+  const shown = children.slice(0, 3).map(number)
+  const dots = children.length > 3 ? ', …' : ''
+  const n = children.length
+  if (lambda === 0) return `v = mean(${shown.join(', ')}${dots}) = ${number(value)}`
+  return `v = (1/${number(lambda)}) · log(1/${n} · Σ exp(${number(lambda)} · {${shown.join(', ')}${dots}})) = ${number(value)}`
+}

@@ -1,0 +1,25 @@
+import { defaultClientConditions, defineConfig } from 'vite'
+import { zooModels } from './src/engine/zoo-names.ts'
+import { zooPlugin } from './zoo-plugin.ts'
+
+// Threads need a cross-origin-isolated page, so every response says so.
+const headers = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+}
+
+// biome-ignore lint/style/noDefaultExport: Vite reads the default export
+export default defineConfig({
+  root: import.meta.dirname,
+  // Relative addresses: the build works from any folder of any server.
+  base: './',
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  // The packages' TypeScript sources, so that nothing must be built before.
+  resolve: { conditions: ['source', ...defaultClientConditions] },
+  plugins: [zooPlugin(zooModels)],
+  worker: { format: 'es' },
+  server: { headers },
+  preview: { headers },
+  build: { target: 'es2022', chunkSizeWarningLimit: 600, assetsInlineLimit: 0 },
+})
