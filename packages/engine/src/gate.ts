@@ -17,6 +17,7 @@ export class Gate {
   #closed: { readonly opened: Promise<void>; open(): void } | undefined
   #onPause: (() => void)[] = []
   #turn = 0
+  #interrupted = false
   #worked = 0
   #since: number
   readonly #now: () => number
@@ -73,6 +74,16 @@ export class Gate {
   stop(): void {
     this.#controller.abort()
     this.resume()
+  }
+
+  /** A stop behind which the run is meant to go on one day. */
+  interrupt(): void {
+    this.#interrupted ||= !this.signal.aborted
+    this.stop()
+  }
+
+  get interrupted(): boolean {
+    return this.#interrupted
   }
 
   /** Resolves at the next pause, or at once where it is paused. */

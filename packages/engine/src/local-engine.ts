@@ -21,7 +21,7 @@ export interface LocalEngineOptions {
   readonly store?: RunStore
   /** How events name this engine: runtime, threads, version. Default: the runtime's name. */
   readonly name?: string
-  /** Seconds between two snapshots of a search under way. Default 5. */
+  /** Seconds between two snapshots of a search under way, at least. Default 5. */
   readonly snapshotEvery?: number
   /**
    * When a run gets its turn: calls `turn` and waits for it, which ends when the run has ended or is paused. Default:
@@ -66,8 +66,6 @@ interface Run {
   work?: { readonly gate: Gate; readonly done: Promise<void>; view?: SearchView }
   /** States of a run that has ended, read when they are first asked for. */
   saved?: SearchView
-  /** Set where the next end is an interruption. */
-  leaving?: boolean
 }
 
 /**
@@ -180,7 +178,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
         ? 'failed'
         : !gate.signal.aborted
           ? 'finished'
-          : run.leaving
+          : gate.interrupted
             ? 'interrupted'
             : 'stopped'
       run.work = undefined
@@ -188,7 +186,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
     } catch (error) {
       run.work = undefined
       const stopped = gate.signal.aborted && lost === undefined
-      const status = stopped ? (run.leaving ? 'interrupted' : 'stopped') : 'failed'
+      const status = stopped ? (gate.interrupted ? 'interrupted' : 'stopped') : 'failed'
       const change = stopped ? ({ status } as const) : ({ status, error: lineOf(lost ?? error) } as const)
       // Where nothing can be kept any more, the run has failed in memory at least.
       await put(run, change).catch(() => {})
@@ -273,8 +271,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       const all = [...runs.values()]
       for (const run of all) {
         if (!run.work) continue
-        run.leaving = true
-        run.work.gate.stop()
+        run.work.gate.interrupt()
       }
       await Promise.all(all.map(({ work }) => work?.done))
       await Promise.all(all.map(({ writing }) => writing))

@@ -18,6 +18,8 @@ import { nodeState, type SearchView, samplesFile, stateOf } from './view.ts'
 
 /** Milliseconds between two batches of events, at least. */
 const BETWEEN_EVENTS = 50
+/** A snapshot that took so long is followed by this many times as much work, at least. */
+const SHARE = 20
 const searchFormat = 'espalier-search-1'
 
 /** The numbers of a run. */
@@ -31,7 +33,7 @@ export interface RunSearchOptions extends Place {
   readonly onEvents: (events: readonly RunEvent[]) => void
   /** What the run is by now, as {@link RunSearchOptions.resume} wants it. */
   readonly onSnapshot: (bytes: readonly Uint8Array[]) => Promise<void>
-  /** Milliseconds between two snapshots. */
+  /** Milliseconds between two snapshots, at least; where they take long it is more. */
   readonly snapshotEvery: number
   /** A snapshot to go on from. */
   readonly resume?: Uint8Array
@@ -76,7 +78,7 @@ async function search(config: RunConfig, opened: SetUp, options: RunSearchOption
   let progress: Progress = { nfe: 0, rewardEvaluations: 0, gradientEvaluations: 0, best: null, seconds: 0 }
   let known: SavedStates | undefined
   let toldAt = 0
-  let kept = performance.now()
+  let due = performance.now() + snapshotEvery
 
   const frame = { event, range }
   options.onView?.({
@@ -109,7 +111,8 @@ async function search(config: RunConfig, opened: SetUp, options: RunSearchOption
     const { nfe, rewardEvaluations, gradientEvaluations, candidates } = result
     const best = result.best < 0 ? null : finite(candidates[result.best].reward)
     progress = { nfe, rewardEvaluations, gradientEvaluations, best, seconds: seconds() }
-    const samples = method.tree ? [] : feed.samples(candidates.map((candidate) => candidate.reward))
+    // What a search that will go on selects in the end is not known yet.
+    const samples = method.tree || gate.interrupted ? [] : feed.samples(candidates.map((candidate) => candidate.reward))
     onEvents([...feed.take(), ...samples, { type: 'progress', ...progress }])
     const tree = 'tree' in result ? (result as TreeSearchResult<unknown, Tensor>) : undefined
     return { progress, samples: samplesFile(candidates, frame), search: tree && filed(tree.save()), error }
@@ -127,12 +130,13 @@ async function search(config: RunConfig, opened: SetUp, options: RunSearchOption
       onIteration: (tree, leaf) => feed.iteration(tree, leaf),
       async onCheckpoint(save) {
         const now = performance.now()
-        if (now - kept < snapshotEvery) return
+        if (now < due) return
         const saved = save()
         known = method.tree ? undefined : savedStates(saved)
         if (known) onEvents(feed.samples(known.rewards))
         await onSnapshot(filed(saved))
-        kept = performance.now()
+        const end = performance.now()
+        due = end + Math.max(snapshotEvery, SHARE * (end - now))
       },
     })
     return finish(result)
