@@ -8,7 +8,7 @@ import { versions } from '@espalier/cli'
 import { jackknife, mean, Results } from 'espalier/measure'
 import { profiledSampler, type SamplerProfile, sampleTokens, shaped } from 'espalier/text'
 import { sequencesOf } from '../edlm/draw.ts'
-import { lossAt } from '../fhs/matched.ts'
+import type { Tempered } from '../fhs/matched.ts'
 import type { ReproductionOptions, ReproductionResult, ReproductionRow } from '../result.ts'
 import { type Outcome, runCells, type SearchCell } from '../support/search-cells.ts'
 import { namedQuality } from '../support/text.ts'
@@ -19,7 +19,7 @@ import { addExact } from './exact.ts'
 import { findings } from './findings.ts'
 import { fitCalls } from './fit.ts'
 import { type Models, openModels } from './models.ts'
-import { data, factorOf, inCalls, isCountdown, metrics, timeOf } from './names.ts'
+import { data, factorOf, inCalls, isCountdown, metrics, timeOf, toldCalls } from './names.ts'
 import { type Plan, plans, quickPlans } from './plan.ts'
 
 /** Counts up when the same seed no longer gives the same numbers, so that no result is mixed from two programs. */
@@ -136,11 +136,11 @@ async function runFits(plan: Plan, models: Models, name: string, onProgress: Rep
     rows: cells.flatMap((cell) => {
       const { nfe, values } = kept.outcomes(cell)[0]
       const { times, factors } = profileOf(cell)
-      const numbers = [
-        ...Object.entries(values),
+      const steps = [
         ...factors.map((factor, k) => [factorOf(k), factor] as const),
         ...times.slice(0, -1).map((time, k) => [timeOf(k), time] as const),
       ]
+      const numbers = [...Object.entries(values), ...(cell.budget === toldCalls ? steps : [])]
       return numbers.map(([metric, value]) => ({
         ...{ method: cell.method, setting: cell.setting, nfe, gradientEvaluations: 0, rewardEvaluations: 0, metric },
         ...{ mean: value, low: value, high: value, n: 1 },
@@ -200,32 +200,53 @@ async function measure(
   for (const [cell, points] of measured) {
     const { method, setting, budget, arm, plan, outcomes } = cell
     if (arm.temperature !== undefined) continue
-    const curve = [...temperatures, 1].flatMap((t) => {
-      const name = arms.cooled(arm.kernel, t).method
-      const same = [...measured].find(([c]) => c.plan === plan && c.setting === setting && c.method === name)
-      return same ? [same[1]] : []
-    })
+    const curve = [...temperatures, 1]
+      .sort((a, b) => a - b)
+      .flatMap((t) => {
+        const name = arms.cooled(arm.kernel, t).method
+        const same = [...measured].find(([c]) => c.plan === plan && c.setting === setting && c.method === name)
+        return same ? [same[1]] : []
+      })
     // Analytic steps have a curve of their own where they are another sampler.
-    if (curve.length < 2) continue
+    if (curve.length < 2 || !rising(curve)) continue
     const nfe = Math.round(mean(outcomes.map((one) => one.nfe)))
+    const plain = curve[[...temperatures, 1].sort((a, b) => a - b).indexOf(1)]
     for (const metric of Object.keys(points[0].compared)) {
-      const pooled = (all: readonly Measured[], kept: readonly number[]) => ({
+      const pooled = (all: readonly Measured[], kept: readonly number[]): Tempered => ({
         entropy: mean(kept.map((i) => all[i].entropy)),
         loss: mean(kept.map((i) => all[i].compared[metric])),
       })
       const values = jackknife(results.seeds.length, (kept) => {
-        const own = pooled(points, kept)
-        return (
-          own.loss -
-          lossAt(
-            own.entropy,
-            curve.map((of) => pooled(of, kept)),
-          )
-        )
+        const [own, base] = [pooled(points, kept), pooled(plain, kept)]
+        const slope = slopeOf(curve.map((of) => pooled(of, kept)))
+        return own.loss - base.loss - slope * (own.entropy - base.entropy)
       })
       results.add({ method, setting, budget, metric, nfe, values })
     }
   }
+}
+
+/**
+ * What a temperature changes the loss by for a change of entropy: by least squares, as all of the curve is known better than
+ * the piece of it that lies nearest.
+ */
+export function slopeOf(curve: readonly Tempered[]): number {
+  const centre = { entropy: mean(curve.map((point) => point.entropy)), loss: mean(curve.map((point) => point.loss)) }
+  let [both, own] = [0, 0]
+  for (const { entropy, loss } of curve) {
+    both += (entropy - centre.entropy) * (loss - centre.loss)
+    own += (entropy - centre.entropy) ** 2
+  }
+  return both / own
+}
+
+/**
+ * Whether entropy rises with the temperature: else nothing can be matched. Of a uniform process the prediction of a token is
+ * mostly the token itself, which no temperature changes.
+ */
+function rising(curve: readonly (readonly Measured[])[]): boolean {
+  const entropies = curve.map((points) => mean(points.map(({ entropy }) => entropy)))
+  return entropies.every((entropy, i) => i === 0 || entropy > entropies[i - 1])
 }
 
 /** How the sequences of a world are measured. */

@@ -1,9 +1,20 @@
 import { linePlot } from '@espalier/cli'
 import type { Files, ReproductionResult, ReproductionRow } from '../result.ts'
 import { figureFiles } from '../support/report.ts'
-import { arms, isFitted, temperatures } from './arms.ts'
+import { type Arm, arms, temperatures } from './arms.ts'
 import { exactCalls } from './exact.ts'
-import { chains, data, factorOf, inCalls, isCountdown, metrics, timeOf, type WorldName, worldNames } from './names.ts'
+import {
+  chains,
+  data,
+  factorOf,
+  inCalls,
+  isCountdown,
+  metrics,
+  timeOf,
+  toldCalls,
+  type WorldName,
+  worldNames,
+} from './names.ts'
 import { plans } from './plan.ts'
 
 const titles: Readonly<Record<WorldName, string>> = {
@@ -20,13 +31,13 @@ export function figures(result: ReproductionResult): Files {
   const files: Record<string, string | undefined> = {}
   for (const world of worldNames) {
     const file = world.replaceAll(' ', '-')
-    files[`${file}-plane`] = plane(result, world)
+    if (!isCountdown(world)) files[`${file}-plane`] = plane(result, world)
     files[`${file}-factors`] = numbers(result, world, 'factors')
     files[`${file}-times`] = numbers(result, world, 'times')
     if ((planOf(world)?.calls.length ?? 0) < 2) continue
     files[`${file}-errors`] = againstCalls(result, world, metrics.errors, 'rule broken')
     files[`${file}-perplexity`] = againstCalls(result, world, metrics.perplexity, 'generative perplexity')
-    files[`${file}-beyond`] = againstCalls(result, world, metrics.beyond, 'loss beyond the temperature curve')
+    files[`${file}-beyond`] = againstCalls(result, world, metrics.beyond, 'loss beyond plain steps at the same entropy')
     files[`${file}-valid`] = againstCalls(result, world, metrics.valid, 'words that exist')
   }
   for (const chain of chains) files[chain.replace(', ', '-')] = distances(result, chain)
@@ -82,18 +93,25 @@ function againstCalls(result: ReproductionResult, world: WorldName, metric: stri
       log: metric === metrics.perplexity || metric === metrics.errors,
     },
     references: [
-      ...(real ? [{ y: real.mean, label: data }] : []),
-      ...(metric === metrics.beyond ? [{ y: 0, label: 'plain steps at the same entropy' }] : []),
+      ...(real ? [{ y: real.mean, label: isCountdown(world) ? 'the law itself' : data }] : []),
+      ...(metric === metrics.beyond ? [{ y: 0, label: 'plain steps' }] : []),
     ],
   })
 }
 
-/** All arms at one number of calls: below the curve is a gain. */
+/** Beside the curves: as many as there are colours. */
+function besides(world: WorldName): readonly Arm[] {
+  const { jump, lsd, plus, relaxed, apart, power } = arms
+  return methodsOf(world).includes(arms.plain('tweedie').method) && world !== 'words'
+    ? [jump('euler'), lsd('euler'), plus('euler'), jump('tweedie'), lsd('tweedie')]
+    : [jump('euler'), lsd('euler'), plus('euler'), relaxed('euler'), apart('euler'), power('euler', 1.2)]
+}
+
+/** Some arms at one number of calls: below the curve is a gain. */
 function plane(result: ReproductionResult, world: WorldName): string | undefined {
-  const setting = inCalls(world, 8)
-  const measure = isCountdown(world) ? metrics.errors : metrics.perplexity
+  const setting = inCalls(world, toldCalls)
   const place = (method: string) => {
-    const [x, y] = [metrics.entropy, measure].map((metric) => rowOf(result, method, setting, metric))
+    const [x, y] = [metrics.entropy, metrics.perplexity].map((metric) => rowOf(result, method, setting, metric))
     return x && y ? [{ x: x.mean, y: y.mean, low: y.low, high: y.high }] : []
   }
   const curve = (kernel: 'euler' | 'tweedie') => ({
@@ -106,35 +124,36 @@ function plane(result: ReproductionResult, world: WorldName): string | undefined
   })
   const curves = drawn([curve('euler'), curve('tweedie')]).filter(({ points }) => points.length > 1)
   if (curves.length === 0) return undefined
-  const real = rowOf(result, data, world, measure)
+  const real = rowOf(result, data, world, metrics.perplexity)
   return linePlot({
-    ...{ title: `${titles[world]}: 8 calls`, width: 900, height: 560 },
+    ...{ title: `${titles[world]}: ${toldCalls} calls`, width: 900, height: 560 },
     subtitle: 'Below the curve of its own plain steps is a gain',
-    series: [
-      ...curves,
-      ...drawn(shown(methodsOf(world)).map(({ method }) => ({ name: method, points: place(method) }))),
-    ],
+    series: [...curves, ...drawn(besides(world).map(({ method }) => ({ name: method, points: place(method) })))],
     x: { label: 'unigram entropy, nats' },
-    y: { label: measure, log: true },
+    y: { label: metrics.perplexity, log: true },
     references: real ? [{ y: real.mean, label: data }] : [],
   })
 }
 
 /** Fitted numbers at 8 calls, step by step. */
 function numbers(result: ReproductionResult, world: WorldName, what: 'factors' | 'times'): string | undefined {
-  const setting = inCalls(world, 8)
-  const own = (planOf(world)?.arms ?? []).filter(
-    (arm) => isFitted(arm) && (what === 'factors' ? arm.factors === 'fitted' : arm.times !== undefined),
-  )
+  const setting = inCalls(world, toldCalls)
+  const methods = methodsOf(world)
+  const both = methods.includes(arms.plus('tweedie').method)
+  // As many as there are colours: of a masked process the score entropy finds 1, and powers have the times of factors.
+  const own = (planOf(world)?.arms ?? []).filter(({ times, factors, metric, variant }) => {
+    if (what === 'times') return times !== undefined && (times === 'jump') === (factors === undefined) && !variant
+    return factors === 'fitted' && (both ? !variant : !metric)
+  })
   const of = what === 'factors' ? factorOf : timeOf
   const points = (method: string) =>
-    Array.from({ length: 8 }, (_, k) => rowOf(result, method, setting, of(k)))
+    Array.from({ length: toldCalls }, (_, k) => rowOf(result, method, setting, of(k)))
       .filter((row): row is ReproductionRow => row !== undefined)
       .map(({ mean }, k) => ({ x: k + 1, y: mean }))
   const series = drawn(own.map(({ method }) => ({ name: method, points: points(method) })))
   if (series.length === 0) return undefined
   return linePlot({
-    ...{ title: `${titles[world]}: fitted ${what}, 8 calls`, subtitle: 'One fit each', series, width: 900 },
+    ...{ title: `${titles[world]}: fitted ${what}, ${toldCalls} calls`, subtitle: 'One fit each', series, width: 900 },
     x: { label: 'step' },
     y: { label: what === 'factors' ? 'factor' : 'time' },
     references: what === 'factors' ? [{ y: 1, label: 'plain steps' }] : [],

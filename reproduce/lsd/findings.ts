@@ -17,10 +17,21 @@ const learntArms = (['euler', 'tweedie'] as const).flatMap((kernel) =>
   })),
 )
 
-/** Budgets as told: all, none, or which. */
-function told(list: readonly number[], all: readonly number[]): string {
-  if (list.length === 0) return 'nowhere'
-  return list.length === all.length ? 'everywhere' : `in ${list.join(', ')} calls`
+/** One method beside another over budgets: where it is lower beyond doubt, and where higher. */
+interface Side {
+  readonly name: string
+  readonly of: readonly number[]
+  readonly below: readonly number[]
+  readonly above: readonly number[]
+}
+
+function told({ name, of, below, above }: Side): string {
+  const where = (list: readonly number[]) => (list.length === of.length ? 'everywhere' : `in ${list.join(', ')}`)
+  const parts = [
+    ...(below.length > 0 ? [`below ${name} ${where(below)}`] : []),
+    ...(above.length > 0 ? [`above ${name} ${where(above)}`] : []),
+  ]
+  return parts.length > 0 ? parts.join(', ') : `not told apart from ${name}`
 }
 
 function ofPlan(results: Results, { world, calls }: Plan): Finding[] {
@@ -30,26 +41,24 @@ function ofPlan(results: Results, { world, calls }: Plan): Finding[] {
   return learntArms.flatMap(({ arm, base, jump, cooled }) => {
     const own = calls.filter((n) => results.has(arm.method, at(measure, n)))
     if (own.length === 0) return []
-    const sides = [base, jump, ...(exact ? [cooled] : [])].map(({ method }) => ({
-      name: method,
+    const sides: Side[] = [base, jump, ...(exact ? [cooled] : [])].map(({ method }) => ({
+      ...{ name: method, of: own },
       below: own.filter((n) => results.lead(arm.method, method, at(measure, n)).low > 0),
       above: own.filter((n) => results.lead(arm.method, method, at(measure, n)).high < 0),
     }))
-    if (!exact) {
+    const matched = own.filter((n) => results.has(arm.method, at(metrics.beyond, n)))
+    if (matched.length > 0) {
       sides.push({
-        name: `${base.method} at its entropy`,
-        below: own.filter((n) => results.at(arm.method, at(metrics.beyond, n)).high < 0),
-        above: own.filter((n) => results.at(arm.method, at(metrics.beyond, n)).low > 0),
+        ...{ name: `${base.method} at its entropy`, of: matched },
+        below: matched.filter((n) => results.at(arm.method, at(metrics.beyond, n)).high < 0),
+        above: matched.filter((n) => results.at(arm.method, at(metrics.beyond, n)).low > 0),
       })
     }
-    const texts = sides.map(
-      ({ name, below, above }) => `below ${name} ${told(below, own)}, above it ${told(above, own)}`,
-    )
     return [
       {
-        holds: sides.every(({ below }) => below.length === own.length),
+        holds: sides.every(({ below, of }) => below.length === of.length),
         about: `${world}, ${measure} in ${own.join(', ')} calls`,
-        text: `${arm.method} is ${texts.join('; ')}`,
+        text: `${arm.method} is ${sides.map(told).join('; ')}`,
       },
     ]
   })
@@ -62,13 +71,16 @@ function ofLaws(results: Results): Finding[] {
     return learntArms.flatMap(({ arm: { method }, base }) => {
       const own = exactCalls.filter((n) => results.has(method, at(n)))
       if (own.length === 0) return []
-      const below = own.filter((n) => results.lead(method, base.method, at(n)).low > 0)
-      const above = own.filter((n) => results.lead(method, base.method, at(n)).high < 0)
+      const side: Side = {
+        ...{ name: base.method, of: own },
+        below: own.filter((n) => results.lead(method, base.method, at(n)).low > 0),
+        above: own.filter((n) => results.lead(method, base.method, at(n)).high < 0),
+      }
       return [
         {
-          holds: below.length === own.length,
+          holds: side.below.length === own.length,
           about: `${chain}, ${metrics.tv} in ${own.join(', ')} calls`,
-          text: `${method} is below ${base.method} ${told(below, own)}, above it ${told(above, own)}`,
+          text: `${method} is ${told(side)}`,
         },
       ]
     })

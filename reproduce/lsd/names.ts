@@ -5,10 +5,10 @@ import { textMetrics } from '../support/text.ts'
 export const metrics = {
   ...textMetrics,
   nfe: 'NFE a sequence',
-  /** Loss of the judge beyond that of the plain steps in as many calls, at a temperature of the same entropy. */
-  beyond: 'nats beyond the temperature curve',
+  /** Loss of the judge beyond that of the plain steps in as many calls, less what a temperature of as much entropy brings. */
+  beyond: 'nats beyond plain steps at the same entropy',
   /** Words that exist, in the same comparison: what is above 0 is a gain. */
-  validBeyond: 'words that exist, beyond the temperature curve',
+  validBeyond: 'words that exist beyond plain steps at the same entropy',
   /** Of values above 0. */
   errors: 'rule broken',
   fitNfe: 'NFE of the fit',
@@ -17,6 +17,8 @@ export const metrics = {
   tv: 'TV to the law',
   entropyOfLaw: 'entropy of a sequence',
 } as const
+/** Factors and times are told for so many calls; all of them would be thousands. */
+export const toldCalls = 8
 export const factorOf = (step: number): string => `factor of step ${step + 1}`
 export const timeOf = (step: number): string => `time of step ${step + 1}`
 

@@ -61,7 +61,7 @@ export const plans: readonly Plan[] = [
   { world: 'countdown', calls: [4, 8, 16, 32], count: 50, teacher: 256, pairs: 32, arms: oneKernel },
   { world: 'countdown-uniform', calls: [4, 8, 16], count: 50, teacher: 256, pairs: 16, arms: bothKernels },
   {
-    ...{ world: 'kjv', calls: [8, 16], count: 8, teacher: 256, pairs: 8 },
+    ...{ world: 'kjv', calls: [8, 16], count: 24, teacher: 256, pairs: 8 },
     arms: [
       arms.plain('euler'),
       arms.fewer('euler'),

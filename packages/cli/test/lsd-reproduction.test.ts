@@ -1,7 +1,17 @@
-import { maskedProcess, profiledSampler, type SamplerProfile, sampleTokens, uniformProcess } from 'espalier/text'
+import {
+  geometric,
+  maskedProcess,
+  profiledSampler,
+  type SamplerProfile,
+  sampleTokens,
+  TokenLaw,
+  uniformProcess,
+} from 'espalier/text'
 import { describe, expect, it } from 'vitest'
 import { arms } from '../../../reproduce/lsd/arms.ts'
+import { drawnCountdowns, errorRate, posterior } from '../../../reproduce/lsd/countdown.ts'
 import { chainLaw, profileLaw } from '../../../reproduce/lsd/exact.ts'
+import { slopeOf } from '../../../reproduce/lsd/experiment.ts'
 import { callsOf, fitCalls } from '../../../reproduce/lsd/fit.ts'
 
 const law = chainLaw(3)
@@ -46,5 +56,30 @@ describe('reproduce lsd', () => {
     expect(await stepsOf(arms.lsd('euler'))).toBe(3)
     // Coupled masks are as many on both sides, so that the score entropy finds factors of 1.
     expect(await stepsOf(arms.entropy('euler'))).toBe(4)
+  })
+
+  it('posteriors of countdowns are those of the table of all of them', () => {
+    const follows = (from: number, to: number) => (from === 0 ? 1 / 16 : 0.01 / 16 + (to === from - 1 ? 0.99 : 0))
+    const law = new TokenLaw(
+      16,
+      3,
+      Float64Array.from({ length: 16 ** 3 }, (_, i) => follows(i >> 8, (i >> 4) & 15) * follows((i >> 4) & 15, i & 15)),
+    )
+    const cases = [
+      [maskedProcess(16), [16, 5, 16]],
+      [maskedProcess(16), [3, 16, 9]],
+      [uniformProcess(16, geometric()), [7, 2, 5]],
+    ] as const
+    for (const [process, tokens] of cases) {
+      const wanted = law.posterior(process, tokens, 0.6)
+      posterior(process, Int32Array.from(tokens), 0.6).forEach((p, i) => void expect(p).toBeCloseTo(wanted[i], 12))
+    }
+  })
+
+  it('draws countdowns, counts what breaks the rule, and finds the slope of a line', () => {
+    // A slip draws what the rule says in one of 16 cases.
+    expect(errorRate(drawnCountdowns(1, 400))).toBeCloseTo((0.01 * 15) / 16, 2)
+    expect(errorRate([Int32Array.of(2, 1, 0, 7, 5)])).toBe(1 / 3)
+    expect(slopeOf([1, 2, 4].map((entropy) => ({ entropy, loss: 3 * entropy - 1 })))).toBeCloseTo(3, 12)
   })
 })
