@@ -9,13 +9,15 @@ export type {
   RunStatus,
   RunSummary,
 } from './engine.ts'
-export { EngineError, type EngineErrorKind } from './engine-error.ts'
+export { EngineError, type EngineErrorKind, lineOf } from './engine-error.ts'
 export { EventLog, type Numbered } from './event-log.ts'
 export { Feed, type Told, toldBy } from './feed.ts'
 export { Gate, Stopped } from './gate.ts'
 export { endings, type Limits, type LocalEngine, type LocalEngineOptions, localEngine } from './local-engine.ts'
 export { modelEntries } from './models.ts'
 export { type RunSearchOptions, type RunSearchResult, runSearch } from './run-search.ts'
+export { type ServerEngineOptions, serverEngine } from './server-engine.ts'
+export { type ServerSentEvent, serverSentEvents } from './server-sent-events.ts'
 export { type GivenModel, type ModelSource, memorySource, unknownModel } from './source.ts'
 export { memoryStore, type Part, type RunStore } from './store.ts'
 export { type Frame, readSamples, type Samples, type SearchView, savedView } from './view.ts'

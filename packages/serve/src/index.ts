@@ -1,1 +1,7 @@
-export {}
+export { type AppOptions, createApp } from './app.ts'
+export { type EventStreamOptions, eventStream } from './event-stream.ts'
+export { fileStore } from './file-store.ts'
+export { folderSource, zooFolder } from './folder-source.ts'
+export { checkBinding, isLoopback } from './guard.ts'
+export { pngOf } from './png.ts'
+export { createServer, defaultLimits, type RunningServer, type ServerLimits, type ServerOptions } from './server.ts'

@@ -1,0 +1,137 @@
+/** Runs on a server, as `espalier serve` is one. */
+
+import type { Engine, ModelEntry, RunEvent, RunState, RunSummary } from './engine.ts'
+import { EngineError, type EngineErrorKind, lineOf } from './engine-error.ts'
+import type { Numbered } from './event-log.ts'
+import { serverSentEvents } from './server-sent-events.ts'
+
+/** Milliseconds before a stream that broke off is asked for again: doubled each time, up to the second. */
+const retryAfter = [250, 8000] as const
+
+export interface ServerEngineOptions {
+  /** Address of the server. */
+  readonly url: string
+  /** For scripts; a page logs in and has a cookie. */
+  readonly token?: string
+  /** Default: the global one. */
+  readonly fetch?: typeof fetch
+}
+
+/** A problem as the server tells it (RFC 9457), with the kind of our own errors. */
+interface Problem {
+  readonly detail?: string
+  readonly kind?: EngineErrorKind
+}
+
+/** The engine of a server. Event streams that break off go on with the next event; nothing is lost or doubled. */
+export function serverEngine({ url, token, fetch: ask = fetch }: ServerEngineOptions): Engine {
+  const base = url.replace(/\/$/, '')
+  const credentials: Readonly<Record<string, string>> = token === undefined ? {} : { authorization: `Bearer ${token}` }
+
+  const call = async (method: string, path: string, init: RequestInit = {}): Promise<Response> => {
+    const headers = { ...credentials, ...(init.headers as Record<string, string>) }
+    let response: Response
+    try {
+      response = await ask(`${base}${path}`, { ...init, method, headers })
+    } catch (error) {
+      if (init.signal?.aborted) throw error
+      throw new Error(`the server at ${base} does not answer (${lineOf(error)})`, { cause: error })
+    }
+    if (response.ok) return response
+    const problem = (await response.json().catch(() => ({}))) as Problem
+    const detail = problem.detail ?? `the server at ${base} answered ${response.status} ${response.statusText}`
+    throw problem.kind ? new EngineError(problem.kind, detail) : new Error(detail)
+  }
+  const json = async <T>(method: string, path: string, init?: RequestInit): Promise<T> =>
+    (await call(method, path, init)).json() as Promise<T>
+  const of = (id: string) => `/runs/${encodeURIComponent(id)}`
+
+  return {
+    async models() {
+      return (await json<{ readonly models: readonly ModelEntry[] }>('GET', '/models')).models
+    },
+
+    async start(config) {
+      const headers = { 'content-type': 'application/json', 'idempotency-key': crypto.randomUUID() }
+      const { id } = await json<RunSummary>('POST', '/runs', { headers, body: JSON.stringify(config) })
+      return id
+    },
+
+    async runs() {
+      const all: RunSummary[] = []
+      for (let cursor: string | null = ''; cursor !== null; ) {
+        const page: { readonly runs: readonly RunSummary[]; readonly next: string | null } = await json(
+          'GET',
+          `/runs?cursor=${encodeURIComponent(cursor)}`,
+        )
+        all.push(...page.runs)
+        cursor = page.next
+      }
+      return all
+    },
+
+    run: (id) => json<RunSummary>('GET', of(id)),
+
+    async *events(id, from, signal): AsyncGenerator<Numbered> {
+      let next = from
+      let wait: number = retryAfter[0]
+      while (!signal.aborted) {
+        try {
+          const response = await call('GET', `${of(id)}/events?from=${next}`, { signal })
+          for await (const { type, data, id: number } of serverSentEvents(
+            response.body as ReadableStream<Uint8Array>,
+          )) {
+            if (signal.aborted || type === 'end') return
+            if (type !== 'run') continue
+            wait = retryAfter[0]
+            next = Number(number) + 1
+            yield { number: Number(number), event: JSON.parse(data) as RunEvent }
+          }
+        } catch (error) {
+          if (signal.aborted) return
+          if (error instanceof EngineError) throw error
+        }
+        await pause(wait, signal)
+        wait = Math.min(2 * wait, retryAfter[1])
+      }
+    },
+
+    async pause(id) {
+      await call('POST', `${of(id)}/pause`)
+    },
+
+    async resume(id) {
+      await call('POST', `${of(id)}/resume`)
+    },
+
+    async stop(id) {
+      await call('POST', `${of(id)}/cancel`)
+    },
+
+    async state(id, at): Promise<RunState> {
+      const path = 'node' in at ? `nodes/${at.node}` : `samples/${at.sample}`
+      const state = await json<Omit<RunState, 'data'> & { readonly data: readonly number[] }>(
+        'GET',
+        `${of(id)}/${path}`,
+      )
+      return { ...state, data: Float32Array.from(state.data) }
+    },
+
+    async remove(id) {
+      await call('DELETE', of(id))
+    },
+  }
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, milliseconds)
+    signal.addEventListener('abort', done)
+    if (signal.aborted) done()
+  })
+}

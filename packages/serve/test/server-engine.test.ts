@@ -1,0 +1,71 @@
+import { createServer as createProxy, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { serverEngine } from '@espalier/engine'
+import { describe, expect, it } from 'vitest'
+import { allEvents, config, engineConformance, toldIn } from '../../engine/test/support/conformance.ts'
+import { open, scratch } from './support/server.ts'
+
+engineConformance('a server engine', async () => {
+  const folder = scratch()
+  const server = await open(folder.path)
+  return {
+    engine: serverEngine({ url: server.url }),
+    async close() {
+      await server.close()
+      folder.remove()
+    },
+  }
+})
+
+describe('a server engine behind a proxy that cuts', () => {
+  it('loses and doubles no event', { timeout: 20_000 }, async () => {
+    const folder = scratch()
+    const server = await open(folder.path)
+    let cuts = 0
+    // Cuts every stream of events after so many bytes, in the middle of a line.
+    const proxy = createProxy((incoming, outgoing) => {
+      const { method, url = '/', headers } = incoming
+      const { host: _, ...others } = headers
+      const onward = request(`${server.url}${url}`, { method, headers: others }, (response) => {
+        outgoing.writeHead(response.statusCode ?? 500, response.headers)
+        let left = url.includes('/events') ? 700 : Number.POSITIVE_INFINITY
+        response.on('data', (piece: Buffer) => {
+          outgoing.write(piece.subarray(0, Math.min(piece.length, left)))
+          left -= piece.length
+          if (left > 0) return
+          cuts++
+          setTimeout(() => outgoing.destroy(), 5)
+          onward.destroy()
+        })
+        response.on('end', () => outgoing.end())
+        response.on('error', () => {})
+      })
+      onward.on('error', () => {})
+      incoming.pipe(onward)
+    })
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+    try {
+      const whole = serverEngine({ url: server.url })
+      const cut = serverEngine({ url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` })
+      const id = await cut.start({ ...config, budget: 300 })
+      const expected = await allEvents(whole, id)
+      const statuses = toldIn(expected).statuses
+      expect(statuses.at(-1)).toBe('finished')
+      // The last events are longer than what the proxy lets through at once, so those that come in whole are compared.
+      const seen: number[] = []
+      const enough = new AbortController()
+      for await (const { number, event } of cut.events(id, 0, enough.signal)) {
+        expect(event).toEqual(expected[number])
+        seen.push(number)
+        if (cuts >= 2) enough.abort()
+      }
+      expect(cuts).toBeGreaterThanOrEqual(1)
+      expect(seen).toEqual(seen.map((_, i) => i))
+    } finally {
+      proxy.closeAllConnections()
+      proxy.close()
+      await server.close()
+      folder.remove()
+    }
+  })
+})
