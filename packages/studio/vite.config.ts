@@ -1,4 +1,5 @@
 import { defaultClientConditions, defineConfig } from 'vite'
+import { leanZodPlugin } from './lean-zod-plugin.ts'
 import { zooModels } from './src/engine/zoo-names.ts'
 import { zooPlugin } from './zoo-plugin.ts'
 
@@ -18,7 +19,7 @@ export default defineConfig({
   // The packages' TypeScript sources, so that nothing must be built before.
   resolve: { conditions: ['source', ...defaultClientConditions] },
   plugins: [zooPlugin(zooModels)],
-  worker: { format: 'es' },
+  worker: { format: 'es', plugins: () => [leanZodPlugin()] },
   server: { headers },
   preview: { headers },
   build: { target: 'es2022', chunkSizeWarningLimit: 600, assetsInlineLimit: 0 },

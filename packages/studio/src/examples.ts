@@ -15,8 +15,8 @@ export const examples: readonly Example[] = [
     about: 'Diffusion Tree Sampling over a small network of handwritten digits; a classifier says what looks like a 3.',
     config: {
       ...common,
-      ...{ model: 'mnist-small', class: 'none', reward: 'class:3', method: 'dts(alpha=0.6)' },
-      ...{ budget: 6000, steps: 20, lambda: 1 },
+      ...{ model: 'mnist-small', class: 'none', reward: 'odds:3', method: 'dts(alpha=0.6)' },
+      ...{ budget: 6000, steps: 20, lambda: 0.5 },
     },
   },
   {
@@ -33,7 +33,7 @@ export const examples: readonly Example[] = [
     about: 'Diffusion Tree Search for the one best sample of a larger network, a flow run as a stochastic process.',
     config: {
       ...common,
-      ...{ model: 'mnist-flow', reward: 'class:8', method: 'dts-star(alpha=0.6)', solver: 'flow-sde' },
+      ...{ model: 'mnist-flow', reward: 'odds:8', method: 'dts-star(alpha=0.6)', solver: 'flow-sde' },
       ...{ budget: 2000, steps: 20, lambda: 1 },
     },
   },

@@ -50,6 +50,7 @@ export function Inspector({ watch, selected, onSelect }: InspectorProps) {
   const lambda = watch.summary.value?.config.lambda ?? 1
   const values = tree.values(lambda)
   const leaf = tree.isLeaf(selected)
+  const below = tree.bestBelow()[selected]
   const level = levels[tree.depth[selected]]
   const children = tree.childrenOf(selected).sort((a, b) => values[b] - values[a])
   const known = children.filter((child) => !Number.isNaN(values[child]))
@@ -59,7 +60,22 @@ export function Inspector({ watch, selected, onSelect }: InspectorProps) {
       {selected === ROOT ? (
         <p class="quiet">The root stands above the prior: it has no state of its own.</p>
       ) : (
-        <Picture watch={watch} place={{ node: selected }} large />
+        <div class="pair">
+          <figure>
+            <Picture watch={watch} place={{ node: selected }} large />
+            <figcaption>its state</figcaption>
+          </figure>
+          {!leaf && below >= 0 && (
+            <figure>
+              <Picture watch={watch} place={{ node: below }} large />
+              <figcaption>
+                <button type="button" class="link" onClick={() => onSelect(below)}>
+                  best sample below
+                </button>
+              </figcaption>
+            </figure>
+          )}
+        </div>
       )}
       <dl>
         <Fact name="Level">{nameOf(tree.depth[selected], depthOf(tree, levels), levels)}</Fact>

@@ -23,6 +23,8 @@ export class GrowingTree {
   maxDepth = 0
   #values = new Float64Array(256)
   #valuesAt = ''
+  #best = new Int32Array(0)
+  #bestAt = -1
 
   add(from: number, parents: readonly number[], depths: readonly number[]): void {
     for (let i = 0; i < parents.length; i++) {
@@ -120,6 +122,21 @@ export class GrowingTree {
       }
     }
     return values
+  }
+
+  /** The leaf of the largest reward below each node, itself for a leaf; -1 where there is none yet. */
+  bestBelow(): Int32Array {
+    const { parent, reward, size } = this
+    if (this.#bestAt === this.iterations.length && this.#best.length >= size) return this.#best
+    this.#bestAt = this.iterations.length
+    this.#best = new Int32Array(parent.length).fill(-1)
+    const best = this.#best
+    for (let i = size - 1; i > 0; i--) {
+      if (!Number.isNaN(reward[i])) best[i] = i
+      const [mine, above] = [best[i], parent[i]]
+      if (mine >= 0 && (best[above] < 0 || reward[mine] >= reward[best[above]])) best[above] = mine
+    }
+    return best
   }
 
   /**

@@ -26,7 +26,7 @@ export interface Scene {
   readonly width: number
   readonly height: number
   readonly ink: Ink
-  /** The picture of a node, if it is there by now. */
+  /** What is shown in the cell of a node, if it is there by now. */
   readonly thumbnail: (node: number) => CanvasImageSource | undefined
 }
 

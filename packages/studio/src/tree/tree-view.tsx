@@ -2,7 +2,7 @@ import { useSignalEffect } from '@preact/signals'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { number, percent, whole } from '../format.ts'
 import { note } from '../route.ts'
-import type { Watch } from '../run/watch.ts'
+import { ended, type Watch } from '../run/watch.ts'
 import { theme } from '../theme.ts'
 import { scale } from './colours.ts'
 import { detail, nodeAt, shades, type View } from './detail.ts'
@@ -51,15 +51,16 @@ export function TreeView({ watch, selected, by, onSelect }: TreeViewProps) {
     context.setTransform(ratio, 0, 0, ratio, 0, 0)
     if (shade.current.length < tree.size) shade.current = new Float64Array(tree.parent.length)
     layout.update(tree, by, lambda)
+    const best = tree.bestBelow()
     shades(tree, tree.values(lambda), shade.current)
     paint(context, {
       ...{ tree, layout, levels, width, height, selected, shade: shade.current, view: view.current },
       bands: detail(tree, layout, view.current, width - GUTTER, shade.current),
       ink: inkOf(element),
-      thumbnail: (node) => watch.thumbnails.picture({ node }),
+      thumbnail: (node) => (best[node] < 0 ? undefined : watch.thumbnails.picture({ node: best[node] })),
     })
     const now = performance.now()
-    if (now - labelled.current > LABEL_PERIOD || tree.size <= 1) {
+    if (now - labelled.current > LABEL_PERIOD || tree.size <= 1 || ended(watch.status.peek())) {
       labelled.current = now
       setLabel(factsOf(watch))
     }
@@ -188,7 +189,8 @@ export function TreeView({ watch, selected, by, onSelect }: TreeViewProps) {
       />
       <p class="legend">
         <span class="ramp" style={{ background: `linear-gradient(to right, ${scale.join(',')})` }} aria-hidden="true" />
-        rank of the value within its level, low to high; leaves as tall as their reward; path of the best outlined
+        rank of the value within its level, low to high; pictures: the best sample below; leaves as tall as their
+        reward; path of the best outlined
       </p>
     </section>
   )

@@ -1,0 +1,242 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import { localEngine, memorySource, type RunConfig } from '@espalier/engine'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { mixture } from '../src/engine/models.ts'
+import { examples } from '../src/examples.ts'
+import { buildApp, findChromium, openBrowser, type StaticServer, serveFolder } from './support/app.ts'
+
+const executable = findChromium()
+if (!executable)
+  console.warn('No Chromium was found (set CHROMIUM to its path): the tests of the app in a browser are skipped.')
+
+describe.skipIf(!executable)('the studio in a browser', () => {
+  let app: Awaited<ReturnType<typeof buildApp>>
+  let server: StaticServer
+  let browser: Browser
+  const contexts: BrowserContext[] = []
+  const errors: string[] = []
+
+  beforeAll(async () => {
+    app = await buildApp()
+    server = await serveFolder(app.folder, true)
+    browser = await openBrowser(executable as string)
+  }, 120_000)
+  afterAll(async () => {
+    await browser?.close()
+    await server?.close()
+    app?.remove()
+  })
+
+  const open = async (path = '', options: Parameters<Browser['newContext']>[0] = {}, from = server): Promise<Page> => {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+    contexts.push(context)
+    const page = await context.newPage()
+    page.on('pageerror', (error) => errors.push(error.message))
+    await page.goto(from.address + path)
+    return page
+  }
+  const close = async () => {
+    for (const context of contexts.splice(0)) await context.close()
+    expect(errors.splice(0)).toEqual([])
+  }
+  /** Starts a run by the form, where only these fields are other than the first example's. */
+  const start = async (page: Page, fields: Readonly<Record<string, string>>) => {
+    await page.goto(`${page.url().split('#')[0]}#/new`)
+    await page.waitForSelector('#field-model option:nth-child(2)', { state: 'attached' })
+    const { model, ...rest } = fields
+    if (model) await page.selectOption('#field-model', model)
+    for (const [name, value] of Object.entries(rest)) {
+      const field = page.locator(`#${name.startsWith('options-') ? name : `field-${name}`}`)
+      if ((await field.evaluate((element) => element.tagName)) === 'SELECT') await field.selectOption(value)
+      else await field.fill(value)
+    }
+    await page.getByRole('button', { name: 'Start', exact: true }).click()
+    await page.waitForURL(/#\/run\//)
+  }
+  const status = (page: Page, text: string) =>
+    page.waitForFunction((wanted) => document.querySelector('.numbers')?.textContent?.includes(wanted), text)
+  const numbers = async (page: Page) => (await page.textContent('.numbers')) ?? ''
+  const spent = async (page: Page) => Number((await numbers(page)).split('/')[0].replace(/\D/g, ''))
+  /** What an engine in Node makes of a config that needs no network. */
+  const inNode = async (config: RunConfig) => {
+    const runtime = { name: 'none', load: () => Promise.reject(new Error('no network')), close: async () => {} }
+    const engine = await localEngine({ runtime, source: memorySource(new Map([['mixture', mixture]])) })
+    const id = await engine.start(config)
+    for await (const _ of engine.events(id, 0, new AbortController().signal)) {
+      // To the end.
+    }
+    return engine.run(id)
+  }
+
+  it('runs an example to its end, as Node does', async () => {
+    const page = await open()
+    const example = examples[1]
+    await page.getByRole('button', { name: new RegExp(example.title) }).click()
+    await status(page, 'finished')
+    const expected = await inNode(example.config)
+    const text = await numbers(page)
+    expect(text).toContain(`${expected.nfe.toLocaleString('en')} / 20,000 NFE`)
+    expect(text).toContain(`${expected.rewardEvaluations.toLocaleString('en')} reward evaluations`)
+
+    // The tree, its twin, and the inspector tell of the same node.
+    const items = page.getByRole('treeitem')
+    await items.first().waitFor()
+    await items.first().focus()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    const node = Number(new URLSearchParams(page.url().split('?')[1]).get('node'))
+    await page.getByRole('heading', { name: `Node ${node}`, exact: true }).waitFor()
+    expect(await page.getByRole('treeitem', { selected: true }).getAttribute('data-node')).toBe(String(node))
+    // One level up is the root.
+    await page.keyboard.press('Escape')
+    await page.getByRole('heading', { name: 'Root' }).waitFor()
+    await page.getByRole('img', { name: /^Search tree: [\d,]+ nodes, best reward/ }).waitFor()
+    expect(await page.getByRole('button', { name: /^Sample at node/ }).count()).toBe(48)
+    await close()
+  })
+
+  it('searches with a network: samples as pictures, in order of their reward', async () => {
+    const page = await open()
+    await start(page, { budget: '600', steps: '10', width: '8' })
+    await status(page, 'finished')
+    expect(await spent(page)).toBeGreaterThan(540)
+    expect(await spent(page)).toBeLessThanOrEqual(600)
+    const labels = await page
+      .getByRole('button', { name: /^Sample at node/ })
+      .evaluateAll((buttons) =>
+        buttons.map((button) => Number(button.getAttribute('aria-label')?.split('reward ')[1].replace('−', '-'))),
+      )
+    expect(labels.length).toBeGreaterThan(20)
+    expect(labels).toEqual([...labels].sort((a, b) => b - a))
+    // A digit has black and white in it.
+    const shades = () =>
+      page.evaluate(() => {
+        const canvas = document.querySelector<HTMLCanvasElement>('.sample canvas')
+        const data = canvas?.width === 28 ? canvas.getContext('2d')?.getImageData(0, 0, 28, 28).data : undefined
+        return data
+          ? Math.max(...data.filter((_, i) => i % 4 === 0)) - Math.min(...data.filter((_, i) => i % 4 === 0))
+          : 0
+      })
+    await expect.poll(shades, { timeout: 10_000 }).toBeGreaterThan(150)
+    await close()
+  })
+
+  it('pauses, steps, stops', async () => {
+    const page = await open()
+    await start(page, { budget: '1000000', steps: '10', width: '4' })
+    await page.waitForFunction(() => !document.querySelector('.numbers strong')?.textContent?.startsWith('0 /'))
+    await page.keyboard.press('p')
+    await status(page, 'paused')
+    const paused = await spent(page)
+    await page.waitForTimeout(300)
+    expect(await spent(page)).toBe(paused)
+    await page.keyboard.press('.')
+    await expect.poll(() => spent(page)).toBeGreaterThan(paused)
+    await status(page, 'paused')
+    const stepped = await spent(page)
+    // One wave of rollouts, and what was under way with them.
+    expect(stepped - paused).toBeLessThan(1000)
+    await page.getByRole('button', { name: 'Resume' }).click()
+    await status(page, 'running')
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await status(page, 'stopped')
+    expect(await spent(page)).toBeLessThan(1_000_000)
+    expect(await page.getByText('Stopped early').count()).toBe(1)
+    await close()
+  })
+
+  it('keeps a run over a reload, and ends it as if nothing had happened', async () => {
+    const page = await open()
+    const config = { ...examples[1].config, budget: 60_000, seed: 5 }
+    await start(page, { model: 'mixture', reward: config.reward, budget: '60000', seed: '5', lambda: '1' })
+    await page.waitForFunction(() => Number(document.querySelector('progress')?.value) > 2000)
+    await page.keyboard.press('p')
+    await status(page, 'paused')
+    const before = await spent(page)
+    await page.reload()
+    await page.waitForSelector('.numbers')
+    expect(await spent(page)).toBeGreaterThan(0)
+    expect(await spent(page)).toBeLessThanOrEqual(before)
+    await page.getByRole('button', { name: 'Resume' }).click()
+    await status(page, 'finished')
+    const expected = await inNode(config)
+    expect(await numbers(page)).toContain(`${expected.nfe.toLocaleString('en')} / 60,000 NFE`)
+    expect(await numbers(page)).toContain(`${expected.rewardEvaluations.toLocaleString('en')} reward evaluations`)
+
+    // It is in the list, is opened again from there, and can be deleted.
+    await page.goto(server.address)
+    await page.getByRole('link', { name: 'dts(alpha=0.6), near:2,0' }).click()
+    await status(page, 'finished')
+    // A second tab leaves the stored runs to the first.
+    const second = await page.context().newPage()
+    await second.goto(server.address)
+    await second.getByText('Another tab of Studio holds the stored runs').waitFor({ timeout: 20_000 })
+    await close()
+  })
+
+  it('says what is wrong with a form, and goes there', async () => {
+    const page = await open()
+    await page.goto(`${server.address}#/new`)
+    await page.locator('#field-budget').fill('none')
+    await page.getByRole('button', { name: 'Start', exact: true }).click()
+    await page.getByRole('alert').waitFor()
+    expect(await page.getByRole('alert').textContent()).toContain('budget: ')
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('field-budget')
+    await close()
+  })
+
+  it('says why there is no engine, and runs on one thread without isolation', async () => {
+    server.missing.add('network.worker')
+    const page = await open()
+    try {
+      await page.getByText('Nothing can be run: the network worker could not be loaded').waitFor()
+    } finally {
+      server.missing.clear()
+    }
+    const plain = await serveFolder(app.folder, false)
+    const other = await open('', {}, plain)
+    await other.getByText('the page is not isolated, so one thread').waitFor()
+    await start(other, { budget: '100', steps: '5' })
+    await status(other, 'finished')
+    await close()
+    await plain.close()
+  })
+
+  it('has no fault that axe finds, in both themes and at both widths', async () => {
+    const found: string[] = []
+    const page = await open()
+    const check = async (view: string) => {
+      for (const [colorScheme, width] of [['light', 1280], ['dark', 390], ['dark', 1280], ['light', 390]] as const) {
+        await page.emulateMedia({ colorScheme })
+        await page.setViewportSize({ width, height: 844 })
+        const { violations } = await new AxeBuilder({ page })
+          .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+          .analyze()
+        for (const { id, nodes } of violations) found.push(`${view} ${colorScheme} ${width}: ${id} ${nodes[0].html}`)
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        if (wide > 0) found.push(`${view} ${colorScheme} ${width}: ${wide} pixels too wide`)
+      }
+    }
+    await page.getByText('No runs yet').waitFor()
+    await check('home, empty')
+    await start(page, { model: 'mixture', reward: 'near:2,0', budget: '2000' })
+    await status(page, 'finished')
+    await page.keyboard.press('b')
+    await page.getByRole('heading', { name: /^Node \d/ }).waitFor()
+    await check('run')
+    await page.getByRole('button', { name: 'Show as table' }).click()
+    await check('run, table')
+    await page.goto(`${server.address}#/new`)
+    await page.waitForSelector('#field-model option:nth-child(2)', { state: 'attached' })
+    await check('new run')
+    await page.goto(`${server.address}#/about`)
+    await page.getByRole('heading', { name: 'Keys' }).waitFor()
+    await check('about')
+    await page.goto(`${server.address}#/`)
+    await page.getByRole('link', { name: /near/ }).waitFor()
+    await check('home')
+    await close()
+    expect(found).toEqual([])
+  }, 120_000)
+})
