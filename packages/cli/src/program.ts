@@ -8,6 +8,7 @@ import { gradCommand } from './commands/grad.ts'
 import { planCommand } from './commands/plan.ts'
 import { reproduceCommand } from './commands/reproduce.ts'
 import { sampleCommand } from './commands/sample.ts'
+import { serveCommand } from './commands/serve.ts'
 import { steerCommand } from './commands/steer.ts'
 import { trainCommand } from './commands/train.ts'
 import { treeCommand } from './commands/tree.ts'
@@ -46,6 +47,7 @@ Exit codes: 0 done, 1 a fault of ours (ESPALIER_DEBUG=1 shows where), 2 somethin
     trainCommand(),
     gradCommand(),
     planCommand(),
+    serveCommand(),
     reproduceCommand(),
     doctorCommand(),
   ]

@@ -23,7 +23,7 @@ interface Field {
 }
 
 const text: Field = {
-  expected: 'a text',
+  expected: 'a text of at most 1000 characters',
   valid: (value) => typeof value === 'string' && value.trim() !== '' && value.length <= 1000,
 }
 const whole = (least: number, most: number = Number.MAX_SAFE_INTEGER): Field => ({

@@ -1,5 +1,6 @@
 /** `espalier serve`: the engine behind HTTP, from the first request to the last. */
 
+import { setMaxListeners } from 'node:events'
 import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import type { Server } from 'node:http'
@@ -85,6 +86,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     schedule: (turn) => void queue.add(turn).catch(onFault),
   })
   const leaving = new AbortController()
+  // Every stream of events waits for it.
+  setMaxListeners(0, leaving.signal)
   const free = options.freeSpace ?? (async () => freeBytes(folder))
   const room = async () => (await free()) >= limits.floor
   const { pages } = options

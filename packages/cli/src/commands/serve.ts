@@ -1,0 +1,36 @@
+import { Command } from 'commander'
+import { collect, integer, number } from '../options.ts'
+import type { ServeOptions } from '../run-serve.ts'
+
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('Serves runs over HTTP: start, watch, pause, resume.')
+    .option('--host <address>', 'address to listen at; other than the loopback it needs a token', '127.0.0.1')
+    .option('--port <n>', 'port to listen at; 0 takes one that is free', integer(0), 7333)
+    .option('--token <text>', 'what clients must show; better in ESPALIER_TOKEN, which no list of processes shows')
+    .option('--allow-host <name>', 'a further name that this server is called by (may be repeated)', collect)
+    .option('--models <folder>', 'a folder of models beside the zoo: <name>/card.json or <name>.json', collect)
+    .option('--runs <folder>', 'where runs are kept', 'runs/serve')
+    .option('--studio <folder>', 'a built web app to serve at /')
+    .option('--max-budget <nfe>', 'NFE of one run, at most', integer(1), 10_000_000)
+    .option('--max-hours <x>', 'hours of work of one run, at most', number(0), 24)
+    .option('--max-queue <n>', 'runs that wait, at most', integer(1), 64)
+    .option('--keep-free <gib>', 'GiB of the disk that stay free; with less, nothing new is taken', number(0), 1)
+    .addHelpText(
+      'after',
+      `
+Ctrl-C keeps what runs so that it can be resumed, and ends within 10 seconds; again, it ends at once. After a crash the
+runs of the folder are there again: what was queued is queued, what was running is interrupted, and can be resumed.
+GET /openapi.json describes every route. Rewards here are names only: no files, no addresses.
+
+Examples:
+  espalier serve
+  curl localhost:7333/runs -H 'content-type: application/json' -d '{"model": "mnist", "reward": "class:7"}'
+  curl -N localhost:7333/runs/<id>/events
+  ESPALIER_TOKEN=$(openssl rand -hex 16) espalier serve --host 0.0.0.0 --allow-host lab.example`,
+    )
+    .action(async (options: ServeOptions) => {
+      const { runServe } = await import('../run-serve.ts')
+      await runServe(options)
+    })
+}
