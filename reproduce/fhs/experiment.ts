@@ -5,7 +5,7 @@
  */
 
 import { versions } from '@espalier/cli'
-import { Results } from 'espalier/measure'
+import { jackknife, mean, Results } from 'espalier/measure'
 import {
   ancestral,
   firstHitting,
@@ -26,10 +26,10 @@ import { lossAt, type Tempered } from './matched.ts'
 import { type Method, methodsFor } from './methods.ts'
 import {
   atSteps,
+  compared,
   cooled,
   data,
   faulty,
-  fewTemperatures,
   inBatches,
   inCalls,
   metrics,
@@ -114,7 +114,7 @@ function cellsOf(plan: Plan, open: Open): SearchCell[] {
       ...comparedIn(plan, n).map(({ name, solver }) =>
         drawn(plan, open, name, inCalls(world, n), () => solver(n), { budget: n }),
       ),
-      ...(n === exact ? temperatures : fewTemperatures).map((temperature) =>
+      ...(n === exact ? temperatures : compared).map((temperature) =>
         drawn(plan, open, cooled(temperature), inCalls(world, n), async () => firstHitting({ calls: n }), {
           ...{ budget: n, temperature },
         }),
@@ -201,32 +201,32 @@ const outcome = (nfe: number, values: Record<string, number>): Outcome => ({
   values,
 })
 
-/** Loss beyond the temperature curve: of the exact sampler for Gumbels, of first hitting in as many calls for the others. */
+/**
+ * Loss beyond the temperature curve: of the exact sampler for Gumbels, of first hitting in as many calls for the others. Curves
+ * are of all seeds together, as those of one are too rough; what stands for a seed is its jackknife pseudo-value.
+ */
 function addMatched(plan: Plan, cells: FinishedCells, results: Results): void {
   const { world, calls, length, gumbels } = plan
   const exact = calls[calls.length - 1]
   const points = (method: string, setting: string, budget: number) =>
-    cells.outcomes({ method, setting, budget }).map(({ values, nfe }) => ({
+    cells.outcomes({ method, setting, budget }).map(({ values }) => ({
       entropy: values[metrics.entropy],
       loss: Math.log(values[metrics.perplexity]),
-      nfe,
     }))
   const add = (method: string, setting: string, budget: number, of: number) => {
-    const curves = [1, ...(of === exact ? temperatures : fewTemperatures)].map((t) =>
-      points(cooled(t), inCalls(world, of), of),
-    )
+    const curve = [1, ...compared].map((t) => points(cooled(t), inCalls(world, of), of))
     const own = points(method, setting, budget)
     results.add({
       ...{ method, setting, budget, metric: metrics.beyond },
-      nfe: Math.round(own.reduce((sum, { nfe }) => sum + nfe, 0) / own.length),
-      values: own.map(
-        (point, seed) =>
-          point.loss -
-          lossAt(
-            point.entropy,
-            curves.map((curve): Tempered => curve[seed]),
-          ),
-      ),
+      nfe: mean(cells.outcomes({ method, setting, budget }).map(({ nfe }) => nfe)),
+      values: jackknife(own.length, (kept) => {
+        const together = (of: readonly Tempered[]): Tempered => ({
+          entropy: mean(kept.map((seed) => of[seed].entropy)),
+          loss: mean(kept.map((seed) => of[seed].loss)),
+        })
+        const { entropy, loss } = together(own)
+        return loss - lossAt(entropy, curve.map(together))
+      }),
     })
   }
   for (const n of calls) {

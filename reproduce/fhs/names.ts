@@ -39,9 +39,9 @@ export type Noise = (typeof noises)[number]
 export const faulty = ({ name }: Noise): string => `ancestral, ${name}`
 export const predicted = ({ name }: Noise): string => `predicted, ${name}`
 
-/** Of the exact sampler; and those of first hitting in few calls, where a line between them is enough. */
-export const temperatures = [0.7, 0.8, 0.85, 0.9, 0.95] as const
-export const fewTemperatures = [0.7, 0.85] as const
+/** Below 1. The others are far enough apart for a curve that others are compared with at its entropy. */
+export const temperatures = [0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95] as const
+export const compared = [0.3, 0.5, 0.7, 0.85] as const
 export const cooled = (temperature: number): string =>
   temperature === 1 ? names.exact : `${names.exact}, T = ${temperature}`
 
