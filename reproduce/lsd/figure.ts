@@ -75,8 +75,10 @@ const methodsOf = (world: WorldName) => (planOf(world)?.arms ?? []).map(({ metho
 
 function againstCalls(result: ReproductionResult, world: WorldName, metric: string, what: string): string | undefined {
   const calls = planOf(world)?.calls ?? []
+  // Streams apart are so far off that nothing else could be told from another.
+  const methods = methodsOf(world).filter((name) => metric !== metrics.beyond || name !== arms.apart('euler').method)
   const series = drawn(
-    shown(methodsOf(world)).map(({ method, dashed }) => ({
+    shown(methods).map(({ method, dashed }) => ({
       ...{ name: method, dashed },
       points: calls.flatMap((n) => {
         const row = rowOf(result, method, inCalls(world, n), metric)
