@@ -128,7 +128,7 @@ function faultPlane(table: Table): string | undefined {
   ])
   if (series.length < 3) return undefined
   return linePlot({
-    ...{ title: `${table.title}: float32 draws are a lower temperature`, series, ...plane },
+    ...{ title: `${table.title}: bad Gumbels beside a lower temperature`, series, ...plane },
     subtitle: 'More steps lead to the left; means of the seeds',
   })
 }
@@ -195,12 +195,19 @@ function againstCalls(table: Table, metric: string, what: string): string | unde
   })
 }
 
+/** The ways, short enough to stand at the end of a line. */
+const short: Readonly<Record<string, string>> = {
+  [ways.published]: 'V Gumbels, no cache',
+  [ways.cached]: 'V Gumbels, cache of batches',
+  [ways.ours]: 'exact draws, cache of rows',
+}
+
 function cost(table: Table): string | undefined {
   const { world } = table
   const series = drawn(
     [1, 16].flatMap((batch) =>
       Object.values(ways).map((way) => ({
-        name: `${way.replace('ancestral: ', '')}, batch ${batch}`,
+        name: `${short[way]}, batch ${batch}`,
         dashed: batch > 1,
         points: table
           .of(way, metrics.cpu)
@@ -214,7 +221,7 @@ function cost(table: Table): string | undefined {
   )
   if (series.length === 0) return undefined
   return linePlot({
-    ...{ title: `${table.title}: what the ancestral sampler costs`, series, width: 900 },
+    ...{ title: `${table.title}: what the ancestral sampler costs`, series, width: 820 },
     subtitle: `CPU time over that of first hitting; ${table.note}`,
     x: { label: 'steps N', log: true },
     y: { label: metrics.cpu, log: true },
