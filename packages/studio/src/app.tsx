@@ -1,4 +1,5 @@
 import { useEffect } from 'preact/hooks'
+import { Lazy } from './lazy.tsx'
 import { address, route } from './route.ts'
 import { broken, facts } from './studio.ts'
 import { theme, toggleTheme } from './theme.ts'
@@ -10,8 +11,13 @@ import { Run } from './views/run.tsx'
 const pages = [
   { at: undefined, name: 'Runs' },
   { at: 'new', name: 'New run' },
+  { at: 'compare', name: 'Compare' },
+  { at: 'solver', name: 'Solvers' },
   { at: 'about', name: 'About' },
 ]
+
+const loadCompare = async () => (await import('./views/compare.tsx')).Compare
+const loadSolver = async () => (await import('./views/solver.tsx')).Solver
 
 export function App() {
   const { path } = route.value
@@ -65,6 +71,9 @@ function View({ first, second }: { first: string | undefined; second: string | u
   if (first === undefined) return <Home />
   if (first === 'new') return <NewRun />
   if (first === 'about') return <About />
+  if (first === 'compare')
+    return <Lazy key="compare" load={loadCompare} given={{ ids: second ? second.split(',') : [] }} />
+  if (first === 'solver') return <Lazy key="solver" load={loadSolver} given={{ text: second ?? 'dpm++2m' }} />
   if (first === 'run' && second) return <Run key={second} id={second} />
   return (
     <>

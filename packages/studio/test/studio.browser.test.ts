@@ -58,6 +58,15 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     page.waitForFunction((wanted) => document.querySelector('.numbers')?.textContent?.includes(wanted), text)
   const numbers = async (page: Page) => (await page.textContent('.numbers')) ?? ''
   const spent = async (page: Page) => Number((await numbers(page)).split('/')[0].replace(/\D/g, ''))
+  /** NFE once the call that was under way has ended. */
+  const settled = async (page: Page): Promise<number> => {
+    for (let last = -1; ; ) {
+      const now = await spent(page)
+      if (now === last) return now
+      last = now
+      await page.waitForTimeout(400)
+    }
+  }
   /** What an engine in Node makes of a config that needs no network. */
   const inNode = async (config: RunConfig) => {
     const runtime = { name: 'none', load: () => Promise.reject(new Error('no network')), close: async () => {} }
@@ -82,6 +91,13 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     // The tree, its twin, and the inspector tell of the same node.
     const items = page.getByRole('treeitem')
     await items.first().waitFor()
+    // The value of the root, and what it converges to.
+    await page.goto(`${page.url()}?node=0`)
+    const exact = page.locator('.inspector div', { hasText: 'Exact value' }).locator('dd')
+    await exact.waitFor()
+    const value = Number((await exact.textContent())?.replace('−', '-'))
+    expect(value).toBeGreaterThan(-4)
+    expect(value).toBeLessThan(-1)
     await items.first().focus()
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Enter')
@@ -128,13 +144,13 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     await page.waitForFunction(() => !document.querySelector('.numbers strong')?.textContent?.startsWith('0 /'))
     await page.keyboard.press('p')
     await status(page, 'paused')
-    const paused = await spent(page)
+    const paused = await settled(page)
     await page.waitForTimeout(300)
     expect(await spent(page)).toBe(paused)
     await page.keyboard.press('.')
     await expect.poll(() => spent(page)).toBeGreaterThan(paused)
     await status(page, 'paused')
-    const stepped = await spent(page)
+    const stepped = await settled(page)
     // One wave of rollouts, and what was under way with them.
     expect(stepped - paused).toBeLessThan(1000)
     await page.getByRole('button', { name: 'Resume' }).click()
@@ -153,7 +169,7 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     await page.waitForFunction(() => Number(document.querySelector('progress')?.value) > 2000)
     await page.keyboard.press('p')
     await status(page, 'paused')
-    const before = await spent(page)
+    const before = await settled(page)
     await page.reload()
     await page.waitForSelector('.numbers')
     expect(await spent(page)).toBeGreaterThan(0)
@@ -172,6 +188,37 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     const second = await page.context().newPage()
     await second.goto(server.address)
     await second.getByText('Another tab of Studio holds the stored runs').waitFor({ timeout: 20_000 })
+    await close()
+  })
+
+  it('compares runs at equal NFE alone', async () => {
+    const page = await open()
+    const ids: string[] = []
+    for (const [budget, method] of [
+      ['2000', 'dts'],
+      ['4000', 'best-of-n'],
+    ]) {
+      await start(page, { model: 'mixture', reward: 'near:2,0', budget, method })
+      await status(page, 'finished')
+      ids.push(page.url().split('/run/')[1].split('?')[0])
+    }
+    await page.goto(`${server.address}#/compare/${ids.join()}`)
+    await page.getByText('at unequal budgets they cannot be compared').waitFor()
+    await page.getByRole('button', { name: /^Cut to the common/ }).click()
+    await page.getByRole('heading', { name: /^At (1,9|2,0)\d\d NFE/ }).waitFor()
+    expect(await page.getByRole('row').count()).toBe(3)
+    const { violations } = await new AxeBuilder({ page }).analyze()
+    expect(violations.map(({ id, nodes }) => `${id} ${nodes[0].html}`)).toEqual([])
+    await close()
+  })
+
+  it('shows what follows from a solver', async () => {
+    const page = await open('#/solver/dpm%2B%2B2m')
+    await page.getByRole('heading', { name: 'Solver dpm++2m' }).waitFor()
+    await page.getByText(/^\d at step \d+ on this grid/).waitFor()
+    await page.getByRole('img', { name: /^Stability region/ }).waitFor()
+    await page.selectOption('#solver-name', 'ddpm')
+    await page.getByText('drawn: it has no order conditions').waitFor()
     await close()
   })
 
@@ -207,8 +254,13 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     const found: string[] = []
     const page = await open()
     const check = async (view: string) => {
-      for (const [colorScheme, width] of [['light', 1280], ['dark', 390], ['dark', 1280], ['light', 390]] as const) {
-        await page.emulateMedia({ colorScheme })
+      for (const [colorScheme, width] of [
+        ['light', 1280],
+        ['dark', 390],
+        ['dark', 1280],
+        ['light', 390],
+      ] as const) {
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
         await page.setViewportSize({ width, height: 844 })
         const { violations } = await new AxeBuilder({ page })
           .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
@@ -230,6 +282,9 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     await page.goto(`${server.address}#/new`)
     await page.waitForSelector('#field-model option:nth-child(2)', { state: 'attached' })
     await check('new run')
+    await page.goto(`${server.address}#/solver/dpm++3m`)
+    await page.getByText('Order conditions').waitFor()
+    await check('solver')
     await page.goto(`${server.address}#/about`)
     await page.getByRole('heading', { name: 'Keys' }).waitFor()
     await check('about')

@@ -8,6 +8,7 @@ import { solverCatalogue } from 'espalier/solve'
 import mjs from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import { messageOf } from '../format.ts'
+import { exactValue } from './exact.ts'
 import { fetchedSource, mixture } from './models.ts'
 import { opfsStore } from './opfs-store.ts'
 import type { EngineFacts, FromWorker, Named, ToWorker, WorkerOnly } from './protocol.ts'
@@ -61,6 +62,16 @@ async function open(base: string) {
     },
     async addModel(key, model) {
       own.set(key, model)
+    },
+    async exact(id, at) {
+      const { config } = await engine.run(id)
+      const state = at && { state: await engine.state(id, { node: at.node }), time: at.time }
+      return exactValue(config, source, state)
+    },
+    async analyse(...given) {
+      // Its own file: whoever never looks at solvers does not load it.
+      const { analyseSolver } = await import('./analysis.ts')
+      return analyseSolver(...given)
     },
     async catalogue() {
       const named = (entries: readonly Named[]) =>

@@ -1,4 +1,5 @@
 import type { GivenModel, Numbered } from '@espalier/engine'
+import type { SolverSheet } from './analysis.ts'
 
 /** What the worker says of itself once it is up. */
 export interface EngineFacts {
@@ -29,6 +30,9 @@ export interface WorkerOnly {
   /** Takes a model of the person's own. */
   addModel(key: string, model: GivenModel): Promise<void>
   catalogue(): Promise<Catalogue>
+  /** The soft value of a node in closed form, or of the root; null where there is none. */
+  exact(id: string, at?: { readonly node: number; readonly time: number }): Promise<number | null>
+  analyse(solver: string, process: string, grid: string, steps: number): Promise<SolverSheet>
 }
 
 /** Something that is asked for by name and options. */

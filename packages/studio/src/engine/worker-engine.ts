@@ -100,6 +100,8 @@ export function workerEngine(port: WorkerPort, base: string): WorkerEngine {
     step: (id, from) => call('step', id, from),
     addModel: (key, model) => call('addModel', key, model),
     catalogue: () => call('catalogue'),
+    exact: (id, at) => call('exact', id, at),
+    analyse: (...given) => call('analyse', ...given),
 
     async *events(id, from, signal) {
       if (broken) throw broken

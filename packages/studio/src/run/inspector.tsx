@@ -1,4 +1,6 @@
+import { useEffect, useState } from 'preact/hooks'
 import { number, percent, whole } from '../format.ts'
+import { engine } from '../studio.ts'
 import { ROOT } from '../tree/growing-tree.ts'
 import { depthOf, nameOf } from '../tree/painter.ts'
 import { describe } from '../tree/picture.ts'
@@ -84,6 +86,7 @@ export function Inspector({ watch, selected, onSelect }: InspectorProps) {
           {whole(tree.passes[selected])} ({percent(tree.passes[selected] / Math.max(1, tree.passes[ROOT]))} of the work)
         </Fact>
         <Fact name={leaf ? 'Reward' : 'Value'}>{number(values[selected])}</Fact>
+        {!leaf && <Exact key={selected} watch={watch} node={selected} />}
         {selected !== ROOT && <Fact name="State">{stateOf(watch, { node: selected })}</Fact>}
       </dl>
       {selected !== ROOT && (
@@ -141,6 +144,18 @@ function Fact({ name, children }: { name: string; children: preact.ComponentChil
       <dd>{children}</dd>
     </div>
   )
+}
+
+/** What the value converges to, of worlds that have a closed form for it. */
+function Exact({ watch, node }: { watch: Watch; node: number }) {
+  const [value, setValue] = useState<number | null>(null)
+  const time = watch.levels[watch.tree.depth[node]]?.time
+  useEffect(() => {
+    if (node !== ROOT && time === undefined) return
+    // A state that is not kept has no exact value here; the line is then left out.
+    engine.exact(watch.id, node === ROOT ? undefined : { node, time }).then(setValue, () => setValue(null))
+  }, [node, time])
+  return value === null ? null : <Fact name="Exact value">{number(value)}</Fact>
 }
 
 function stateOf(watch: Watch, place: { node: number } | { sample: number }): string {
