@@ -198,8 +198,8 @@ function againstCalls(table: Table, metric: string, what: string): string | unde
 /** The ways, short enough to stand at the end of a line. */
 const short: Readonly<Record<string, string>> = {
   [ways.published]: 'V Gumbels, no cache',
-  [ways.cached]: 'V Gumbels, cache of batches',
-  [ways.ours]: 'exact draws, cache of rows',
+  [ways.cached]: 'V Gumbels, batch cache',
+  [ways.ours]: 'exact draws, row cache',
 }
 
 function cost(table: Table): string | undefined {
@@ -207,7 +207,7 @@ function cost(table: Table): string | undefined {
   const series = drawn(
     [1, 16].flatMap((batch) =>
       Object.values(ways).map((way) => ({
-        name: `${short[way]}, batch ${batch}`,
+        name: `${short[way]} (${batch})`,
         dashed: batch > 1,
         points: table
           .of(way, metrics.cpu)
@@ -222,7 +222,7 @@ function cost(table: Table): string | undefined {
   if (series.length === 0) return undefined
   return linePlot({
     ...{ title: `${table.title}: what the ancestral sampler costs`, series, width: 820 },
-    subtitle: `CPU time over that of first hitting; ${table.note}`,
+    subtitle: `CPU time over that of first hitting, with the batch in brackets; ${table.note}`,
     x: { label: 'steps N', log: true },
     y: { label: metrics.cpu, log: true },
     references: [{ y: 1, label: 'first hitting' }],
