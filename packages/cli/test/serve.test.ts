@@ -10,7 +10,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 const line = (runs: string) => ['serve', '--port', '0', '--models', 'models', '--runs', runs, '--keep-free', '0']
 const config = {
-  ...{ model: 'world', reward: 'near:2,0', method: 'dts(alpha=0.5)', steps: 10, budget: 6000, seed: 3, width: 4 },
+  ...{ model: 'world', reward: 'near:2,0', method: 'dts(alpha=0.5)', steps: 10, budget: 20_000, seed: 3, width: 4 },
 }
 
 /** Starts a server and waits for its address. */

@@ -50,6 +50,11 @@ export class EventLog {
     return adding
   }
 
+  /** Keeps nothing in memory: nobody follows closely any more. */
+  rest(): void {
+    this.#recent = []
+  }
+
   /** Lets readers look again, at an event or at the end of the run. */
   wake(): void {
     const waiting = [...this.#waiting]

@@ -21,7 +21,7 @@ export interface LocalEngineOptions {
   readonly store?: RunStore
   /** How events name this engine: runtime, threads, version. Default: the runtime's name. */
   readonly name?: string
-  /** Seconds between two snapshots of a search under way, at least. Default 5. */
+  /** Seconds between two snapshots of a search under way, at least. Default 5; 0: as many as can be. */
   readonly snapshotEvery?: number
   /**
    * When a run gets its turn: calls `turn` and waits for it, which ends when the run has ended or is paused. Default:
@@ -44,6 +44,9 @@ export interface Limits {
 }
 
 const noLimits: Limits = { budget: Infinity, seconds: Infinity, queue: Infinity, batch: Infinity }
+
+/** Ended runs whose states stay in memory. */
+const VIEWED = 4
 
 /** Statuses behind which nothing comes, as long as nobody resumes what was interrupted. */
 export const endings: ReadonlySet<RunStatus> = new Set<RunStatus>(['finished', 'stopped', 'failed', 'interrupted'])
@@ -106,9 +109,21 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       .catch(() => {})
       .then(() => {
         run.over = over && run.summary.status === status
+        if (run.over) run.log.rest()
         run.log.wake()
       })
     return writing
+  }
+
+  /** Runs whose files are in memory, the last one last. */
+  let seen: Run[] = []
+  const savedOf = async (run: Run): Promise<SearchView> => {
+    const { id } = run.summary
+    const view = run.saved ?? savedView(await store.part(id, 'search'), await store.part(id, 'samples'))
+    seen = [...seen.filter((other) => other !== run), run]
+    if (seen.length > VIEWED) delete (seen.shift() as Run).saved
+    run.saved = view
+    return view
   }
 
   const enqueue = (run: Run) => schedule(() => turn(run))
@@ -162,6 +177,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
         resume: await store.part(id, 'search'),
         told: await toldIn(store, id, run.log.count),
         onSnapshot: async (bytes) => {
+          await keep(run.log.add([]))
           await keep(store.putPart(id, 'search', bytes))
           await keep(store.putSummary(run.summary))
         },
@@ -254,8 +270,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
     async state(id, at): Promise<RunState> {
       const run = find(id)
       const live = run.work?.view
-      run.saved ??= live ? undefined : savedView(await store.part(id, 'search'), await store.part(id, 'samples'))
-      const view = live ?? (run.saved as SearchView)
+      const view = live ?? (await savedOf(run))
       return 'node' in at ? view.node(at.node) : view.sample(at.sample)
     },
 

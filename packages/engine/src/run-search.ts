@@ -31,9 +31,9 @@ export interface RunSearchOptions extends Place {
   readonly engine: string
   /** At most 20 times a second, and once more at the end. */
   readonly onEvents: (events: readonly RunEvent[]) => void
-  /** What the run is by now, as {@link RunSearchOptions.resume} wants it. */
+  /** What the run is by now, as {@link RunSearchOptions.resume} wants it; to be kept behind the events so far. */
   readonly onSnapshot: (bytes: readonly Uint8Array[]) => Promise<void>
-  /** Milliseconds between two snapshots, at least; where they take long it is more. */
+  /** Milliseconds between two snapshots, at least; where they take long it is more. 0: whenever there can be one. */
   readonly snapshotEvery: number
   /** A snapshot to go on from. */
   readonly resume?: Uint8Array
@@ -132,11 +132,13 @@ async function search(config: RunConfig, opened: SetUp, options: RunSearchOption
         const now = performance.now()
         if (now < due) return
         const saved = save()
+        // Events come before the snapshot that knows of them: what a crash leaves has told all that is in it.
+        tell(now)
         known = method.tree ? undefined : savedStates(saved)
         if (known) onEvents(feed.samples(known.rewards))
         await onSnapshot(filed(saved))
         const end = performance.now()
-        due = end + Math.max(snapshotEvery, SHARE * (end - now))
+        due = end + (snapshotEvery > 0 ? Math.max(snapshotEvery, SHARE * (end - now)) : 0)
       },
     })
     return finish(result)

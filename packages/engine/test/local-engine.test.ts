@@ -1,6 +1,14 @@
 import type { Runtime } from 'espalier/runtime'
 import { describe, expect, it } from 'vitest'
-import { type EngineError, type LocalEngineOptions, localEngine, memorySource, memoryStore } from '../src/index.ts'
+import {
+  type EngineError,
+  type LocalEngine,
+  type LocalEngineOptions,
+  localEngine,
+  memorySource,
+  memoryStore,
+  type RunStore,
+} from '../src/index.ts'
 import { allEvents, config, engineConformance, longConfig, toldIn, until, world } from './support/conformance.ts'
 
 /** Worlds need no runtime. */
@@ -15,6 +23,29 @@ const noRuntime: Runtime = {
 const open = (options: Partial<LocalEngineOptions> = {}) =>
   localEngine({ runtime: noRuntime, source: memorySource(new Map([['world', { card: world }]])), ...options })
 
+/**
+ * An engine that is closed in the middle of its n-th snapshot, so wherever the time is spent.
+ * @param last snapshots behind this one, the last of the end included, are lost
+ */
+async function closedAt(n: number, store: RunStore, last = Number.POSITIVE_INFINITY) {
+  let snapshots = 0
+  let close: (engine: LocalEngine) => void = () => {}
+  const closed = new Promise<void>((resolve) => {
+    close = (engine) => void engine.close().then(resolve)
+  })
+  const first: LocalEngine = await open({
+    snapshotEvery: 0,
+    store: {
+      ...store,
+      putPart: async (...given) => {
+        if (++snapshots <= last) await store.putPart(...given)
+        if (snapshots === n) close(first)
+      },
+    },
+  })
+  return { first, closed }
+}
+
 engineConformance('a local engine', async () => {
   const engine = await open()
   return { engine, close: () => engine.close() }
@@ -24,15 +55,14 @@ describe('a local engine over a store', { timeout: 20_000 }, () => {
   it.each(['dts(alpha=0.5)', 'dts-star(alpha=0.5,states=recompute)', 'best-of-n', 'smc(particles=8)', 'greedy'])(
     'goes on after its end to the result of a run left alone: %s',
     async (method) => {
-      const wanted = { ...config, method, budget: 3000 }
+      const wanted = { ...config, method, budget: 2000 }
       const alone = await open()
       const untouched = await alone.start(wanted)
       const expected = toldIn(await allEvents(alone, untouched))
       const store = memoryStore()
-      const first = await open({ store, snapshotEvery: 0 })
+      const { first, closed } = await closedAt(4, store)
       const id = await first.start(wanted)
-      await until(first, id, ({ type, ...event }) => type === 'progress' && 'nfe' in event && event.nfe > 300)
-      await first.close()
+      await closed
       expect((await first.run(id)).status).toBe('interrupted')
       const second = await open({ store, snapshotEvery: 0 })
       expect((await second.run(id)).status).toBe('interrupted')
@@ -48,25 +78,49 @@ describe('a local engine over a store', { timeout: 20_000 }, () => {
 
   it('repeats nothing that was told behind the last snapshot of a crash', async () => {
     const alone = await open()
-    const wanted = { ...config, budget: 3000 }
+    const wanted = { ...config, budget: 2000 }
     const { statuses: _, ...expected } = toldIn(await allEvents(alone, await alone.start(wanted)))
     // A store that a crash cut off: the snapshot is old, the events go on for a while.
     const store = memoryStore()
-    let snapshots = 0
-    const early = {
-      ...store,
-      putPart: async (...given: Parameters<typeof store.putPart>) => {
-        if (snapshots++ === 1) await store.putPart(...given)
-      },
-    }
-    const first = await open({ store: early, snapshotEvery: 0 })
+    const { first, closed } = await closedAt(12, store, 2)
     const id = await first.start(wanted)
-    await until(first, id, (event) => event.type === 'progress' && event.nfe > 1500)
-    await first.close()
+    await closed
     const second = await open({ store })
     await second.resume(id)
     const { statuses, ...found } = toldIn(await allEvents(second, id))
     expect(statuses.at(-1)).toBe('finished')
+    expect(found).toEqual(expected)
+  })
+
+  it('lacks nothing that was found before a snapshot, whenever the crash comes', async () => {
+    const alone = await open()
+    const wanted = { ...config, budget: 2000 }
+    const { statuses: _, ...expected } = toldIn(await allEvents(alone, await alone.start(wanted)))
+    // What is kept at the moment at which the fifth snapshot is there.
+    const store = memoryStore()
+    const after = memoryStore()
+    let snapshots = 0
+    const crashing = {
+      ...store,
+      putPart: async (...given: Parameters<typeof store.putPart>) => {
+        await store.putPart(...given)
+        const [id] = given
+        if (++snapshots !== 5) return
+        const summary = await store.summary(id)
+        if (!summary) throw new Error('the run has no summary')
+        await after.putSummary(summary)
+        await after.addEvents(id, [...(await store.events(id, 0, 1e6))])
+        await after.putPart(...given)
+      },
+    }
+    const first = await open({ store: crashing, snapshotEvery: 0 })
+    const id = await first.start(wanted)
+    await allEvents(first, id)
+    expect(snapshots).toBeGreaterThan(5)
+    const second = await open({ store: after })
+    await second.resume(id)
+    const { statuses, ...found } = toldIn(await allEvents(second, id))
+    expect(statuses).toEqual(['queued', 'running', 'interrupted', 'queued', 'running', 'finished'])
     expect(found).toEqual(expected)
   })
 

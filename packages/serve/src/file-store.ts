@@ -3,6 +3,7 @@
 import {
   closeSync,
   existsSync,
+  fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -112,6 +113,13 @@ export function fileStore(folder: string): RunStore {
     },
 
     async putPart(id: string, name: Part, bytes) {
+      // A part must not outlive, in a power cut, the events that it knows of.
+      const events = openSync(path(id, 'events.jsonl'), 'r')
+      try {
+        fsyncSync(events)
+      } finally {
+        closeSync(events)
+      }
       writeFileAtomic(path(id, `${name}.safetensors`), bytes)
     },
 

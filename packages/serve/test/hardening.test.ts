@@ -165,7 +165,7 @@ describe('a server under strain', { timeout: 30_000 }, () => {
   it('takes nothing where the disk is full, pauses what runs, and goes on when there is room', async () => {
     let free = 2 ** 40
     const { url, engine } = await start({ freeSpace: async () => free, lookEvery: 20 })
-    const id = await engine.start({ ...config, budget: 6000 })
+    const id = await engine.start({ ...config, budget: 16_000 })
     await until(engine, id, ({ type }) => type === 'leaves')
     free = 1000
     await until(engine, id, (event) => event.type === 'status' && event.status === 'paused')
@@ -182,7 +182,7 @@ describe('a server under strain', { timeout: 30_000 }, () => {
   it('serves 500 clients of which 50 never read, and turns the next away', async () => {
     const { url, engine } = await start()
     const { hostname, port, host } = new URL(url)
-    const id = await engine.start({ ...config, budget: 3000 })
+    const id = await engine.start({ ...config, budget: 16_000 })
     await until(engine, id, ({ type }) => type === 'leaves')
     await engine.pause(id)
     const sockets: Socket[] = []
@@ -224,7 +224,7 @@ describe('a server under strain', { timeout: 30_000 }, () => {
 
   it('says bye to those who follow, keeps what runs, and goes on from there', async () => {
     const alone = await start()
-    const wanted = { ...config, budget: 4000 }
+    const wanted = { ...config, budget: 16_000 }
     const untouched = await alone.engine.start(wanted)
     const { statuses: _, ...expected } = toldIn(await allEvents(alone.engine, untouched))
     const id = await alone.engine.start(wanted)

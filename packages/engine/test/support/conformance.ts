@@ -148,7 +148,7 @@ export function engineConformance(name: string, make: () => Promise<EngineUnderT
     })
 
     it('pauses and goes on to the result of a run left alone; twice is once', async () => {
-      const middle: RunConfig = { ...config, budget: 4000 }
+      const middle: RunConfig = { ...config, budget: 16_000 }
       const untouched = await engine.start(middle)
       const expected = toldIn(await allEvents(engine, untouched))
       const id = await engine.start(middle)
@@ -157,7 +157,7 @@ export function engineConformance(name: string, make: () => Promise<EngineUnderT
       await engine.pause(id)
       expect((await engine.run(id)).status).toBe('paused')
       const { nfe } = await engine.run(id)
-      expect(nfe).toBeLessThan(4000)
+      expect(nfe).toBeLessThan(16_000)
       await new Promise((resolve) => setTimeout(resolve, 120))
       // What was in the network when it was paused may still have come.
       expect((await engine.run(id)).nfe - nfe).toBeLessThanOrEqual(10 * middle.width)
