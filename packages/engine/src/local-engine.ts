@@ -278,6 +278,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       const run = find(id)
       if (!endings.has(run.summary.status)) await engine.stop(id)
       runs.delete(id)
+      await run.writing
       await store.remove(id)
     },
 

@@ -15,6 +15,9 @@ export interface RewardContext {
   readonly event: readonly number[]
 }
 
+/** Points that are offered as goals, at most. */
+const OFFERED = 32
+
 const transforms = { class: 'log-softmax', odds: 'log-odds', prob: 'softmax' } as const
 
 /**
@@ -68,7 +71,9 @@ export type OpenReward = Reward<Tensor> & Partial<Pick<LoadedReward, 'release'>>
 export function rewardsOf(key: string, card: ModelCard, cards: readonly NamedCard[]): string[] {
   if (card.type === 'gaussian-mixture') {
     const { process: _, ...world } = card
-    return parseGaussianMixture(world).means.map((mean) => `near:${Array.from(mean).join()}`)
+    return parseGaussianMixture(world)
+      .means.slice(0, OFFERED)
+      .map((mean) => `near:${Array.from(mean).join()}`)
   }
   const { event } = card as NetworkCard
   const classifier = fittingClassifier(key, event, cards)

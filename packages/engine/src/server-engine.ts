@@ -23,6 +23,23 @@ interface Problem {
   readonly kind?: EngineErrorKind
 }
 
+/** An answer that is no error of an engine: of the guard, of a proxy, of a fault. */
+class AnswerError extends Error {
+  override readonly name = 'AnswerError'
+  readonly status: number
+
+  constructor(status: number, detail: string) {
+    super(detail)
+    this.status = status
+  }
+}
+
+/** Whether asking again can help: the server did not answer, is about to end, or has too much to do. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof EngineError) return error.kind === 'busy' || error.kind === 'closed'
+  return !(error instanceof AnswerError) || error.status >= 500 || error.status === 429
+}
+
 /** The engine of a server. Event streams that break off go on with the next event; nothing is lost or doubled. */
 export function serverEngine({ url, token, fetch: ask = fetch }: ServerEngineOptions): Engine {
   const base = url.replace(/\/$/, '')
@@ -40,7 +57,7 @@ export function serverEngine({ url, token, fetch: ask = fetch }: ServerEngineOpt
     if (response.ok) return response
     const problem = (await response.json().catch(() => ({}))) as Problem
     const detail = problem.detail ?? `the server at ${base} answered ${response.status} ${response.statusText}`
-    throw problem.kind ? new EngineError(problem.kind, detail) : new Error(detail)
+    throw problem.kind ? new EngineError(problem.kind, detail) : new AnswerError(response.status, detail)
   }
   const json = async <T>(method: string, path: string, init?: RequestInit): Promise<T> =>
     (await call(method, path, init)).json() as Promise<T>
@@ -89,7 +106,7 @@ export function serverEngine({ url, token, fetch: ask = fetch }: ServerEngineOpt
           }
         } catch (error) {
           if (signal.aborted) return
-          if (error instanceof EngineError) throw error
+          if (!isPassing(error)) throw error
         }
         await pause(wait, signal)
         wait = Math.min(2 * wait, retryAfter[1])

@@ -64,7 +64,7 @@ describe('a local engine over a store', { timeout: 20_000 }, () => {
       const id = await first.start(wanted)
       await closed
       expect((await first.run(id)).status).toBe('interrupted')
-      const second = await open({ store, snapshotEvery: 0 })
+      const second = await open({ store })
       expect((await second.run(id)).status).toBe('interrupted')
       await second.resume(id)
       const { statuses, ...found } = toldIn(await allEvents(second, id))
