@@ -1,5 +1,6 @@
 import type { Tree } from 'espalier/search'
 import type { RunEvent } from './engine.ts'
+import type { RunStore } from './store.ts'
 
 /** How much of a search the events of a run have told. */
 export interface Told {
@@ -17,6 +18,18 @@ export function toldBy(events: Iterable<RunEvent>, told: Told = { nodes: 0, iter
     if (event.type === 'nodes') told.nodes = event.from + event.parents.length
     if (event.type === 'leaves') told.iterations += event.nodes.length
     if (event.type === 'samples') told.samples = event.from + event.rewards.length
+  }
+  return told
+}
+
+/** The same of the events that a store keeps. */
+export async function toldIn(store: RunStore, id: string, count: number) {
+  const told = toldBy([])
+  for (let from = 0; from < count; ) {
+    const events = await store.events(id, from, 1024)
+    if (events.length === 0) break
+    toldBy(events, told)
+    from += events.length
   }
   return told
 }

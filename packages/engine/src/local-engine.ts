@@ -2,11 +2,12 @@
 
 import type { Runtime } from 'espalier/runtime'
 import { parseRunConfig } from './config.ts'
-import type { Engine, ModelEntry, RunConfig, RunEvent, RunState, RunStatus, RunSummary } from './engine.ts'
+import type { Engine, ModelEntry, RunEvent, RunState, RunStatus, RunSummary } from './engine.ts'
 import { EngineError, lineOf } from './engine-error.ts'
 import { EventLog, type Numbered } from './event-log.ts'
-import { toldBy } from './feed.ts'
+import { toldIn } from './feed.ts'
 import { Gate } from './gate.ts'
+import { checkLimits, type Limits, noLimits } from './limits.ts'
 import { modelEntries } from './models.ts'
 import { runSearch } from './run-search.ts'
 import { checkWithModel } from './set-up.ts'
@@ -30,20 +31,6 @@ export interface LocalEngineOptions {
   readonly schedule?: (turn: () => Promise<void>) => void
   readonly limits?: Partial<Limits>
 }
-
-/** What a run may use. */
-export interface Limits {
-  /** NFE of a run. */
-  readonly budget: number
-  /** Seconds of work of a run, after which it is stopped. */
-  readonly seconds: number
-  /** Runs that wait for their turn. */
-  readonly queue: number
-  /** Numbers of a whole batch: width times those of a state. */
-  readonly batch: number
-}
-
-const noLimits: Limits = { budget: Infinity, seconds: Infinity, queue: Infinity, batch: Infinity }
 
 /** Ended runs whose states stay in memory. */
 const VIEWED = 4
@@ -304,30 +291,6 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
   const queued = [...runs.values()].filter(({ summary }) => summary.status === 'queued')
   for (const run of queued.sort((a, b) => a.summary.created - b.summary.created)) enqueue(run)
   return engine
-}
-
-function checkLimits(config: RunConfig, event: readonly number[], limits: Limits): void {
-  if (config.budget > limits.budget) {
-    throw new EngineError('config', `budget: ${config.budget} NFE are asked for, ${limits.budget} are allowed here`)
-  }
-  const batch = config.width * event.reduce((product, n) => product * n, 1)
-  if (batch > limits.batch) {
-    throw new EngineError(
-      'config',
-      `width: ${config.width} states are ${batch} numbers, ${limits.batch} are allowed here`,
-    )
-  }
-}
-
-async function toldIn(store: RunStore, id: string, count: number) {
-  const told = toldBy([])
-  for (let from = 0; from < count; ) {
-    const events = await store.events(id, from, 1024)
-    if (events.length === 0) break
-    toldBy(events, told)
-    from += events.length
-  }
-  return told
 }
 
 /** Turns one after another. */

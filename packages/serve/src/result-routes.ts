@@ -1,0 +1,124 @@
+/** What comes of a run: its events, its tree, its samples, its states. */
+
+import { endings, readSamples } from '@espalier/engine'
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { eventStream } from './event-stream.ts'
+import { pngOf } from './png.ts'
+import { problem } from './problem.ts'
+import { finite, rewardsOf, treeOf } from './readings.ts'
+import { type AppOptions, answer, type Counts, ofRun, problems } from './route.ts'
+import * as schemas from './schemas.ts'
+
+export function addResultRoutes(app: OpenAPIHono, options: AppOptions, counts: Counts): void {
+  const { engine, store, leaving } = options
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/runs/{id}/events',
+      description:
+        'Server-sent events: `run` with its number as id, `end` when the run has ended, `bye` when the server has. ' +
+        'Goes on behind Last-Event-ID, or at `from`.',
+      request: {
+        ...ofRun,
+        query: z.object({
+          from: z
+            .string()
+            .regex(/^\d{1,9}$/)
+            .optional(),
+        }),
+      },
+      responses: {
+        200: { description: 'Events.', content: { 'text/event-stream': { schema: z.string() } } },
+        ...problems(404, 503),
+      },
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param')
+      await engine.run(id)
+      if (leaving.aborted) throw problem(503, 'the server is about to end', { retryAfter: 10 })
+      if (counts.clients >= options.clients) {
+        throw problem(503, `${counts.clients} clients follow events already, the most that may`, { retryAfter: 10 })
+      }
+      const last = c.req.header('last-event-id')
+      const seen = last !== undefined && /^\d{1,9}$/.test(last) ? Number(last) + 1 : undefined
+      const from = seen ?? Number(c.req.valid('query').from ?? 0)
+      counts.clients++
+      const onEnd = () => {
+        counts.clients--
+      }
+      const headers = {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-cache, no-transform',
+        'x-accel-buffering': 'no',
+      }
+      return new Response(eventStream({ engine, id, from, leaving, onEnd }), { headers }) as never
+    },
+  )
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/runs/{id}/tree',
+      request: {
+        ...ofRun,
+        query: z.object({
+          from: z
+            .string()
+            .regex(/^\d{1,9}$/)
+            .optional(),
+        }),
+      },
+      responses: { 200: answer(schemas.treeSchema, 'Nodes from number `from` on, and every pass.'), ...problems(404) },
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param')
+      await engine.run(id)
+      const from = Number(c.req.valid('query').from ?? 0)
+      return c.json(await treeOf(store, id, from), 200)
+    },
+  )
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/runs/{id}/samples',
+      request: ofRun,
+      responses: { 200: answer(schemas.samplesSchema, 'Rewards and weights of the samples.'), ...problems(404) },
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param')
+      const { status } = await engine.run(id)
+      const file = endings.has(status) ? await store.part(id, 'samples') : undefined
+      if (!file) return c.json({ rewards: await rewardsOf(store, id), weights: [] }, 200)
+      const { rewards, weights } = readSamples(file)
+      return c.json({ rewards: Array.from(rewards, finite), weights: Array.from(weights) }, 200)
+    },
+  )
+
+  for (const [kind, name] of [
+    ['nodes', 'node'],
+    ['samples', 'sample'],
+  ] as const) {
+    app.get(`/runs/:id/${kind}/:place{[0-9]{1,9}\\.png}`, async (c) => {
+      const state = await engine.state(c.req.param('id'), {
+        [name]: Number.parseInt(c.req.param('place'), 10),
+      } as never)
+      if (state.shape.length !== 3) throw problem(404, `the states of this run are no images but [${state.shape}]`)
+      return new Response(Buffer.from(pngOf(state)), { headers: { 'content-type': 'image/png' } })
+    })
+    app.openapi(
+      createRoute({
+        method: 'get',
+        path: `/runs/{id}/${kind}/{place}`,
+        request: { params: schemas.place('place') },
+        responses: { 200: answer(schemas.stateSchema, 'A state; of images also as `.png`.'), ...problems(404) },
+      }),
+      async (c) => {
+        const { id, place } = c.req.valid('param') as { readonly id: string; readonly place: string }
+        const { shape, data, range } = await engine.state(id, { [name]: Number(place) } as never)
+        return c.json({ shape: [...shape], data: Array.from(data), ...(range && { range: [...range] }) } as never, 200)
+      },
+    )
+  }
+}
