@@ -79,7 +79,8 @@ export class Asker {
       throw new Error(`the network gave ${data.length} logits, expected [${n}, ${length}, ${vocabulary}]`)
     }
     if (!allFinite(data)) {
-      for (let i = 0; i < data.length; i += vocabulary) checkLogits(data, i, vocabulary, t[Math.floor(i / size)], length)
+      for (let i = 0; i < data.length; i += vocabulary)
+        checkLogits(data, i, vocabulary, t[Math.floor(i / size)], length)
     }
     return rows.map((_, k) => data.subarray(k * size, (k + 1) * size))
   }
