@@ -13,6 +13,12 @@ const config = {
   ...{ model: 'world', reward: 'near:2,0', method: 'dts(alpha=0.5)', steps: 10, budget: 20_000, seed: 3, width: 4 },
 }
 
+interface Summary {
+  readonly status: string
+  readonly nfe: number
+  readonly [name: string]: unknown
+}
+
 /** Starts a server and waits for its address. */
 async function serving(runs: string) {
   mkdirSync(join(folder.path, 'models'), { recursive: true })
@@ -43,7 +49,7 @@ async function serving(runs: string) {
     const answer = await fetch(`${url}${path}`, { method, ...(body && { headers, body: JSON.stringify(body) }) })
     return { status: answer.status, body: await answer.json() }
   }
-  const until = async (id: string, wanted: (run: { status: string; nfe: number }) => boolean) => {
+  const until = async (id: string, wanted: (run: Summary) => boolean): Promise<Summary> => {
     for (;;) {
       const { body } = await ask('GET', `/runs/${id}`)
       if (wanted(body)) return body
@@ -85,6 +91,24 @@ describe('espalier serve', () => {
       expect([found.nfe, found.best, found.rewardEvaluations]).toEqual([left.nfe, left.best, left.rewardEvaluations])
       second.child.kill('SIGTERM')
       expect((await second.ended).code).toBe(0)
+    },
+  )
+
+  it.each(['dts-star(alpha=0.5)', 'zero-order'])(
+    'finds what espalier steer finds: %s',
+    { timeout: 20_000 },
+    async (method) => {
+      const server = await serving('runs-steer')
+      const { body } = await server.ask('POST', '/runs', { ...config, method, budget: 2000 })
+      const served = await server.until(body.id, over)
+      server.child.kill('SIGTERM')
+      await server.ended
+      const line = ['steer', '--model', 'models/world.json', '--reward', 'near:2,0', '--method', method, '--json']
+      const options = ['--steps', '10', '--budget', '2000', '--seed', '3', '--width', '4', '--out', `steer-${method}`]
+      const { stdout } = await run([...line, ...options], folder.path)
+      const [steered] = JSON.parse(stdout).runs
+      for (const name of ['nfe', 'best', 'rewardEvaluations'])
+        expect([name, served[name]]).toEqual([name, steered[name]])
     },
   )
 
