@@ -1,22 +1,25 @@
 import { useEffect } from 'preact/hooks'
+import { dropped } from './dropped.ts'
 import { Lazy } from './lazy.tsx'
-import { address, route } from './route.ts'
+import { address, go, route } from './route.ts'
 import { broken, facts } from './studio.ts'
 import { theme, toggleTheme } from './theme.ts'
-import { About } from './views/about.tsx'
 import { Home } from './views/home.tsx'
-import { NewRun } from './views/new-run.tsx'
 import { Run } from './views/run.tsx'
 
 const pages = [
   { at: undefined, name: 'Runs' },
   { at: 'new', name: 'New run' },
+  { at: 'model', name: 'Own model' },
   { at: 'compare', name: 'Compare' },
   { at: 'solver', name: 'Solvers' },
   { at: 'about', name: 'About' },
 ]
 
+const loadAbout = async () => (await import('./views/about.tsx')).About
+const loadNewRun = async () => (await import('./views/new-run.tsx')).NewRun
 const loadCompare = async () => (await import('./views/compare.tsx')).Compare
+const loadOwnModel = async () => (await import('./views/own-model.tsx')).OwnModel
 const loadSolver = async () => (await import('./views/solver.tsx')).Solver
 
 export function App() {
@@ -30,6 +33,24 @@ export function App() {
     document.body.dataset.shown = 'yes'
     scrollTo(0, 0)
   }, [first, second])
+
+  // A model may be dropped anywhere.
+  useEffect(() => {
+    const over = (event: DragEvent) => event.preventDefault()
+    const drop = (event: DragEvent) => {
+      event.preventDefault()
+      const files = [...(event.dataTransfer?.files ?? [])]
+      if (files.length === 0) return
+      dropped.value = files
+      go(address(['model']))
+    }
+    addEventListener('dragover', over)
+    addEventListener('drop', drop)
+    return () => {
+      removeEventListener('dragover', over)
+      removeEventListener('drop', drop)
+    }
+  }, [])
 
   return (
     <>
@@ -69,8 +90,9 @@ export function App() {
 
 function View({ first, second }: { first: string | undefined; second: string | undefined }) {
   if (first === undefined) return <Home />
-  if (first === 'new') return <NewRun />
-  if (first === 'about') return <About />
+  if (first === 'new') return <Lazy key="new" load={loadNewRun} given={{}} />
+  if (first === 'about') return <Lazy key="about" load={loadAbout} given={{}} />
+  if (first === 'model') return <Lazy key="model" load={loadOwnModel} given={{}} />
   if (first === 'compare')
     return <Lazy key="compare" load={loadCompare} given={{ ids: second ? second.split(',') : [] }} />
   if (first === 'solver') return <Lazy key="solver" load={loadSolver} given={{ text: second ?? 'dpm++2m' }} />

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { AxeBuilder } from '@axe-core/playwright'
 import { localEngine, memorySource, type RunConfig } from '@espalier/engine'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
@@ -222,6 +223,48 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     await close()
   })
 
+  it('takes a model of the person’s own, and says what is wrong with a broken one', async () => {
+    const page = await open('#/model')
+    const bytes = readFileSync(new URL('../../zoo/models/mnist-small/model.onnx', import.meta.url))
+    const give = (name: string, buffer: Buffer) =>
+      page.setInputFiles('#model-file', { name, mimeType: 'application/octet-stream', buffer })
+    await page.waitForSelector('#model-file')
+    for (const [name, buffer, says] of [
+      ['half.onnx', bytes.subarray(0, bytes.length / 2), 'half.onnx: '],
+      ['empty.onnx', Buffer.alloc(0), 'empty.onnx: the file is empty'],
+      ['text.onnx', Buffer.from('not a network'), 'text.onnx: '],
+      ['picture.png', Buffer.from('x'), 'a file that ends in .onnx is needed'],
+    ] as const) {
+      await give(name, buffer)
+      await page.getByRole('alert').getByText(says).waitFor()
+    }
+    // Dropped on the window, as a person does.
+    const transfer = await page.evaluateHandle((data) => {
+      const files = new DataTransfer()
+      files.items.add(new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], 'mine.onnx'))
+      return files
+    }, bytes.toString('base64'))
+    await page.dispatchEvent('main', 'drop', { dataTransfer: transfer })
+    await page.getByText(/operations, 6\d,\d+ parameters/).waitFor()
+    await page.selectOption('#answer-prediction', 'velocity')
+    await page.selectOption('#answer-process', 'vp-cosine')
+    expect(await page.inputValue('#answer-event')).toBe('1, 28, 28')
+    const { violations } = await new AxeBuilder({ page }).analyze()
+    expect(violations.map(({ id, nodes }) => `${id} ${nodes[0].html}`)).toEqual([])
+    await page.getByRole('button', { name: 'Try it' }).click()
+    await page.getByRole('button', { name: 'Use it in a new run' }).click()
+    await page.waitForFunction(() => document.querySelector<HTMLSelectElement>('#field-model')?.value === 'mine')
+    await page.fill('#field-budget', '200')
+    await page.fill('#field-steps', '5')
+    await page.getByRole('button', { name: 'Start', exact: true }).click()
+    await page.waitForURL(/#\/run\//)
+    await status(page, 'finished')
+    // It is there after a reload.
+    await page.goto(`${server.address}?again#/new`)
+    await page.locator('#field-model option[value=mine]').waitFor({ state: 'attached' })
+    await close()
+  })
+
   it('says what is wrong with a form, and goes there', async () => {
     const page = await open()
     await page.goto(`${server.address}#/new`)
@@ -253,13 +296,12 @@ describe.skipIf(!executable)('the studio in a browser', () => {
   it('has no fault that axe finds, in both themes and at both widths', async () => {
     const found: string[] = []
     const page = await open()
-    const check = async (view: string) => {
-      for (const [colorScheme, width] of [
-        ['light', 1280],
-        ['dark', 390],
-        ['dark', 1280],
-        ['light', 390],
-      ] as const) {
+    const two = [
+      ['light', 1280],
+      ['dark', 390],
+    ] as const
+    const check = async (view: string, looks: readonly (readonly ['light' | 'dark', number])[] = two) => {
+      for (const [colorScheme, width] of looks) {
         await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
         await page.setViewportSize({ width, height: 844 })
         const { violations } = await new AxeBuilder({ page })
@@ -276,7 +318,7 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     await status(page, 'finished')
     await page.keyboard.press('b')
     await page.getByRole('heading', { name: /^Node \d/ }).waitFor()
-    await check('run')
+    await check('run', [...two, ['dark', 1280], ['light', 390]])
     await page.getByRole('button', { name: 'Show as table' }).click()
     await check('run, table')
     await page.goto(`${server.address}#/new`)
@@ -290,7 +332,7 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     await check('about')
     await page.goto(`${server.address}#/`)
     await page.getByRole('link', { name: /near/ }).waitFor()
-    await check('home')
+    await check('home', [...two, ['dark', 1280], ['light', 390]])
     await close()
     expect(found).toEqual([])
   }, 120_000)

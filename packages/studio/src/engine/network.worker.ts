@@ -2,13 +2,14 @@
 
 import { type GivenModel, localEngine, memorySource, memoryStore, type RunStore } from '@espalier/engine'
 import { gridCatalogue } from 'espalier/process'
-import { webRuntime } from 'espalier/runtime'
+import { parseModelCard, webRuntime } from 'espalier/runtime'
 import { searchCatalogue } from 'espalier/search'
 import { solverCatalogue } from 'espalier/solve'
 import mjs from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import { messageOf } from '../format.ts'
 import { exactValue } from './exact.ts'
+import { keptModels } from './kept-models.ts'
 import { fetchedSource, mixture } from './models.ts'
 import { opfsStore } from './opfs-store.ts'
 import type { EngineFacts, FromWorker, Named, ToWorker, WorkerOnly } from './protocol.ts'
@@ -22,7 +23,11 @@ const post = (message: FromWorker) => self.postMessage(message)
 /**
  * The kept runs, for one tab at a time: two engines on one store would take each other's runs for interrupted ones.
  */
-async function openStore(): Promise<{ store: RunStore; storage: EngineFacts['storage'] }> {
+async function openStore(): Promise<{
+  store: RunStore
+  storage: EngineFacts['storage']
+  models?: FileSystemDirectoryHandle
+}> {
   let root: FileSystemDirectoryHandle
   try {
     root = await navigator.storage.getDirectory()
@@ -38,18 +43,21 @@ async function openStore(): Promise<{ store: RunStore; storage: EngineFacts['sto
       .catch(() => resolve(false))
   })
   if (!held) return { store: memoryStore(), storage: 'other tab' }
-  return { store: await opfsStore(root), storage: 'kept' }
+  return { store: await opfsStore(root), storage: 'kept', models: root }
 }
 
 async function open(base: string) {
   const isolated = self.crossOriginIsolated
   const threads = isolated ? Math.min(4, Math.ceil(navigator.hardwareConcurrency / 2)) : 1
-  const { store, storage } = await openStore()
+  const { store, storage, models } = await openStore()
   const own = new Map<string, GivenModel>([['mixture', mixture]])
   const files = { mjs: new URL(mjs, self.location.href).href, wasm: new URL(wasm, self.location.href).href }
   const name = `onnxruntime-web, WebAssembly, ${threads} thread${threads === 1 ? '' : 's'}`
   const source = memorySource(own, fetchedSource(base))
-  const engine = await localEngine({ runtime: webRuntime({ files, threads }), source, store, name })
+  const runtime = webRuntime({ files, threads })
+  const kept = models && (await keptModels(models))
+  for (const { key, json, graph } of (await kept?.all()) ?? []) own.set(key, { card: parseModelCard(json, key), graph })
+  const engine = await localEngine({ runtime, source, store, name })
   const more: WorkerOnly = {
     async step(id, from) {
       const stop = new AbortController()
@@ -60,9 +68,13 @@ async function open(base: string) {
       stop.abort()
       await engine.pause(id)
     },
-    async addModel(key, model) {
-      own.set(key, model)
+    inspect: async (bytes) => (await import('./inspect.ts')).inspect(bytes),
+    async addModel(key, json, graph) {
+      const card = parseModelCard(json, 'the card')
+      own.set(key, { card, graph })
+      await kept?.put(key, json, graph)
     },
+    trial: async (key) => (await import('./trial.ts')).trial(key, source, runtime),
     async exact(id, at) {
       const { config } = await engine.run(id)
       const state = at && { state: await engine.state(id, { node: at.node }), time: at.time }

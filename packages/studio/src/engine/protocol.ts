@@ -1,5 +1,6 @@
-import type { GivenModel, Numbered } from '@espalier/engine'
+import type { Numbered, RunState } from '@espalier/engine'
 import type { SolverSheet } from './analysis.ts'
+import type { Inspection } from './inspect.ts'
 
 /** What the worker says of itself once it is up. */
 export interface EngineFacts {
@@ -27,8 +28,11 @@ export type FromWorker =
 export interface WorkerOnly {
   /** Lets a paused run go on until it has found something more, and pauses it again. */
   step(id: string, from: number): Promise<void>
-  /** Takes a model of the person's own. */
-  addModel(key: string, model: GivenModel): Promise<void>
+  inspect(bytes: Uint8Array): Promise<Inspection>
+  /** Takes a network of the person's own. @throws one line where its card is wrong */
+  addModel(key: string, card: unknown, graph: Uint8Array): Promise<void>
+  /** What a model makes of noise, at three times. */
+  trial(key: string): Promise<readonly RunState[]>
   catalogue(): Promise<Catalogue>
   /** The soft value of a node in closed form, or of the root; null where there is none. */
   exact(id: string, at?: { readonly node: number; readonly time: number }): Promise<number | null>

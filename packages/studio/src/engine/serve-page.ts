@@ -8,7 +8,7 @@ const BETWEEN_BATCHES = 50
 /** What the page may call. */
 const methods = [
   ...['models', 'start', 'runs', 'run', 'pause', 'resume', 'stop', 'state', 'remove'],
-  ...['step', 'addModel', 'catalogue', 'exact', 'analyse'],
+  ...['step', 'inspect', 'addModel', 'trial', 'catalogue', 'exact', 'analyse'],
 ]
 
 /**

@@ -45,6 +45,9 @@ export class Watch {
   seen = 0
   readonly #abort = new AbortController()
   #following = false
+  /** Rewards since the last report of NFE, and where that was. */
+  readonly #found: (number | null)[] = []
+  #reported = 0
   #pending: Counts | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #calmTimer: ReturnType<typeof setTimeout> | undefined
@@ -94,6 +97,7 @@ export class Watch {
         for await (const { number, event } of this.engine.events(this.id, this.seen, this.#abort.signal)) {
           this.seen = number + 1
           this.tree.take(event)
+          if (event.type === 'leaves') this.#found.push(...event.rewards)
           if (event.type === 'started') {
             this.levels = event.levels
             this.event = event.event
@@ -120,8 +124,19 @@ export class Watch {
     }
   }
 
+  /** Samples between two reports came at even distances of NFE, as near as the reports tell. */
   #curve(nfe: number, best: number | null): void {
-    if (best === null) return
+    const found = this.#found.splice(0)
+    const since = this.#reported
+    this.#reported = nfe
+    found.forEach((reward, i) => {
+      if (reward === null || reward <= (this.curve.best.at(-1) ?? Number.NEGATIVE_INFINITY)) return
+      this.#point(since + ((nfe - since) * (i + 1)) / found.length, reward)
+    })
+    if (best !== null) this.#point(nfe, best)
+  }
+
+  #point(nfe: number, best: number): void {
     const { nfe: at, best: values } = this.curve
     // Along a level stretch its ends are enough.
     const n = at.length

@@ -118,7 +118,13 @@ export function paint(context: CanvasRenderingContext2D, scene: Scene): void {
     context.lineWidth = thick
     context.strokeRect(left + thick / 2, top + thick / 2, Math.max(1, right - left - thick), tall - thick)
   }
-  if (tree.bestLeaf >= 0) for (const node of tree.path(tree.bestLeaf)) if (node > 0) outline(node, ink.text, 2)
+  if (tree.bestLeaf >= 0)
+    for (const node of tree.path(tree.bestLeaf)) {
+      if (node === 0) continue
+      // Light on dark on light: seen on every colour of the scale.
+      outline(node, ink.surface, 4)
+      outline(node, ink.text, 2)
+    }
   if (selected !== undefined && selected < tree.size) {
     outline(selected, ink.surface, 5)
     outline(selected, ink.accent, 3)

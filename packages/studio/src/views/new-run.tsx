@@ -44,12 +44,14 @@ export function NewRun() {
   const starting = useSignal(false)
   const form = useRef<HTMLFormElement>(null)
   const from = route.value.query.get('from')
+  const asked = route.value.query.get('model')
 
   useEffect(() => {
     Promise.all([engine.models(), engine.catalogue()])
       .then(([found, lists]) => {
         models.value = found
         catalogue.value = lists
+        if (asked) choose(asked)
       })
       .catch((cause: unknown) => {
         error.value = messageOf(cause)

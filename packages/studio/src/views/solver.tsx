@@ -132,7 +132,8 @@ function Sheet({ sheet }: { sheet: SolverSheet }) {
           <Fact name="Predicts">{analysis.target}</Fact>
           <Fact name="Remembers">{`${memory.predictions} predictions, ${memory.states} older states`}</Fact>
           <Fact name="Noise">{analysis.stochastic ? 'drawn: it has no order conditions' : 'none'}</Fact>
-          {order && <Fact name="Order">{`${order.apparent} at step ${order.step + 1} on this grid`}</Fact>}
+          {sheet.order && <Fact name="Order">{`${sheet.order.steady} on fine grids`}</Fact>}
+          {order && <Fact name="Order here">{`${order.apparent} at step ${order.step + 1} on this grid`}</Fact>}
           {stability && (
             <Fact name="Stable">
               {stability.limit === null ? 'on all of the negative axis' : `down to z = ${number(-stability.limit)}`}
