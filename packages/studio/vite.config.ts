@@ -1,5 +1,6 @@
 import { defaultClientConditions, defineConfig } from 'vite'
 import { leanZodPlugin } from './lean-zod-plugin.ts'
+import { offlinePlugin } from './offline-plugin.ts'
 import { zooModels } from './src/engine/zoo-names.ts'
 import { zooPlugin } from './zoo-plugin.ts'
 
@@ -18,7 +19,7 @@ export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   // The packages' TypeScript sources, so that nothing must be built before.
   resolve: { conditions: ['source', ...defaultClientConditions] },
-  plugins: [zooPlugin(zooModels)],
+  plugins: [zooPlugin(zooModels), offlinePlugin()],
   worker: { format: 'es', plugins: () => [leanZodPlugin()] },
   server: { headers },
   preview: { headers },

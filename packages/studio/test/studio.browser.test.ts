@@ -30,7 +30,11 @@ describe.skipIf(!executable)('the studio in a browser', () => {
   })
 
   const open = async (path = '', options: Parameters<Browser['newContext']>[0] = {}, from = server): Promise<Page> => {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+    const context = await browser.newContext({
+      viewport: { width: 1280, height: 900 },
+      serviceWorkers: 'block',
+      ...options,
+    })
     contexts.push(context)
     const page = await context.newPage()
     page.on('pageerror', (error) => errors.push(error.message))
@@ -291,6 +295,18 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     await status(other, 'finished')
     await close()
     await plain.close()
+  })
+
+  it('is isolated on a plain host after one reload, and runs without a network', async () => {
+    const plain = await serveFolder(app.folder, false)
+    const page = await open('', { serviceWorkers: 'allow' }, plain)
+    await page.waitForFunction(() => crossOriginIsolated)
+    await page.getByText('No runs yet').waitFor()
+    await plain.close()
+    await page.reload()
+    await start(page, { model: 'mixture', reward: 'near:2,0', budget: '2000' })
+    await status(page, 'finished')
+    await close()
   })
 
   it('has no fault that axe finds, in both themes and at both widths', async () => {
