@@ -28,7 +28,7 @@ export interface RunRecord {
 
 export interface RunFolderOptions {
   readonly command: string
-  /** The folder; default `runs/<command>-<time>`. It must be new or empty. */
+  /** The folder, new or empty. Default `runs/<command>-<time>`, with a number where another run began in that second. */
   readonly out?: string
   readonly line: string
   readonly configuration: Readonly<Record<string, unknown>>
@@ -55,9 +55,10 @@ export class RunFolder {
   /** @throws UserError if the folder cannot be made or written, or holds something */
   static create(options: RunFolderOptions): RunFolder {
     const started = new Date().toISOString()
-    const path = options.out ?? join('runs', `${options.command}-${started.slice(0, 19).replace(/[:T]/g, '-')}`)
-    return usable(path, () => {
-      makeFolder(path)
+    const named = options.out ?? join('runs', `${options.command}-${started.slice(0, 19).replace(/[:T]/g, '-')}`)
+    return usable(named, () => {
+      if (options.out !== undefined) makeFolder(named)
+      const path = options.out ?? makeNewFolder(named)
       if (readdirSync(path).length > 0) {
         throw new UserError(`--out ${path}: the folder is not empty; name a new folder, or continue it with --resume`)
       }
@@ -146,6 +147,20 @@ function makeFolder(path: string): void {
   if (existsSync(path)) return
   makeFolder(dirname(path))
   mkdirSync(path)
+}
+
+/** Makes a folder that nobody has: of this name, or with the first number behind it that is free. */
+function makeNewFolder(name: string): string {
+  makeFolder(dirname(name))
+  for (let n = 1; ; n++) {
+    const path = n === 1 ? name : `${name}-${n}`
+    try {
+      mkdirSync(path)
+      return path
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+  }
 }
 
 function usable<T>(path: string, body: () => T): T {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeFileAtomic } from 'espalier/node'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { UserError } from '../src/errors.ts'
 import { RunFolder, readRunRecord } from '../src/run-folder.ts'
 
@@ -78,6 +78,21 @@ describe('RunFolder', () => {
     const below = join(folder, 'precious', 'run')
     expect(() => RunFolder.create({ ...options, out: below })).toThrow(/cannot be written: .*not a folder/)
     expect(existsSync(below)).toBe(false)
+  })
+
+  it('has a folder of its own where several begin in one second', () => {
+    vi.useFakeTimers({ now: Date.UTC(2000, 0, 2), toFake: ['Date'] })
+    const made: string[] = []
+    try {
+      const command = `test-${process.pid}`
+      for (let n = 0; n < 3; n++) made.push(RunFolder.create({ ...options, command }).path)
+      const first = join('runs', `${command}-2000-01-02-00-00-00`)
+      expect(made).toEqual([first, `${first}-2`, `${first}-3`])
+      for (const path of made) expect(readRunRecord(path).command).toBe(command)
+    } finally {
+      vi.useRealTimers()
+      for (const path of made) rmSync(path, { recursive: true })
+    }
   })
 
   it('goes on in the folder of an earlier run, and in no other', () => {
