@@ -1,7 +1,21 @@
 import { ink, type Reward, scaled } from 'espalier/reward'
 import type { Tensor } from 'espalier/tensor'
 import type { ImageWorld, ImageWorldName } from '../support/image-world.ts'
-import { bestOfN, cold, dps, learned, type Method, replacing, samples, smc, svdd, warm, warmSmc } from './methods.ts'
+import {
+  bestOfN,
+  cold,
+  dps,
+  forest,
+  greedy,
+  learned,
+  type Method,
+  replacing,
+  samples,
+  smc,
+  svdd,
+  warm,
+  warmSmc,
+} from './methods.ts'
 import { compute, settings } from './names.ts'
 
 export interface Goal {
@@ -22,11 +36,13 @@ const several = compute.filter((m) => m > 1)
 const jpeg = { world: 'digits', scale: 60, reward: (world: ImageWorld) => world.jpeg } as const
 
 export function goals(quick: boolean): Goal[] {
+  const ours = (of: readonly number[]) => [forest, greedy].map((method) => ({ method, of }))
   const few = (of: readonly number[]) => [
     { method: bestOfN, of: [1, ...of] },
     { method: smc, of: [1, ...of] },
     { method: svdd, of },
     { method: replacing, of },
+    ...ours(of),
   ]
   const digits = { ...jpeg, setting: settings.jpeg, steps: 10 }
   if (quick) return [{ ...digits, runs: few([2, 5, 10]) }]
@@ -40,6 +56,7 @@ export function goals(quick: boolean): Goal[] {
         { method: replacing, of: [5, 10, 20] },
         ...[warmSmc, cold, warm].map((method) => ({ method, of: [10] })),
         { method: learned, of: [10] },
+        ...ours([5, 10, 20]),
       ],
     },
     {

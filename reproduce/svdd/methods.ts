@@ -77,6 +77,13 @@ export const cold = searched(names.cold, decoding(', selection=softmax'), all)
 export const warm = searched(names.warm, decoding(', selection=softmax'), all, far)
 /** The worst of 32 gives way at every stop. */
 export const replacing = searched(names.replacing, decoding(', replace=0.05'), all)
+/** Two of our own: a sampler of the tilted law, and a search for its best (whose samples are what it leaves, by reward). */
+export const forest = searched(names.forest, () => 'forest', byWeight)
+export const greedy = searched(
+  names.greedy,
+  () => 'greedy',
+  (result) => topSamples(result, samples),
+)
 /** The factor is the best of 1, 3, 10, 30, 100 and 300 on another seed. */
 export const dps = searched(names.dps, () => `dps(particles=${samples})`, all, 40)
 

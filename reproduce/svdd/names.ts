@@ -27,4 +27,6 @@ export const names = {
   replacing: 'SVDD-R',
   learned: 'SVDD-MC',
   dps: 'DPS',
+  forest: 'forest (ours)',
+  greedy: 'greedy islands (ours)',
 } as const
