@@ -4,11 +4,12 @@
  */
 import { nodeRuntime, physicalCores } from 'espalier/node'
 import { parseProcess, uniformGrid } from 'espalier/process'
-import { networkDenoiser, type RuntimeTensor, type Session } from 'espalier/runtime'
+import { networkDenoiser } from 'espalier/runtime'
 import { ddim, execute, start } from 'espalier/solve'
 import { fold, key } from 'espalier/tensor'
 import { digitModel } from './support/digits.ts'
 import { cpuTime, pairwise, ratio, report, summary } from './support/pairwise.ts'
+import { recorderOf } from './support/recorder.ts'
 
 const steps = 5
 const batches = [64, 8]
@@ -18,19 +19,7 @@ const runtime = nodeRuntime()
 const session = await runtime.load(graph)
 
 // The bare arm replays exactly what the network was fed.
-const recorded: { feeds: Parameters<Session['run']>[0]; fetches: readonly string[] | undefined }[] = []
-const recording: Session = {
-  ...session,
-  run: (feeds, fetches) => {
-    const copies: Record<string, RuntimeTensor> = {}
-    for (const input in feeds) {
-      const given = feeds[input] as RuntimeTensor
-      copies[input] = { ...given, data: given.data.slice() }
-    }
-    recorded.push({ feeds: copies, fetches })
-    return session.run(feeds, fetches)
-  },
-}
+const { recorded, recording } = recorderOf(session)
 const denoiser = networkDenoiser(session, { ...card, process })
 const spy = networkDenoiser(recording, { ...card, process })
 

@@ -3,7 +3,6 @@
  * first hitting beside the ancestral sampler at the same quality. Goal: at least 0.9 of the bare network.
  */
 import { nodeRuntime } from 'espalier/node'
-import type { RuntimeTensor, Session } from 'espalier/runtime'
 import {
   ancestral,
   firstHitting,
@@ -14,6 +13,7 @@ import {
   type TokenSolver,
 } from 'espalier/text'
 import { cpuTime, pairwise, ratio, report, summary } from './support/pairwise.ts'
+import { recorderOf } from './support/recorder.ts'
 import { textModel } from './support/text.ts'
 
 const batches = [1, 16, 64]
@@ -29,20 +29,7 @@ const session = await runtime.load(graph, { threads: 1 })
 const denoiser = networkTokenDenoiser(session, card)
 
 // The bare arm replays exactly what the network was fed.
-type Feeds = Parameters<Session['run']>[0]
-const recorded: { feeds: Feeds; fetches: readonly string[] | undefined }[] = []
-const recording: Session = {
-  ...session,
-  run: (feeds, fetches) => {
-    const copies: Record<string, RuntimeTensor> = {}
-    for (const input in feeds) {
-      const given = feeds[input] as RuntimeTensor
-      copies[input] = { ...given, data: given.data.slice() }
-    }
-    recorded.push({ feeds: copies, fetches })
-    return session.run(feeds, fetches)
-  },
-}
+const { recorded, recording } = recorderOf(session)
 const spy = networkTokenDenoiser(recording, card)
 
 const sample = (model: TokenDenoiser, sampler: TokenSolver, count: number, length?: number) =>
