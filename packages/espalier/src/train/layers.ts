@@ -155,20 +155,22 @@ export class Layers {
   /**
    * A learned vector for each of so many tokens: `[n, length]` of int64 to `[n, length, width]`. Asked again by the same
    * name, it is the same table.
+   * @param std of the numbers that it starts with
    */
-  embedding(name: string, tokens: Expr, count: number, width: number): Expr {
+  embedding(name: string, tokens: Expr, count: number, width: number, std = 0.5): Expr {
     const known = `${name}.table`
-    const table = this.b.has(known) ? this.b.get(known) : this.parameter(known, [count, width], { std: 0.5 })
+    const table = this.b.has(known) ? this.b.get(known) : this.parameter(known, [count, width], { std })
     return this.b.op('Gather', [table, tokens], { axis: 0 })
   }
 
   /**
    * Where each token stands, as a learned mix of sinusoids with periods from 2 tokens to some four times `context`:
    * `[length, width]`, for rows of any length.
+   * @param height of the sinusoids
    */
-  positions(name: string, tokens: Expr, context: number, width: number): Expr {
+  positions(name: string, tokens: Expr, context: number, width: number, height = 0.5): Expr {
     const waves = this.sinusoids(places(tokens).cast('float32'), 32, 1.5 / context, Math.PI)
-    return this.linear(name, waves.mul(0.5), width, { bias: false })
+    return this.linear(name, height === 1 ? waves : waves.mul(height), width, { bias: false })
   }
 
   /**

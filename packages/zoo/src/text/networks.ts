@@ -11,6 +11,8 @@ export interface TransformerSize {
   readonly context: number
   /** Real tokens; the mask (or the start) is one more. */
   readonly vocabulary: number
+  /** With what tokens and places start: the deviation of a token's numbers, the height of the sinusoids. Default 0.5 both. */
+  readonly start?: { readonly token: number; readonly place: number }
 }
 
 /**
@@ -18,10 +20,10 @@ export interface TransformerSize {
  * finds the one before it at its own place; elsewhere heads are told where near tokens stand.
  */
 function body(layers: Layers, tokens: Expr, size: TransformerSize, added?: Expr, causal = false): Expr {
-  const { width, context, vocabulary } = size
+  const { width, context, vocabulary, start } = size
   const rows = layers
-    .embedding('token', tokens, vocabulary + 1, width)
-    .add(layers.positions('position', tokens, context, width))
+    .embedding('token', tokens, vocabulary + 1, width, start?.token)
+    .add(layers.positions('position', tokens, context, width, start?.place))
   return through(
     layers,
     added ? rows.add(added) : rows,
