@@ -48,6 +48,18 @@ const fields: Readonly<Record<keyof RunConfig, Field>> = {
   solver: text,
   guidance: level,
   class: text,
+  prompt: {
+    expected: 'a text of at most 10000 characters',
+    valid: (value) => typeof value === 'string' && value.length <= 10_000,
+  },
+  length: whole(1, 100_000),
+  origin: {
+    expected: 'a run and a node of it, {"run": "<id>", "node": 12}',
+    valid: (value) => {
+      const { run, node, ...rest } = (value ?? {}) as Record<string, unknown>
+      return typeof run === 'string' && Number.isSafeInteger(node) && (node as number) > 0 && !Object.keys(rest).length
+    },
+  },
 }
 
 /**

@@ -13,16 +13,27 @@ export interface RunConfig {
   readonly lambda: number
   /** Rollouts under way together. */
   readonly width: number
-  /** Of images, fields and points. */
+  /** Steps of one sample. */
   readonly steps: number
+  /** Of images, fields and points. */
   readonly grid: string
+  /** Of text: a sampler as `tokenSamplerFrom` reads it. */
   readonly solver: string
   readonly guidance: number
   /** A class by its name; without it each sample draws its own. */
   readonly class?: string
+  /** Of text: what stands there already, with its holes as the command line writes them. */
+  readonly prompt?: string
+  /** Of text: tokens of a sample. Default: all that the model can. */
+  readonly length?: number
+  /** Where samples begin: the state at a node of another run of the same model. Default: noise. */
+  readonly origin?: { readonly run: string; readonly node: number }
 }
 
 export type RunStatus = 'queued' | 'running' | 'paused' | 'finished' | 'stopped' | 'failed' | 'interrupted'
+
+/** Statuses behind which nothing comes, as long as nobody resumes what was interrupted. */
+export const endings: ReadonlySet<RunStatus> = new Set<RunStatus>(['finished', 'stopped', 'failed', 'interrupted'])
 
 /** What is known of a run without its events. */
 export interface RunSummary {
@@ -93,6 +104,28 @@ export interface RunState {
   readonly data: Float32Array
   /** Range of the values, where the model says one. */
   readonly range?: readonly [number, number]
+  /** Tokens as they read, of text; a mask as `▁`. */
+  readonly text?: string
+}
+
+/** A network that a person brings. */
+export interface NewModel {
+  /** The name that configs call it by: letters, digits, `-`, `_`, `.`. */
+  readonly key: string
+  /** As `parseModelCard` reads it. */
+  readonly card: unknown
+  readonly graph?: Uint8Array
+  /** Of text: the file `tokenizer.json`. */
+  readonly tokenizer?: unknown
+}
+
+/** What an engine says of itself. */
+export interface EngineFacts {
+  /** Runtime, threads. */
+  readonly name: string
+  readonly threads: number
+  /** Whether runs outlive this page or process; otherwise why not. */
+  readonly storage: 'kept' | 'other tab' | 'refused' | 'memory'
 }
 
 /** A model that an engine can run. */
@@ -126,7 +159,23 @@ export interface Engine {
   resume(id: string): Promise<void>
   /** Ends within one network call; what was found is kept. */
   stop(id: string): Promise<void>
+  /** Lets a paused run go on until it has found something behind its first `from` events, and pauses it again. */
+  step(id: string, from: number): Promise<void>
   /** The state at a node of the tree, or the sample at a place among the candidates. */
   state(id: string, at: { readonly node: number } | { readonly sample: number }): Promise<RunState>
+  /**
+   * The soft value of a node in closed form, or of the root; `null` where there is none. `time` is that of the node's
+   * level.
+   */
+  exact(id: string, at?: { readonly node: number; readonly time: number }): Promise<number | null>
   remove(id: string): Promise<void>
+  /** The whole run as one file, for {@link Engine.restore} of any engine. Not of a run that is under way. */
+  archive(id: string): Promise<Uint8Array>
+  /** Takes a run from a file. @returns its id here @throws one line where the file is damaged or none of ours */
+  restore(archive: Uint8Array): Promise<string>
+  /** Takes a network, in the place of one with the same key that was brought before. @throws one line where its card is wrong */
+  addModel(model: NewModel): Promise<void>
+  /** What a network makes of one noise at three times: clean data, if its card is right. */
+  trial(key: string): Promise<readonly RunState[]>
+  facts(): Promise<EngineFacts>
 }

@@ -1,20 +1,23 @@
 export { parseRunConfig, runDefaults } from './config.ts'
 export type {
   Engine,
+  EngineFacts,
   Level,
   ModelEntry,
+  NewModel,
   RunConfig,
   RunEvent,
   RunState,
   RunStatus,
   RunSummary,
 } from './engine.ts'
+export { endings } from './engine.ts'
 export { EngineError, type EngineErrorKind, lineOf } from './engine-error.ts'
 export { EventLog, type Numbered } from './event-log.ts'
 export { Feed, type Told, toldBy } from './feed.ts'
 export { Gate, Stopped } from './gate.ts'
 export type { Limits } from './limits.ts'
-export { endings, type LocalEngine, type LocalEngineOptions, localEngine } from './local-engine.ts'
+export { type LocalEngine, type LocalEngineOptions, localEngine } from './local-engine.ts'
 export { modelEntries } from './models.ts'
 export { type RunSearchOptions, type RunSearchResult, runSearch } from './run-search.ts'
 export { type ServerEngineOptions, serverEngine } from './server-engine.ts'

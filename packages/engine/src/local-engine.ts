@@ -1,10 +1,20 @@
 /** Runs where this code runs: in a worker of a page, or in the process of a server. */
 
 import type { Runtime } from 'espalier/runtime'
+import { packRun, unpackRun } from './archive.ts'
 import { parseRunConfig } from './config.ts'
-import type { Engine, ModelEntry, RunEvent, RunState, RunStatus, RunSummary } from './engine.ts'
-import { EngineError, lineOf } from './engine-error.ts'
+import {
+  type Engine,
+  type EngineFacts,
+  endings,
+  type ModelEntry,
+  type RunEvent,
+  type RunState,
+  type RunSummary,
+} from './engine.ts'
+import { asConfigError, EngineError, lineOf } from './engine-error.ts'
 import { EventLog, type Numbered } from './event-log.ts'
+import { exactValue } from './exact.ts'
 import { toldIn } from './feed.ts'
 import { Gate } from './gate.ts'
 import { checkLimits, type Limits, noLimits } from './limits.ts'
@@ -13,6 +23,7 @@ import { runSearch } from './run-search.ts'
 import { checkWithModel } from './set-up.ts'
 import type { ModelSource } from './source.ts'
 import { memoryStore, type RunStore } from './store.ts'
+import { trial } from './trial.ts'
 import { type SearchView, savedView } from './view.ts'
 
 export interface LocalEngineOptions {
@@ -30,13 +41,13 @@ export interface LocalEngineOptions {
    */
   readonly schedule?: (turn: () => Promise<void>) => void
   readonly limits?: Partial<Limits>
+  /** What {@link Engine.facts} says of it. Defaults: 1, `memory`. */
+  readonly threads?: number
+  readonly storage?: EngineFacts['storage']
 }
 
 /** Ended runs whose states stay in memory. */
 const VIEWED = 4
-
-/** Statuses behind which nothing comes, as long as nobody resumes what was interrupted. */
-export const endings: ReadonlySet<RunStatus> = new Set<RunStatus>(['finished', 'stopped', 'failed', 'interrupted'])
 
 /** An engine, and its end. */
 export interface LocalEngine extends Engine {
@@ -254,12 +265,58 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       }
     },
 
+    async step(id, from) {
+      const stop = new AbortController()
+      await engine.resume(id)
+      for await (const { event } of engine.events(id, from, stop.signal)) {
+        if (event.type === 'leaves' || event.type === 'samples') break
+      }
+      stop.abort()
+      await engine.pause(id)
+    },
+
     async state(id, at): Promise<RunState> {
       const run = find(id)
       const live = run.work?.view
       const view = live ?? (await savedOf(run))
       return 'node' in at ? view.node(at.node) : view.sample(at.sample)
     },
+
+    async exact(id, at) {
+      const { config } = find(id).summary
+      return exactValue(config, source, at && { state: await engine.state(id, { node: at.node }), time: at.time })
+    },
+
+    async archive(id) {
+      const run = find(id)
+      const { status } = run.summary
+      if (!endings.has(status)) {
+        throw new EngineError('absent', `the run is ${status}; stop it, or wait for its end, to have it as a file`)
+      }
+      await run.writing
+      return packRun(store, run.summary)
+    },
+
+    async restore(archive) {
+      const { events, parts, summary: found } = unpackRun(archive)
+      const config = parseRunConfig(found.config)
+      const summary = { ...found, config, id: newId() }
+      await store.putSummary(summary)
+      await store.addEvents(summary.id, events)
+      for (const [name, bytes] of parts) await store.putPart(summary.id, name, [bytes])
+      runs.set(summary.id, await opened(summary))
+      return summary.id
+    },
+
+    async addModel(model) {
+      if (!source.add) throw new EngineError('config', 'model: this engine takes no networks from outside')
+      if (!/^[\w.-]{1,100}$/.test(model.key) || /^\.+$/.test(model.key)) {
+        throw new EngineError('config', `model: "${model.key}" is no name; use letters, digits, - and _`)
+      }
+      await asConfigError('model', async () => source.add?.(model))
+    },
+    trial: (key) => asConfigError('model', () => trial(key, source, runtime)),
+    facts: async () => ({ name, threads: options.threads ?? 1, storage: options.storage ?? 'memory' }),
 
     async remove(id) {
       const run = find(id)

@@ -1,6 +1,6 @@
 /** Runs on a server, as `espalier serve` is one. */
 
-import type { Engine, ModelEntry, RunEvent, RunState, RunSummary } from './engine.ts'
+import type { Engine, EngineFacts, ModelEntry, RunEvent, RunState, RunSummary } from './engine.ts'
 import { EngineError, type EngineErrorKind, lineOf } from './engine-error.ts'
 import type { Numbered } from './event-log.ts'
 import { serverSentEvents } from './server-sent-events.ts'
@@ -125,19 +125,55 @@ export function serverEngine({ url, token, fetch: ask = fetch }: ServerEngineOpt
       await call('POST', `${of(id)}/cancel`)
     },
 
+    async step(id, from) {
+      await call('POST', `${of(id)}/step?from=${from}`)
+    },
+
     async state(id, at): Promise<RunState> {
       const path = 'node' in at ? `nodes/${at.node}` : `samples/${at.sample}`
-      const state = await json<Omit<RunState, 'data'> & { readonly data: readonly number[] }>(
-        'GET',
-        `${of(id)}/${path}`,
-      )
-      return { ...state, data: Float32Array.from(state.data) }
+      return stateOf(await json<StateJson>('GET', `${of(id)}/${path}`))
+    },
+
+    async exact(id, at) {
+      const query = at ? `?node=${at.node}&time=${at.time}` : ''
+      return (await json<{ readonly value: number | null }>('GET', `${of(id)}/exact${query}`)).value
     },
 
     async remove(id) {
       await call('DELETE', of(id))
     },
+
+    async archive(id) {
+      return new Uint8Array(await (await call('GET', `${of(id)}/archive`)).arrayBuffer())
+    },
+
+    async restore(archive) {
+      const headers = { 'content-type': 'application/zip' }
+      return (await json<RunSummary>('POST', '/runs/archive', { headers, body: archive as BodyInit })).id
+    },
+
+    async addModel({ key, card, graph, tokenizer }) {
+      const body = new FormData()
+      const file = (name: string, content: BlobPart) => body.set(name, new Blob([content]), name)
+      file('card.json', JSON.stringify(card))
+      if (graph) file('model.onnx', graph as Uint8Array<ArrayBuffer>)
+      if (tokenizer !== undefined) file('tokenizer.json', JSON.stringify(tokenizer))
+      await call('PUT', `/models/${encodeURIComponent(key)}`, { body })
+    },
+
+    async trial(key) {
+      const path = `/models/${encodeURIComponent(key)}/trial`
+      return (await json<{ readonly states: readonly StateJson[] }>('POST', path)).states.map(stateOf)
+    },
+
+    facts: () => json<EngineFacts>('GET', '/engine'),
   }
+}
+
+type StateJson = Omit<RunState, 'data'> & { readonly data: readonly number[] }
+
+function stateOf(state: StateJson): RunState {
+  return { ...state, data: Float32Array.from(state.data) }
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,8 @@
 /** Where an engine's models come from. */
 
 import { parseGaussianMixture } from 'espalier/process'
-import type { ModelCard, NetworkCard } from 'espalier/runtime'
+import { type ModelCard, type NetworkCard, parseModelCard } from 'espalier/runtime'
+import type { NewModel } from './engine.ts'
 import { EngineError } from './engine-error.ts'
 
 /** Cards and graphs by key: the zoo on a disk, files that a page fetches, models that were dropped there. */
@@ -11,15 +12,20 @@ export interface ModelSource {
   card(key: string): Promise<ModelCard>
   /** Bytes of the ONNX file; none of a world. */
   graph(key: string): Promise<Uint8Array | undefined>
+  /** The parsed `tokenizer.json` of a model of text. */
+  tokenizer(key: string): Promise<unknown>
+  /** Keeps a network that a person brings. Not there where none are taken. */
+  add?(model: NewModel): Promise<void>
 }
 
 /** A model in memory. */
 export interface GivenModel {
   readonly card: ModelCard
   readonly graph?: Uint8Array
+  readonly tokenizer?: unknown
 }
 
-/** Models in memory, and behind them those of another source. More may be added at any time. */
+/** Models in memory, and behind them those of another source. More may be added at any time; they stay in memory. */
 export function memorySource(models: Map<string, GivenModel>, others?: ModelSource): ModelSource {
   return {
     keys: async () => [...new Set([...models.keys(), ...((await others?.keys()) ?? [])])],
@@ -32,6 +38,13 @@ export function memorySource(models: Map<string, GivenModel>, others?: ModelSour
     async graph(key) {
       const model = models.get(key)
       return model || !others ? model?.graph : others.graph(key)
+    },
+    async tokenizer(key) {
+      const model = models.get(key)
+      return model || !others ? model?.tokenizer : others.tokenizer(key)
+    },
+    async add({ key, card, graph, tokenizer }) {
+      models.set(key, { card: parseModelCard(card, `the card of ${key}`), graph, tokenizer })
     },
   }
 }

@@ -1,7 +1,8 @@
 import type { RunEvent, RunSummary } from './engine.ts'
 
 /** What is kept of a run beside its summary and events: the search itself, so that it can go on, and its samples. */
-export type Part = 'search' | 'samples'
+export const parts = ['search', 'samples'] as const
+export type Part = (typeof parts)[number]
 
 /**
  * Where runs are kept: files on a server, the page's own storage, memory. A summary and a part are replaced whole;

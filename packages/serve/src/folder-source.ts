@@ -36,6 +36,10 @@ export function folderSource(folders: readonly string[]): ModelSource {
   return {
     keys: async () => [...cards().keys()],
     card: async (key) => parseModelCard(JSON.parse(readFileSync(fileOf(key), 'utf8')), `the card of ${key}`),
+    async tokenizer(key) {
+      const file = join(dirname(fileOf(key)), 'tokenizer.json')
+      return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
+    },
     async graph(key) {
       const file = join(dirname(fileOf(key)), 'model.onnx')
       return existsSync(file) && fileOf(key).endsWith('card.json') ? new Uint8Array(readFileSync(file)) : undefined

@@ -1,29 +1,38 @@
+import type { NewModel } from '@espalier/engine'
+
 /** Networks that the person brought, in the page's own file system: a folder each, as in the zoo. */
 export async function keptModels(root: FileSystemDirectoryHandle) {
   const folder = await root.getDirectoryHandle('models', { create: true })
   return {
-    async put(key: string, json: unknown, graph: Uint8Array): Promise<void> {
+    async put({ key, card, graph, tokenizer }: NewModel): Promise<void> {
       const place = await folder.getDirectoryHandle(key, { create: true })
       const write = async (name: string, content: string | Uint8Array) => {
         const stream = await (await place.getFileHandle(name, { create: true })).createWritable()
         await stream.write(content as string | Uint8Array<ArrayBuffer>)
         await stream.close()
       }
-      await write('model.onnx', graph)
+      if (graph) await write('model.onnx', graph)
+      if (tokenizer !== undefined) await write('tokenizer.json', JSON.stringify(tokenizer))
       // Last: a model without its card was not brought to the end.
-      await write('card.json', JSON.stringify(json))
+      await write('card.json', JSON.stringify(card))
     },
-    async all(): Promise<{ readonly key: string; readonly json: unknown; readonly graph: Uint8Array }[]> {
-      const found = []
+    async all(): Promise<NewModel[]> {
+      const found: NewModel[] = []
       for await (const key of (folder as FileSystemDirectoryHandle & { keys(): AsyncIterable<string> }).keys()) {
-        try {
-          const place = await folder.getDirectoryHandle(key)
-          const open = async (name: string) => (await place.getFileHandle(name)).getFile()
-          const json: unknown = JSON.parse(await (await open('card.json')).text())
-          found.push({ key, json, graph: new Uint8Array(await (await open('model.onnx')).arrayBuffer()) })
-        } catch {
-          // Torn by a crash: as if it had never been brought.
+        const place = await folder.getDirectoryHandle(key)
+        const file = async (name: string) => {
+          const handle = await place.getFileHandle(name).catch(() => undefined)
+          return handle?.getFile()
         }
+        const json = async (name: string): Promise<unknown> => {
+          const text = await (await file(name))?.text()
+          return text && JSON.parse(text)
+        }
+        const card = await json('card.json')
+        // Torn by a crash: as if it had never been brought.
+        if (card === undefined) continue
+        const graph = await (await file('model.onnx'))?.arrayBuffer()
+        found.push({ key, card, graph: graph && new Uint8Array(graph), tokenizer: await json('tokenizer.json') })
       }
       return found
     },

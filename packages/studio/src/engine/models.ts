@@ -28,6 +28,7 @@ export function fetchedSource(base: string): ModelSource {
       once(cards, key, async () => parseModelCard(await (await get(key, 'card.json')).json(), `${key}/card.json`)),
     graph: async (key) =>
       once(graphs, key, async () => new Uint8Array(await (await get(key, 'model.onnx')).arrayBuffer())),
+    tokenizer: async (key) => (await get(key, 'tokenizer.json')).json(),
   }
 }
 

@@ -1,18 +1,17 @@
 /** The worker of the page: networks and the searches over them, in one thread. */
 
-import { type GivenModel, localEngine, memorySource, memoryStore, type RunStore } from '@espalier/engine'
+import { localEngine, type ModelSource, memorySource, memoryStore, type RunStore } from '@espalier/engine'
 import { gridCatalogue } from 'espalier/process'
-import { parseModelCard, webRuntime } from 'espalier/runtime'
+import { webRuntime } from 'espalier/runtime'
 import { searchCatalogue } from 'espalier/search'
 import { solverCatalogue } from 'espalier/solve'
 import mjs from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import { messageOf } from '../format.ts'
-import { exactValue } from './exact.ts'
 import { keptModels } from './kept-models.ts'
 import { fetchedSource, mixture } from './models.ts'
 import { opfsStore } from './opfs-store.ts'
-import type { EngineFacts, FromWorker, Named, ToWorker, WorkerOnly } from './protocol.ts'
+import type { FromWorker, Named, PageFacts, ToWorker, Workshop } from './protocol.ts'
 import { servePage } from './serve-page.ts'
 
 /** Milliseconds that a page which is being left may hold the store. */
@@ -25,7 +24,7 @@ const post = (message: FromWorker) => self.postMessage(message)
  */
 async function openStore(): Promise<{
   store: RunStore
-  storage: EngineFacts['storage']
+  storage: PageFacts['storage']
   models?: FileSystemDirectoryHandle
 }> {
   let root: FileSystemDirectoryHandle
@@ -50,36 +49,23 @@ async function open(base: string) {
   const isolated = self.crossOriginIsolated
   const threads = isolated ? Math.min(4, Math.ceil(navigator.hardwareConcurrency / 2)) : 1
   const { store, storage, models } = await openStore()
-  const own = new Map<string, GivenModel>([['mixture', mixture]])
+  const own = new Map([['mixture', mixture]])
   const files = { mjs: new URL(mjs, self.location.href).href, wasm: new URL(wasm, self.location.href).href }
   const name = `onnxruntime-web, WebAssembly, ${threads} thread${threads === 1 ? '' : 's'}`
-  const source = memorySource(own, fetchedSource(base))
-  const runtime = webRuntime({ files, threads })
+  const others = memorySource(own, fetchedSource(base))
   const kept = models && (await keptModels(models))
-  for (const { key, json, graph } of (await kept?.all()) ?? []) own.set(key, { card: parseModelCard(json, key), graph })
-  const engine = await localEngine({ runtime, source, store, name })
-  const more: WorkerOnly = {
-    async step(id, from) {
-      const stop = new AbortController()
-      await engine.resume(id)
-      for await (const { event } of engine.events(id, from, stop.signal)) {
-        if (event.type === 'leaves' || event.type === 'samples') break
-      }
-      stop.abort()
-      await engine.pause(id)
+  const source: ModelSource = {
+    ...others,
+    async add(model) {
+      await others.add?.(model)
+      await kept?.put(model)
     },
+  }
+  for (const model of (await kept?.all()) ?? []) await others.add?.(model)
+  const runtime = webRuntime({ files, threads })
+  const engine = await localEngine({ runtime, source, store, name, threads, storage })
+  const workshop: Workshop = {
     inspect: async (bytes) => (await import('./inspect.ts')).inspect(bytes),
-    async addModel(key, json, graph) {
-      const card = parseModelCard(json, 'the card')
-      own.set(key, { card, graph })
-      await kept?.put(key, json, graph)
-    },
-    trial: async (key) => (await import('./trial.ts')).trial(key, source, runtime),
-    async exact(id, at) {
-      const { config } = await engine.run(id)
-      const state = at && { state: await engine.state(id, { node: at.node }), time: at.time }
-      return exactValue(config, source, state)
-    },
     async analyse(...given) {
       // Its own file: whoever never looks at solvers does not load it.
       const { analyseSolver } = await import('./analysis.ts')
@@ -92,7 +78,7 @@ async function open(base: string) {
     },
   }
   post({ type: 'opened', facts: { name, threads, isolated, storage } })
-  return servePage({ ...engine, ...more }, post)
+  return servePage({ ...engine, ...workshop }, post)
 }
 
 let serving: ReturnType<typeof open> | undefined

@@ -1,14 +1,14 @@
 import type { Engine, Numbered } from '@espalier/engine'
 import { messageOf } from '../format.ts'
-import type { FromWorker, ToWorker, WorkerOnly } from './protocol.ts'
+import type { FromWorker, ToWorker, Workshop } from './protocol.ts'
 
 /** Milliseconds between two batches of events to the page. */
 const BETWEEN_BATCHES = 50
 
 /** What the page may call. */
 const methods = [
-  ...['models', 'start', 'runs', 'run', 'pause', 'resume', 'stop', 'state', 'remove'],
-  ...['step', 'inspect', 'addModel', 'trial', 'catalogue', 'exact', 'analyse'],
+  ...['models', 'start', 'runs', 'run', 'pause', 'resume', 'stop', 'step', 'state', 'exact', 'remove'],
+  ...['archive', 'restore', 'addModel', 'trial', 'inspect', 'catalogue', 'analyse'],
 ]
 
 /**
@@ -16,7 +16,7 @@ const methods = [
  * @returns what takes the page's messages
  */
 export function servePage(
-  engine: Engine & WorkerOnly,
+  engine: Engine & Workshop,
   post: (message: FromWorker) => void,
 ): (message: Exclude<ToWorker, { type: 'open' }>) => void {
   const watches = new Map<number, AbortController>()

@@ -1,5 +1,5 @@
 import type { Engine, Numbered, RunConfig } from '@espalier/engine'
-import type { EngineFacts, FromWorker, ToWorker, WorkerOnly } from './protocol.ts'
+import type { FromWorker, PageFacts, ToWorker, Workshop } from './protocol.ts'
 
 /** The part of a worker that is used; tests have one without a thread. */
 export interface WorkerPort {
@@ -9,9 +9,9 @@ export interface WorkerPort {
 }
 
 /** An engine in a worker of the page. */
-export interface WorkerEngine extends Engine, WorkerOnly {
+export interface WorkerEngine extends Engine, Workshop {
   /** Resolves when the worker is up. @throws one line where it cannot be */
-  readonly facts: Promise<EngineFacts>
+  facts(): Promise<PageFacts>
 }
 
 interface Watcher {
@@ -32,9 +32,9 @@ export function workerEngine(port: WorkerPort, base: string): WorkerEngine {
   const watchers = new Map<number, Watcher>()
   let next = 0
   let broken: Error | undefined
-  let opened: (facts: EngineFacts) => void = () => {}
+  let opened: (facts: PageFacts) => void = () => {}
   let failed: (error: Error) => void = () => {}
-  const facts = new Promise<EngineFacts>((resolve, reject) => {
+  const facts = new Promise<PageFacts>((resolve, reject) => {
     opened = resolve
     failed = reject
   })
@@ -87,7 +87,7 @@ export function workerEngine(port: WorkerPort, base: string): WorkerEngine {
     })
 
   return {
-    facts,
+    facts: () => facts,
     models: () => call('models'),
     start: (config: RunConfig) => call('start', config),
     runs: () => call('runs'),
@@ -98,11 +98,13 @@ export function workerEngine(port: WorkerPort, base: string): WorkerEngine {
     state: (id, at) => call('state', id, at),
     remove: (id) => call('remove', id),
     step: (id, from) => call('step', id, from),
-    inspect: (bytes) => call('inspect', bytes),
-    addModel: (key, card, graph) => call('addModel', key, card, graph),
-    trial: (key) => call('trial', key),
-    catalogue: () => call('catalogue'),
     exact: (id, at) => call('exact', id, at),
+    archive: (id) => call('archive', id),
+    restore: (archive) => call('restore', archive),
+    addModel: (model) => call('addModel', model),
+    trial: (key) => call('trial', key),
+    inspect: (bytes) => call('inspect', bytes),
+    catalogue: () => call('catalogue'),
     analyse: (...given) => call('analyse', ...given),
 
     async *events(id, from, signal) {

@@ -1,6 +1,7 @@
-import type { Engine, Level, RunStatus, RunSummary } from '@espalier/engine'
+import type { Level, RunStatus, RunSummary } from '@espalier/engine'
 import { signal } from '@preact/signals'
 import { messageOf } from '../format.ts'
+import type { RunsEngine } from '../studio.ts'
 import { GrowingTree } from '../tree/growing-tree.ts'
 import { pictureOf } from '../tree/picture.ts'
 import { Thumbnails } from '../tree/thumbnails.ts'
@@ -23,7 +24,7 @@ const LIST_PERIOD = 500
 /** A run as the page follows it: events folded into a tree, a curve, and the numbers of the top line. */
 export class Watch {
   readonly id: string
-  readonly engine: Engine
+  readonly engine: RunsEngine
   readonly tree = new GrowingTree()
   /** Rewards of the samples of a search without a tree. */
   readonly samples: number[] = []
@@ -52,7 +53,7 @@ export class Watch {
   #timer: ReturnType<typeof setTimeout> | undefined
   #calmTimer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(engine: Engine, id: string, dark: () => boolean) {
+  constructor(engine: RunsEngine, id: string, dark: () => boolean) {
     this.engine = engine
     this.id = id
     this.thumbnails = new Thumbnails(engine, id, (state) => pictureOf(state, dark()))

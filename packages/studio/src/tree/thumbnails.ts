@@ -1,5 +1,6 @@
-import type { Engine, RunState } from '@espalier/engine'
+import type { RunState } from '@espalier/engine'
 import { signal } from '@preact/signals'
+import type { RunsEngine } from '../studio.ts'
 
 export type Place = { readonly node: number } | { readonly sample: number }
 
@@ -12,7 +13,7 @@ const KEPT = 1024
 export class Thumbnails {
   /** Counts arrivals. */
   readonly arrived = signal(0)
-  readonly #engine: Engine
+  readonly #engine: RunsEngine
   readonly #id: string
   readonly #states = new Map<string, RunState | null>()
   readonly #pictures = new WeakMap<RunState, HTMLCanvasElement>()
@@ -21,7 +22,7 @@ export class Thumbnails {
   #busy = 0
   #closed = false
 
-  constructor(engine: Engine, id: string, draw: (state: RunState) => HTMLCanvasElement) {
+  constructor(engine: RunsEngine, id: string, draw: (state: RunState) => HTMLCanvasElement) {
     this.#engine = engine
     this.#id = id
     this.#draw = draw

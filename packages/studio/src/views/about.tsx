@@ -24,6 +24,7 @@ export function About() {
   const storage = {
     kept: 'kept in this browser',
     refused: 'refused by this browser',
+    memory: 'none: runs last until the page is left',
     'other tab': 'held by another tab',
   }
   return (

@@ -5,11 +5,11 @@ import type { Catalogue, Named } from '../engine/protocol.ts'
 import { examples } from '../examples.ts'
 import { duration, messageOf } from '../format.ts'
 import { route } from '../route.ts'
-import { engine, runs, startRun } from '../studio.ts'
+import { engine, engineAt, runs, startRun, workshop } from '../studio.ts'
 import { callText, commandLine, splitCall } from './texts.ts'
 
 /** The form as it is filled in: all texts, so that what is being typed stays as it is. */
-type Draft = Record<Exclude<keyof RunConfig, 'class'> | 'class', string>
+type Draft = Record<Exclude<keyof RunConfig, 'prompt' | 'length' | 'origin'>, string>
 
 const numbers = ['steps', 'budget', 'lambda', 'width', 'seed', 'guidance'] as const
 
@@ -47,7 +47,7 @@ export function NewRun() {
   const asked = route.value.query.get('model')
 
   useEffect(() => {
-    Promise.all([engine.models(), engine.catalogue()])
+    Promise.all([engineAt('page').models(), workshop.catalogue()])
       .then(([found, lists]) => {
         models.value = found
         catalogue.value = lists

@@ -5,7 +5,7 @@ import { dropped } from '../dropped.ts'
 import type { Inspection, Port } from '../engine/inspect.ts'
 import { messageOf, whole } from '../format.ts'
 import { address, go } from '../route.ts'
-import { engine } from '../studio.ts'
+import { engineAt, workshop } from '../studio.ts'
 import { theme } from '../theme.ts'
 import { pictureOf } from '../tree/picture.ts'
 
@@ -47,7 +47,7 @@ export function OwnModel() {
     }
     try {
       const bytes = new Uint8Array(await network.arrayBuffer())
-      const inspection = await engine.inspect(bytes)
+      const inspection = await workshop.inspect(bytes)
       graph.value = bytes
       if (json) card.value = JSON.parse(await json.text())
       answers.value = guess(network.name.replace(/\.onnx$/, ''), inspection)
@@ -71,8 +71,9 @@ export function OwnModel() {
     tried.value = undefined
     try {
       const { name } = answers.value
-      await engine.addModel(name, card.value ?? cardOf(answers.value, found.value), graph.value)
-      tried.value = await engine.trial(name)
+      const page = engineAt('page')
+      await page.addModel({ key: name, card: card.value ?? cardOf(answers.value, found.value), graph: graph.value })
+      tried.value = await page.trial(name)
     } catch (cause) {
       error.value = messageOf(cause)
     }

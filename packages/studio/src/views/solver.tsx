@@ -4,7 +4,7 @@ import type { SolverSheet } from '../engine/analysis.ts'
 import type { Catalogue } from '../engine/protocol.ts'
 import { messageOf, number } from '../format.ts'
 import { address, go, note, route } from '../route.ts'
-import { engine } from '../studio.ts'
+import { workshop } from '../studio.ts'
 import { theme } from '../theme.ts'
 import { callText, splitCall } from './texts.ts'
 
@@ -22,7 +22,7 @@ export function Solver({ text }: { text: string }) {
   const steps = query.get('steps') ?? '10'
 
   useEffect(() => {
-    engine
+    workshop
       .catalogue()
       .then((found) => {
         catalogue.value = found
@@ -33,7 +33,7 @@ export function Solver({ text }: { text: string }) {
   }, [])
   useEffect(() => {
     let current = true
-    engine.analyse(text, process, 'uniform', Number(steps)).then(
+    workshop.analyse(text, process, 'uniform', Number(steps)).then(
       (found) => {
         if (!current) return
         sheet.value = found

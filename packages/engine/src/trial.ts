@@ -1,6 +1,7 @@
-import type { ModelSource, RunState } from '@espalier/engine'
 import { loadDenoiser, type NetworkCard, type Runtime } from 'espalier/runtime'
 import { key, normal } from 'espalier/tensor'
+import type { RunState } from './engine.ts'
+import type { ModelSource } from './source.ts'
 
 /** Times at which a network is tried, from much noise to little. */
 const TIMES = [0.95, 0.5, 0.1]

@@ -1,5 +1,6 @@
-import type { ModelSource, RunConfig, RunState } from '@espalier/engine'
 import { parseGaussianMixture, parseProcess, quadraticReward, tilt, vpLinear } from 'espalier/process'
+import type { RunConfig, RunState } from './engine.ts'
+import type { ModelSource } from './source.ts'
 
 /**
  * The soft value `(1/lambda) log E[exp(lambda r(x_0)) | x_t]` in closed form, where model and reward allow one: a Gaussian
