@@ -136,6 +136,12 @@ export interface ModelEntry {
   readonly event: readonly number[]
   readonly classes: readonly string[]
   readonly rewards: readonly string[]
+  /** As its card names them: `vp-cosine`, `velocity`; no prediction of a world. */
+  readonly process: string
+  readonly prediction?: string
+  /** Of a network, where its card tells: numbers in it, and what it learned from. */
+  readonly parameters?: number
+  readonly data?: string
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { NetworkCard } from 'espalier/runtime'
 import type { ModelEntry } from './engine.ts'
+import { factsOf } from './model-facts.ts'
 import { rewardsOf } from './rewards.ts'
 import { cardsOf, eventOf, type ModelSource, missingCondition } from './source.ts'
 
@@ -13,6 +14,7 @@ export async function modelEntries(source: ModelSource): Promise<ModelEntry[]> {
     const event = eventOf(card)
     const kind = event.length === 3 ? 'image' : 'points'
     const title = network?.name ?? key
-    return [{ key, title, kind, event, classes: network?.classes ?? [], rewards: rewardsOf(key, card, cards) }]
+    const rewards = rewardsOf(key, card, cards)
+    return [{ key, title, kind, event, classes: network?.classes ?? [], rewards, ...factsOf(card) }]
   })
 }

@@ -53,6 +53,10 @@ export const modelsSchema = z.object({
         event: z.array(number),
         classes: z.array(z.string()),
         rewards: z.array(z.string()),
+        process: z.string(),
+        prediction: z.string().optional(),
+        parameters: number.optional(),
+        data: z.string().optional(),
       })
       .openapi('Model'),
   ),

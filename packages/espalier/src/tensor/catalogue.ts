@@ -9,6 +9,8 @@ export interface CatalogueEntry<T> {
   readonly about: string
   /** Names of its options. */
   readonly options: readonly string[]
+  /** What an option takes, of those that take a word of a list, or true and false. */
+  readonly choices: Readonly<Record<string, readonly string[]>>
   /** @throws one line for an option that is unknown or does not fit */
   make(options: Readonly<Record<string, unknown>>): T
 }
@@ -27,8 +29,24 @@ export function catalogueEntry<T, Shape extends z.ZodRawShape>(
     name,
     about,
     options: Object.keys(shape),
+    choices: Object.fromEntries(
+      Object.entries(shape).flatMap(([option, type]) => {
+        const words = wordsOf(type as z.ZodType)
+        return words ? [[option, words]] : []
+      }),
+    ),
     make: (options) => make(parseWith(schema, options, name) as Options<Shape>),
   }
+}
+
+/** The words that a type is made of; undefined where it takes others too. */
+function wordsOf(type: z.ZodType): string[] | undefined {
+  if (type instanceof z.ZodEnum) return type.options.map(String)
+  if (type instanceof z.ZodLiteral) return [...type.values].map(String)
+  if (type instanceof z.ZodBoolean) return ['true', 'false']
+  if (!(type instanceof z.ZodUnion)) return undefined
+  const parts = type.options.map((option) => wordsOf(option as z.ZodType))
+  return parts.every((words) => words !== undefined) ? parts.flat() : undefined
 }
 
 /**
