@@ -1,13 +1,27 @@
 import { defineConfig } from 'vitest/config'
 
+const inBrowser = 'packages/studio/test/**/*.browser.test.ts'
+
 // Tests run on the TypeScript sources (condition `source`); only worker threads load the built files.
 export default defineConfig({
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source', 'node', 'import', 'module', 'default'] } },
   test: {
-    include: ['packages/*/test/**/*.test.ts'],
     testTimeout: 60_000,
     pool: 'threads',
     maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'node', include: ['packages/*/test/**/*.test.ts'], exclude: [inBrowser] } },
+      {
+        extends: true,
+        // The app is built and Chromium started once for all of these files, and only where one of them is run.
+        test: {
+          name: 'browser',
+          include: [inBrowser],
+          globalSetup: ['packages/studio/test/support/browser-setup.ts'],
+          hookTimeout: 60_000,
+        },
+      },
+    ],
   },
 })

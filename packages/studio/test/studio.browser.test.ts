@@ -1,90 +1,24 @@
 import { readFileSync } from 'node:fs'
 import { AxeBuilder } from '@axe-core/playwright'
-import { localEngine, memorySource, type RunConfig } from '@espalier/engine'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { mixture } from '../src/engine/models.ts'
+import { expect, it } from 'vitest'
 import { examples } from '../src/examples.ts'
-import { buildApp, findChromium, openBrowser, type StaticServer, serveFolder } from './support/app.ts'
+import {
+  describeInBrowser,
+  inNode,
+  numbers,
+  runOf,
+  settled,
+  spent,
+  start,
+  status,
+  useStudio,
+} from './support/studio.ts'
 
-const executable = findChromium()
-if (!executable)
-  console.warn('No Chromium was found (set CHROMIUM to its path): the tests of the app in a browser are skipped.')
-
-describe.skipIf(!executable)('the studio in a browser', () => {
-  let app: Awaited<ReturnType<typeof buildApp>>
-  let server: StaticServer
-  let browser: Browser
-  const contexts: BrowserContext[] = []
-  const errors: string[] = []
-
-  beforeAll(async () => {
-    app = await buildApp()
-    server = await serveFolder(app.folder, true)
-    browser = await openBrowser(executable as string)
-  }, 120_000)
-  afterAll(async () => {
-    await browser?.close()
-    await server?.close()
-    app?.remove()
-  })
-
-  const open = async (path = '', options: Parameters<Browser['newContext']>[0] = {}, from = server): Promise<Page> => {
-    const context = await browser.newContext({
-      viewport: { width: 1280, height: 900 },
-      serviceWorkers: 'block',
-      ...options,
-    })
-    contexts.push(context)
-    const page = await context.newPage()
-    page.on('pageerror', (error) => errors.push(error.message))
-    await page.goto(from.address + path)
-    return page
-  }
-  const close = async () => {
-    for (const context of contexts.splice(0)) await context.close()
-    expect(errors.splice(0)).toEqual([])
-  }
-  /** Starts a run by the form, where only these fields are other than the first example's. */
-  const start = async (page: Page, fields: Readonly<Record<string, string>>) => {
-    await page.goto(`${page.url().split('#')[0]}#/new`)
-    await page.waitForSelector('#field-model option:nth-child(2)', { state: 'attached' })
-    const { model, ...rest } = fields
-    if (model) await page.selectOption('#field-model', model)
-    for (const [name, value] of Object.entries(rest)) {
-      const field = page.locator(`#${name.startsWith('options-') ? name : `field-${name}`}`)
-      if ((await field.evaluate((element) => element.tagName)) === 'SELECT') await field.selectOption(value)
-      else await field.fill(value)
-    }
-    await page.getByRole('button', { name: 'Start', exact: true }).click()
-    await page.waitForURL(/#\/run\//)
-  }
-  const status = (page: Page, text: string) =>
-    page.waitForFunction((wanted) => document.querySelector('.numbers')?.textContent?.includes(wanted), text)
-  const numbers = async (page: Page) => (await page.textContent('.numbers')) ?? ''
-  const spent = async (page: Page) => Number((await numbers(page)).split('/')[0].replace(/\D/g, ''))
-  /** NFE once the call that was under way has ended. */
-  const settled = async (page: Page): Promise<number> => {
-    for (let last = -1; ; ) {
-      const now = await spent(page)
-      if (now === last) return now
-      last = now
-      await page.waitForTimeout(400)
-    }
-  }
-  /** What an engine in Node makes of a config that needs no network. */
-  const inNode = async (config: RunConfig) => {
-    const runtime = { name: 'none', load: () => Promise.reject(new Error('no network')), close: async () => {} }
-    const engine = await localEngine({ runtime, source: memorySource(new Map([['mixture', mixture]])) })
-    const id = await engine.start(config)
-    for await (const _ of engine.events(id, 0, new AbortController().signal)) {
-      // To the end.
-    }
-    return engine.run(id)
-  }
+describeInBrowser('the studio in a browser', () => {
+  const studio = useStudio()
 
   it('runs an example to its end, as Node does', async () => {
-    const page = await open()
+    const page = await studio.open()
     const example = examples[1]
     await page.getByRole('button', { name: new RegExp(example.title) }).click()
     await status(page, 'finished')
@@ -114,11 +48,10 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     await page.getByRole('heading', { name: 'Root' }).waitFor()
     await page.getByRole('img', { name: /^Search tree: [\d,]+ nodes, best reward/ }).waitFor()
     expect(await page.getByRole('button', { name: /^Sample at node/ }).count()).toBe(48)
-    await close()
   })
 
   it('searches with a network: samples as pictures, in order of their reward', async () => {
-    const page = await open()
+    const page = await studio.open()
     await start(page, { budget: '600', steps: '10', width: '8' })
     await status(page, 'finished')
     expect(await spent(page)).toBeGreaterThan(540)
@@ -140,11 +73,10 @@ describe.skipIf(!executable)('the studio in a browser', () => {
           : 0
       })
     await expect.poll(shades, { timeout: 10_000 }).toBeGreaterThan(150)
-    await close()
   })
 
   it('pauses, steps, stops', async () => {
-    const page = await open()
+    const page = await studio.open()
     await start(page, { budget: '1000000', steps: '10', width: '4' })
     await page.waitForFunction(() => !document.querySelector('.numbers strong')?.textContent?.startsWith('0 /'))
     await page.keyboard.press('p')
@@ -164,11 +96,10 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     await status(page, 'stopped')
     expect(await spent(page)).toBeLessThan(1_000_000)
     expect(await page.getByText('Stopped early').count()).toBe(1)
-    await close()
   })
 
   it('keeps a run over a reload, and ends it as if nothing had happened', async () => {
-    const page = await open()
+    const page = await studio.open()
     const config = { ...examples[1].config, budget: 60_000, seed: 5 }
     await start(page, { model: 'mixture', reward: config.reward, budget: '60000', seed: '5', lambda: '1' })
     await page.waitForFunction(() => Number(document.querySelector('progress')?.value) > 2000)
@@ -186,18 +117,17 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     expect(await numbers(page)).toContain(`${expected.rewardEvaluations.toLocaleString('en')} reward evaluations`)
 
     // It is in the list, is opened again from there, and can be deleted.
-    await page.goto(server.address)
+    await page.goto(studio.server.address)
     await page.getByRole('link', { name: 'dts(alpha=0.6), near:2,0' }).click()
     await status(page, 'finished')
     // A second tab leaves the stored runs to the first.
     const second = await page.context().newPage()
-    await second.goto(server.address)
+    await second.goto(studio.server.address)
     await second.getByText('Another tab of Studio holds the stored runs').waitFor({ timeout: 20_000 })
-    await close()
   })
 
   it('compares runs at equal NFE alone', async () => {
-    const page = await open()
+    const page = await studio.open()
     const ids: string[] = []
     for (const [budget, method] of [
       ['2000', 'dts'],
@@ -205,30 +135,28 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     ]) {
       await start(page, { model: 'mixture', reward: 'near:2,0', budget, method })
       await status(page, 'finished')
-      ids.push(page.url().split('/run/')[1].split('?')[0])
+      ids.push(runOf(page))
     }
-    await page.goto(`${server.address}#/compare/${ids.join()}`)
+    await page.goto(`${studio.server.address}#/compare/${ids.join()}`)
     await page.getByText('at unequal budgets they cannot be compared').waitFor()
     await page.getByRole('button', { name: /^Cut to the common/ }).click()
     await page.getByRole('heading', { name: /^At (1,9|2,0)\d\d NFE/ }).waitFor()
     expect(await page.getByRole('row').count()).toBe(3)
     const { violations } = await new AxeBuilder({ page }).analyze()
     expect(violations.map(({ id, nodes }) => `${id} ${nodes[0].html}`)).toEqual([])
-    await close()
   })
 
   it('shows what follows from a solver', async () => {
-    const page = await open('#/solver/dpm%2B%2B2m')
+    const page = await studio.open('#/solver/dpm%2B%2B2m')
     await page.getByRole('heading', { name: 'Solver dpm++2m' }).waitFor()
     await page.getByText(/^\d at step \d+ on this grid/).waitFor()
     await page.getByRole('img', { name: /^Stability region/ }).waitFor()
     await page.selectOption('#solver-name', 'ddpm')
     await page.getByText('drawn: it has no order conditions').waitFor()
-    await close()
   })
 
   it('takes a model of the person’s own, and says what is wrong with a broken one', async () => {
-    const page = await open('#/model')
+    const page = await studio.open('#/model')
     const bytes = readFileSync(new URL('../../zoo/models/mnist-small/model.onnx', import.meta.url))
     const give = (name: string, buffer: Buffer) =>
       page.setInputFiles('#model-file', { name, mimeType: 'application/octet-stream', buffer })
@@ -264,54 +192,49 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     await page.waitForURL(/#\/run\//)
     await status(page, 'finished')
     // It is there after a reload.
-    await page.goto(`${server.address}?again#/new`)
+    await page.goto(`${studio.server.address}?again#/new`)
     await page.locator('#field-model option[value=mine]').waitFor({ state: 'attached' })
-    await close()
   })
 
   it('says what is wrong with a form, and goes there', async () => {
-    const page = await open()
-    await page.goto(`${server.address}#/new`)
+    const page = await studio.open()
+    await page.goto(`${studio.server.address}#/new`)
     await page.locator('#field-budget').fill('none')
     await page.getByRole('button', { name: 'Start', exact: true }).click()
     await page.getByRole('alert').waitFor()
     expect(await page.getByRole('alert').textContent()).toContain('budget: ')
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('field-budget')
-    await close()
   })
 
   it('says why there is no engine, and runs on one thread without isolation', async () => {
-    server.missing.add('network.worker')
-    const page = await open()
+    studio.server.missing.add('network.worker')
+    const page = await studio.open()
     try {
       await page.getByText('Nothing can be run: the network worker could not be loaded').waitFor()
     } finally {
-      server.missing.clear()
+      studio.server.missing.clear()
     }
-    const plain = await serveFolder(app.folder, false)
-    const other = await open('', {}, plain)
+    const plain = await studio.plain()
+    const other = await studio.open('', {}, plain)
     await other.getByText('the page is not isolated, so one thread').waitFor()
     await start(other, { budget: '100', steps: '5' })
     await status(other, 'finished')
-    await close()
-    await plain.close()
   })
 
   it('is isolated on a plain host after one reload, and runs without a network', async () => {
-    const plain = await serveFolder(app.folder, false)
-    const page = await open('', { serviceWorkers: 'allow' }, plain)
+    const plain = await studio.plain()
+    const page = await studio.open('', { serviceWorkers: 'allow' }, plain)
     await page.waitForFunction(() => crossOriginIsolated)
     await page.getByText('No runs yet').waitFor()
     await plain.close()
     await page.reload()
     await start(page, { model: 'mixture', reward: 'near:2,0', budget: '2000' })
     await status(page, 'finished')
-    await close()
   })
 
   it('has no fault that axe finds, in both themes and at both widths', async () => {
     const found: string[] = []
-    const page = await open()
+    const page = await studio.open()
     const two = [
       ['light', 1280],
       ['dark', 390],
@@ -337,19 +260,18 @@ describe.skipIf(!executable)('the studio in a browser', () => {
     await check('run', [...two, ['dark', 1280], ['light', 390]])
     await page.getByRole('button', { name: 'Show as table' }).click()
     await check('run, table')
-    await page.goto(`${server.address}#/new`)
+    await page.goto(`${studio.server.address}#/new`)
     await page.waitForSelector('#field-model option:nth-child(2)', { state: 'attached' })
     await check('new run')
-    await page.goto(`${server.address}#/solver/dpm++3m`)
+    await page.goto(`${studio.server.address}#/solver/dpm++3m`)
     await page.getByText('Order conditions').waitFor()
     await check('solver')
-    await page.goto(`${server.address}#/about`)
+    await page.goto(`${studio.server.address}#/about`)
     await page.getByRole('heading', { name: 'Keys' }).waitFor()
     await check('about')
-    await page.goto(`${server.address}#/`)
+    await page.goto(`${studio.server.address}#/`)
     await page.getByRole('link', { name: /near/ }).waitFor()
     await check('home', [...two, ['dark', 1280], ['light', 390]])
-    await close()
     expect(found).toEqual([])
   }, 120_000)
 })

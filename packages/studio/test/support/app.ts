@@ -1,4 +1,4 @@
-/** The built app behind a plain static server, and a Chromium to look at it. */
+/** The built app behind a server, and where a Chromium is to look at it. */
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Browser, chromium } from 'playwright-core'
+import type { LaunchOptions } from 'playwright-core'
 import { build } from 'vite'
 
 const types: Readonly<Record<string, string>> = {
@@ -80,7 +80,6 @@ export async function serveFolder(folder: string, isolated: boolean): Promise<St
   }
 }
 
-export function openBrowser(executablePath: string): Promise<Browser> {
-  const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : []
-  return chromium.launch({ executablePath, args: sandbox })
+export function chromiumOptions(executablePath: string): LaunchOptions {
+  return { executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] }
 }

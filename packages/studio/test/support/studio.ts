@@ -1,0 +1,156 @@
+/** What every test of the app in a browser begins with: pages, a run by the form, the numbers of its top line. */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { localEngine, memorySource, type RunConfig, type RunEvent, type RunSummary } from '@espalier/engine'
+import { createServer, type RunningServer, type ServerOptions } from '@espalier/serve'
+import type { Runtime } from 'espalier/runtime'
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, inject } from 'vitest'
+import { mixture } from '../../src/engine/models.ts'
+import { type StaticServer, serveFolder } from './app.ts'
+
+const prepared = inject('studio')
+
+/** A `describe` whose tests are skipped where there is no Chromium. */
+export const describeInBrowser = describe.skipIf(!prepared)
+
+/** Worlds need no runtime. */
+const noRuntime: Runtime = {
+  name: 'none',
+  load: () => Promise.reject(new Error('a world loads no network')),
+  close: async () => {},
+}
+const source = memorySource(new Map([['mixture', mixture]]))
+
+export interface Studio {
+  /** The built app. */
+  readonly folder: string
+  /** The app behind a plain server that sends the headers which threads need. */
+  readonly server: StaticServer
+  /**
+   * A page in a context of its own, 1280 x 900, without a service worker unless the options say otherwise; it is closed
+   * after the test, which fails where the page threw an error that nobody caught.
+   *
+   * @param path what follows the address, `#/about`
+   * @param from another server than `server`
+   */
+  open(path?: string, options?: BrowserContextOptions, from?: { readonly address: string }): Promise<Page>
+  /** The app behind a plain server of its own, without the headers of isolation; closed after the test. */
+  plain(): Promise<StaticServer>
+  /** The app behind `espalier serve`, with the model `mixture`; closed after the test. */
+  served(options?: Partial<ServerOptions>): Promise<RunningServer & { readonly address: string }>
+}
+
+/** Sets up a file of tests: called once inside its `describeInBrowser`. */
+export function useStudio(): Studio {
+  let browser: Browser
+  let server: StaticServer
+  const errors: string[] = []
+  const closing: (() => unknown)[] = []
+  const folder = prepared?.folder ?? ''
+
+  beforeAll(async () => {
+    browser = await chromium.connect(prepared?.endpoint ?? '')
+    server = await serveFolder(folder, true)
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await server?.close()
+  })
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close()
+    expect(errors.splice(0)).toEqual([])
+  })
+
+  return {
+    folder,
+    get server() {
+      return server
+    },
+    async open(path = '', options = {}, from = server) {
+      const context: BrowserContext = await browser.newContext({
+        viewport: { width: 1280, height: 900 },
+        serviceWorkers: 'block',
+        ...options,
+      })
+      closing.push(() => context.close())
+      context.on('page', (page) => page.on('pageerror', (error) => errors.push(error.message)))
+      const page = await context.newPage()
+      await page.goto(from.address + path)
+      return page
+    },
+    async plain() {
+      const plain = await serveFolder(folder, false)
+      closing.push(() => plain.close())
+      return plain
+    },
+    async served(options = {}) {
+      const runs = mkdtempSync(join(tmpdir(), 'espalier-served-'))
+      closing.push(() => rmSync(runs, { recursive: true, force: true }))
+      const running = await createServer({
+        ...{ runtime: noRuntime, source, folder: runs, pages: folder },
+        freeSpace: async () => Number.MAX_SAFE_INTEGER,
+        ...options,
+      })
+      closing.push(() => running.close())
+      return { ...running, address: `${running.url}/` }
+    },
+  }
+}
+
+/** Starts a run by the form, where only these fields are other than the first example's, and waits for its view. */
+export async function start(page: Page, fields: Readonly<Record<string, string>>): Promise<void> {
+  await page.goto(`${page.url().split('#')[0]}#/new`)
+  await page.waitForSelector('#field-model option:nth-child(2)', { state: 'attached' })
+  const { model, ...rest } = fields
+  if (model) await page.selectOption('#field-model', model)
+  for (const [name, value] of Object.entries(rest)) {
+    const field = page.locator(`#${name.startsWith('options-') ? name : `field-${name}`}`)
+    if ((await field.evaluate((element) => element.tagName)) === 'SELECT') await field.selectOption(value)
+    else await field.fill(value)
+  }
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await page.waitForURL(/#\/run\//)
+}
+
+/** The id of the run that a page shows. */
+export const runOf = (page: Page): string => page.url().split('/run/')[1].split('?')[0]
+
+/** Waits until the top line says so: `finished`, `paused`. @throws what the page tells, where the run fails instead */
+export async function status(page: Page, text: string): Promise<void> {
+  const found = await page.waitForFunction((wanted) => {
+    const told = document.querySelector('.numbers')?.textContent ?? ''
+    return [wanted, 'failed'].find((word) => told.includes(word))
+  }, text)
+  if ((await found.jsonValue()) === text) return
+  throw new Error(`the run failed: ${(await page.getByRole('alert').allTextContents()).join('; ')}`)
+}
+
+/** The top line. */
+export const numbers = async (page: Page): Promise<string> => (await page.textContent('.numbers')) ?? ''
+
+/** NFE so far. */
+export async function spent(page: Page): Promise<number> {
+  return Number((await numbers(page)).split('/')[0].replace(/\D/g, ''))
+}
+
+/** NFE once the call that was under way has ended. */
+export async function settled(page: Page): Promise<number> {
+  for (let last = -1; ; ) {
+    const now = await spent(page)
+    if (now === last) return now
+    last = now
+    await page.waitForTimeout(400)
+  }
+}
+
+/** What an engine in Node makes of a config that needs no network: the summary and all events. */
+export async function inNode(config: RunConfig): Promise<RunSummary & { readonly events: readonly RunEvent[] }> {
+  const engine = await localEngine({ runtime: noRuntime, source })
+  const id = await engine.start(config)
+  const events: RunEvent[] = []
+  for await (const { event } of engine.events(id, 0, new AbortController().signal)) events.push(event)
+  return { ...(await engine.run(id)), events }
+}
