@@ -1,18 +1,16 @@
 /** The worker of the page: networks and the searches over them, in one thread. */
 
 import { localEngine, type ModelSource, memorySource, memoryStore, type RunStore } from '@espalier/engine'
-import { gridCatalogue } from 'espalier/process'
 import { webRuntime } from 'espalier/runtime'
-import { searchCatalogue } from 'espalier/search'
-import { solverCatalogue } from 'espalier/solve'
 import mjs from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import { messageOf } from '../format.ts'
 import { keptModels } from './kept-models.ts'
 import { fetchedSource, mixture } from './models.ts'
 import { opfsStore } from './opfs-store.ts'
-import type { FromWorker, Named, PageFacts, ToWorker, Workshop } from './protocol.ts'
+import type { FromWorker, PageFacts, ToWorker } from './protocol.ts'
 import { servePage } from './serve-page.ts'
+import { workshopOf } from './workshop.ts'
 
 /** Milliseconds that a page which is being left may hold the store. */
 const PATIENCE = 3000
@@ -64,19 +62,7 @@ async function open(base: string) {
   for (const model of (await kept?.all()) ?? []) await others.add?.(model)
   const runtime = webRuntime({ files, threads })
   const engine = await localEngine({ runtime, source, store, name, threads, storage })
-  const workshop: Workshop = {
-    inspect: async (bytes) => (await import('./inspect.ts')).inspect(bytes),
-    async analyse(...given) {
-      // Its own file: whoever never looks at solvers does not load it.
-      const { analyseSolver } = await import('./analysis.ts')
-      return analyseSolver(...given)
-    },
-    async catalogue() {
-      const named = (entries: readonly Named[]) =>
-        entries.map(({ name, about, options }) => ({ name, about, options: [...options] }))
-      return { searches: named(searchCatalogue), solvers: named(solverCatalogue), grids: named(gridCatalogue) }
-    },
-  }
+  const workshop = workshopOf({ runtime, source })
   post({ type: 'opened', facts: { name, threads, isolated, storage } })
   return servePage({ ...engine, ...workshop }, post)
 }

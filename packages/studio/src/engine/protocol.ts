@@ -1,5 +1,6 @@
 import type { EngineFacts, Numbered } from '@espalier/engine'
-import type { SolverSheet } from './analysis.ts'
+import type { Plan } from 'espalier/solve'
+import type { Bundle, SolverSheet } from './analysis.ts'
 import type { Inspection } from './inspect.ts'
 
 /** What the worker says of itself once it is up. */
@@ -22,9 +23,15 @@ export type FromWorker =
 
 /** What forms and sheets ask of the library, which lies in the worker: no runs. */
 export interface Workshop {
-  inspect(bytes: Uint8Array): Promise<Inspection>
+  /** @param beside files that came with a network, by name */
+  inspect(bytes: Uint8Array, beside?: ReadonlyMap<string, Uint8Array>): Promise<Inspection>
   catalogue(): Promise<Catalogue>
   analyse(solver: string, process: string, grid: string, steps: number): Promise<SolverSheet>
+  /** The sheet of a table from a file. */
+  readPlan(json: unknown): Promise<SolverSheet>
+  bundle(plan: Plan): Promise<Bundle>
+  /** Seconds of one network evaluation, in batches of so many rows. */
+  probe(model: string, event: readonly number[], rows: number): Promise<number>
 }
 
 /** Something that is asked for by name and options. */
@@ -32,11 +39,21 @@ export interface Named {
   readonly name: string
   readonly about: string
   readonly options: readonly string[]
+  /** What an option takes, of those that take one word of a list. */
+  readonly choices: Readonly<Record<string, readonly string[]>>
+}
+
+/** A search: which kind of chain it walks says what it needs of solver and reward. */
+export interface NamedSearch extends Named {
+  readonly chain: 'any' | 'stochastic' | 'guided' | 'deterministic'
 }
 
 /** What a form offers. */
 export interface Catalogue {
-  readonly searches: readonly Named[]
+  readonly searches: readonly NamedSearch[]
   readonly solvers: readonly Named[]
   readonly grids: readonly Named[]
+  /** Of text. */
+  readonly samplers: readonly Named[]
+  readonly imageRewards: readonly Named[]
 }

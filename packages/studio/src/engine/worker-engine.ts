@@ -103,9 +103,12 @@ export function workerEngine(port: WorkerPort, base: string): WorkerEngine {
     restore: (archive) => call('restore', archive),
     addModel: (model) => call('addModel', model),
     trial: (key) => call('trial', key),
-    inspect: (bytes) => call('inspect', bytes),
+    inspect: (...given) => call('inspect', ...given),
     catalogue: () => call('catalogue'),
     analyse: (...given) => call('analyse', ...given),
+    readPlan: (json) => call('readPlan', json),
+    bundle: (plan) => call('bundle', plan),
+    probe: (...given) => call('probe', ...given),
 
     async *events(id, from, signal) {
       if (broken) throw broken

@@ -1,0 +1,31 @@
+/** What forms and sheets ask of the library. Parts that few look at are files of their own. */
+
+import type { ModelSource } from '@espalier/engine'
+import { gridCatalogue } from 'espalier/process'
+import { imageRewards } from 'espalier/reward'
+import type { Runtime } from 'espalier/runtime'
+import { searchCatalogue } from 'espalier/search'
+import { solverCatalogue } from 'espalier/solve'
+import { tokenSamplerCatalogue } from 'espalier/text'
+import type { Named, Workshop } from './protocol.ts'
+
+export function workshopOf(place: { readonly source: ModelSource; readonly runtime: Runtime }): Workshop {
+  return {
+    inspect: async (bytes, beside) => (await import('./inspect.ts')).inspect(bytes, beside),
+    analyse: async (...given) => (await import('./analysis.ts')).analyseSolver(...given),
+    readPlan: async (json) => (await import('./analysis.ts')).analysePlan(json),
+    bundle: async (plan) => (await import('./analysis.ts')).bundleOf(plan),
+    probe: async (...given) => (await import('./probe.ts')).probe(...given, place),
+    async catalogue() {
+      const named = (entries: readonly Named[]) =>
+        entries.map(({ name, about, options, choices }) => ({ name, about, options: [...options], choices }))
+      return {
+        searches: searchCatalogue.map((entry) => ({ ...named([entry])[0], chain: entry.make({}).chain })),
+        solvers: named(solverCatalogue),
+        grids: named(gridCatalogue),
+        samplers: named(tokenSamplerCatalogue),
+        imageRewards: named(imageRewards),
+      }
+    },
+  }
+}
