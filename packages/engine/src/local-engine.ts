@@ -21,7 +21,7 @@ import { checkLimits, type Limits, noLimits } from './limits.ts'
 import { modelEntries } from './models.ts'
 import { runSearch } from './run-search.ts'
 import { checkWithModel } from './set-up.ts'
-import type { ModelSource } from './source.ts'
+import { checkModelKey, type ModelSource } from './source.ts'
 import { memoryStore, type RunStore } from './store.ts'
 import { trial } from './trial.ts'
 import { type SearchView, savedView } from './view.ts'
@@ -310,9 +310,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
 
     async addModel(model) {
       if (!source.add) throw new EngineError('config', 'model: this engine takes no networks from outside')
-      if (!/^[\w.-]{1,100}$/.test(model.key) || /^\.+$/.test(model.key)) {
-        throw new EngineError('config', `model: "${model.key}" is no name; use letters, digits, - and _`)
-      }
+      checkModelKey(model.key)
       await asConfigError('model', async () => source.add?.(model))
     },
     trial: (key) => asConfigError('model', () => trial(key, source, runtime)),

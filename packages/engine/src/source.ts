@@ -49,6 +49,12 @@ export function memorySource(models: Map<string, GivenModel>, others?: ModelSour
   }
 }
 
+/** @throws EngineError where a key would not do as the name of a file or as a part of an address */
+export function checkModelKey(key: string): void {
+  if (/^[\w.-]{1,100}$/.test(key) && !/^\.+$/.test(key)) return
+  throw new EngineError('config', `model: "${key.slice(0, 100)}" is no name; use letters, digits, - and _`)
+}
+
 export function unknownModel(key: string, keys: readonly string[]): EngineError {
   return new EngineError('config', `model: there is no "${key}"; there are ${keys.join(', ') || 'none'}`)
 }
