@@ -7,6 +7,8 @@ import { type Part, parts, type RunStore } from './store.ts'
 
 /** Events that are read from a store together. */
 const PAGE = 10_000
+/** Bytes that an archive may unpack to: a small file can claim to hold the world. */
+const MOST = 2 ** 29
 
 /** Packs a run of a store. */
 export async function packRun(store: RunStore, summary: RunSummary): Promise<Uint8Array> {
@@ -34,10 +36,21 @@ export interface PackedRun {
   readonly parts: ReadonlyMap<Part, Uint8Array>
 }
 
+/** Paths of the files that are read; others are left packed. */
+const wanted = new RegExp(`(^|/)(run\\.json|events\\.jsonl|(${parts.join('|')})\\.bin)$`)
+
 /** @throws EngineError one line where the file is damaged, or is not a run that has ended */
 export function unpackRun(archive: Uint8Array): PackedRun {
   try {
-    const files = unzipSync(archive)
+    let total = 0
+    const files = unzipSync(archive, {
+      filter({ name, originalSize }) {
+        if (!wanted.test(name)) return false
+        total += originalSize
+        if (total > MOST) throw new Error(`it unpacks to more than ${MOST / 2 ** 20} MiB`)
+        return true
+      },
+    })
     const read = (name: string) => {
       // The folder itself may have been packed, not what is in it.
       const found = Object.keys(files).find((path) => path === name || path.endsWith(`/${name}`))
@@ -48,8 +61,7 @@ export function unpackRun(archive: Uint8Array): PackedRun {
       if (bytes) return strFromU8(bytes)
       throw new Error(`it has no ${name}`)
     }
-    const summary = JSON.parse(text('run.json')) as RunSummary
-    if (!endings.has(summary.status)) throw new Error(`its status is ${JSON.stringify(summary.status)}`)
+    const summary = summaryFrom(JSON.parse(text('run.json')))
     const lines = text('events.jsonl').split('\n').filter(Boolean)
     const events = lines.map((line) => JSON.parse(line) as RunEvent)
     const kept = parts.flatMap((name): [Part, Uint8Array][] => {
@@ -60,4 +72,18 @@ export function unpackRun(archive: Uint8Array): PackedRun {
   } catch (error) {
     throw new EngineError('config', `the archive: it is not a run of Espalier that has ended (${lineOf(error)})`)
   }
+}
+
+/** A summary as a stranger's file has it. Its config is checked by whoever runs it. */
+function summaryFrom(json: unknown): RunSummary {
+  const { id, config, status, created, nfe, rewardEvaluations, gradientEvaluations, best, seconds, engine, error } =
+    (json ?? {}) as RunSummary
+  if (!endings.has(status)) throw new Error(`its status is ${JSON.stringify(status)}`)
+  const numbers = { created, nfe, rewardEvaluations, gradientEvaluations, seconds }
+  for (const [name, value] of Object.entries(numbers)) {
+    if (!Number.isFinite(value)) throw new Error(`its ${name} is no number`)
+  }
+  if (best !== null && !Number.isFinite(best)) throw new Error('its best is no number')
+  if (typeof engine !== 'string') throw new Error('its engine is no text')
+  return { id, config, status, ...numbers, best, engine, ...(error !== undefined && { error: String(error) }) }
 }
