@@ -12,6 +12,7 @@ export {
   type StochasticChain,
   stochasticChain,
 } from './chain.ts'
+export { continued } from './continued.ts'
 export { type FinishPlan, thinned } from './finish.ts'
 export { latentChain } from './latent-chain.ts'
 export { type MixtureChainOptions, mixtureChain } from './mixture-chain.ts'

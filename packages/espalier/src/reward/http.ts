@@ -20,6 +20,8 @@ export interface HttpRewardOptions {
   /** Requests under way at once, at most. Default 2. */
   readonly inFlight?: number
   readonly headers?: Readonly<Record<string, string>>
+  /** Whether a server may send requests on to another address. Default `follow`. */
+  readonly redirect?: 'follow' | 'error'
   /** Of the jitter of the waits. Default 0. */
   readonly seed?: number
 }
@@ -56,7 +58,7 @@ function postedReward<X>(
 ): Reward<X> {
   const address = parseAddress(url)
   const { name = address.origin + address.pathname, timeout = 60_000, retries = 4, backoff = 500 } = options
-  const { maxBatch = 64, inFlight = 2, headers, seed = 0 } = options
+  const { maxBatch = 64, inFlight = 2, headers, redirect, seed = 0 } = options
   const what = `reward "${name}"`
   checkTimeout(timeout, what)
   checkCount(maxBatch, 'maxBatch', what)
@@ -73,7 +75,7 @@ function postedReward<X>(
     const waits = backOff(backoff, fold(jitter, requests++))
     for (let tries = 1; ; tries++) {
       const answer = await within(timeout, (late) =>
-        post(address, { body, headers, signal: AbortSignal.any([signal, late]) }),
+        post(address, { body, headers, redirect, signal: AbortSignal.any([signal, late]) }),
       ).catch((error: unknown): Answer => ({ failure: reasonOf(error), again: true }))
       signal.throwIfAborted()
       if ('rewards' in answer) return answer.rewards
@@ -105,14 +107,16 @@ type Answer =
 interface Post {
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>
+  readonly redirect?: 'follow' | 'error'
   readonly signal: AbortSignal
 }
 
-async function post(address: URL, { body, headers, signal }: Post): Promise<Answer> {
+async function post(address: URL, { body, headers, redirect, signal }: Post): Promise<Answer> {
   const response = await fetch(address, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
     body,
+    redirect,
     signal,
   })
   const text = await response.text()

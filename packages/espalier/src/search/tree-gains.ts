@@ -75,6 +75,6 @@ export function drawLeaves(tree: Tree<unknown>, count: number, seed: number, log
   const draws = stream(purpose(seedKey(seed), 'read-out'))
   if (!logWeights) return Array.from({ length: count }, () => tree.leafIndex(tree.drawLeaf(draws)))
   const sums = new ChildSums(1, logWeights.length)
-  for (let i = 0; i < logWeights.length; i++) sums.set(i, i, logWeights[i])
+  for (let i = 0; i < logWeights.length; i++) sums.set(i, logWeights[i])
   return Array.from({ length: count }, () => sums.draw(draws.uniform()))
 }

@@ -1,6 +1,7 @@
 import { categoricalFromLog, type Stream } from '../tensor/random.ts'
 import { logTilt, softMean, softmax } from './log-weights.ts'
 import { VisitClasses } from './tree-classes.ts'
+import { TreeNodes } from './tree-nodes.ts'
 import { type StateArrays, type StateCodec, type StateKeeping, TreeStates } from './tree-states.ts'
 import { ChildSums } from './tree-sums.ts'
 
@@ -34,7 +35,7 @@ export interface TreeArrays extends StateArrays {
 
 /**
  * The persistent tree of denoising trajectories of Diffusion Tree Sampling (Jain et al. 2025, arXiv 2506.20701,
- * Algorithm 1), as a struct of arrays. A node has a state, a soft value, a visit count and children in order of birth.
+ * Algorithm 1). A node has a state, a soft value, a visit count and children in order of birth.
  * A final node is a leaf; its value is its reward.
  *
  * One pass of selection and backup costs O(depth log n) for n children a node: see {@link ChildSums},
@@ -42,31 +43,16 @@ export interface TreeArrays extends StateArrays {
  */
 export class Tree<S> {
   readonly shape: TreeShape
-  /** Nodes so far, the root included. */
-  size = 1
   /** The final nodes, in the order found. */
   readonly leaves: number[] = []
   readonly states: TreeStates<S>
 
-  // One slot per node; the arrays are larger than `size` and are replaced when they grow.
-  #parent = new Int32Array(64).fill(-1)
-  #depth = new Uint16Array(64)
-  /** Whether the node is final. */
-  #final = new Uint8Array(64)
-  #value = new Float64Array(64)
-  #visits = new Int32Array(64).fill(1)
-  #children = new Int32Array(64)
-  /** Position among the siblings. */
-  #index = new Int32Array(64)
-  #firstChild = new Int32Array(64).fill(-1)
-  #lastChild = new Int32Array(64).fill(-1)
-  #nextSibling = new Int32Array(64).fill(-1)
+  readonly #nodes = new TreeNodes()
   /** Sums of the nodes with many children, and their classes where anybody asks for a bonus. */
   readonly #sums = new Map<number, ChildSums>()
   readonly #classes = new Map<number, VisitClasses>()
 
-  /** Ids and values of the children gathered last; scratch. */
-  #ids = new Int32Array(2 * MANY)
+  /** Values of the children gathered last; scratch. */
   #values = new Float64Array(2 * MANY)
 
   constructor(shape: TreeShape, codec: StateCodec<S>) {
@@ -74,36 +60,42 @@ export class Tree<S> {
     this.states = new TreeStates(shape.states, codec)
   }
 
+  /** Nodes so far, the root included. */
+  get size(): number {
+    return this.#nodes.size
+  }
+
+  /** The node above; -1 for the root. */
   parent(node: number): number {
-    return this.#parent[node]
+    return this.#nodes.parent(node)
   }
 
   /** Number of edges between the root and the node. */
   depth(node: number): number {
-    return this.#depth[node]
+    return this.#nodes.depth(node)
   }
 
   /** The node's value estimate; a leaf's is its reward. */
   value(node: number): number {
-    return this.#value[node]
+    return this.#nodes.value(node)
   }
 
   /** `N`: one more than the number of iterations that passed through the node (a leaf's stays 1). */
   visits(node: number): number {
-    return this.#visits[node]
+    return this.#nodes.visits(node)
   }
 
   childCount(node: number): number {
-    return this.#children[node]
+    return this.#nodes.childCount(node)
   }
 
   /** Position of the node among its siblings, in order of birth: its number in `fold(parent's key, index)`. */
   indexOf(node: number): number {
-    return this.#index[node]
+    return this.#nodes.indexOf(node)
   }
 
   isLeaf(node: number): boolean {
-    return this.#final[node] === 1
+    return this.#nodes.isFinal(node)
   }
 
   /** The number of a leaf in {@link leaves}. */
@@ -125,20 +117,20 @@ export class Tree<S> {
 
   /** Bytes of the nodes (their sums included), and of their states. */
   get bytes(): { readonly nodes: number; readonly states: number } {
-    let nodes = this.#parent.length * (7 * 4 + 8 + 2 + 1) + 8 * this.leaves.length
+    let nodes = this.#nodes.bytes + 8 * this.leaves.length
     for (const sums of this.#sums.values()) nodes += sums.bytes
     for (const classes of this.#classes.values()) nodes += classes.bytes
     return { nodes, states: this.states.bytes }
   }
 
   children(node: number): number[] {
-    return Array.from(this.#ids.subarray(0, this.#gather(node)))
+    return Array.from({ length: this.childCount(node) }, (_, i) => this.#nodes.child(node, i))
   }
 
   /** Node ids from the root (included) to the node. */
   path(node: number): number[] {
     const path = []
-    for (let i = node; i >= 0; i = this.#parent[i]) path.push(i)
+    for (let i = node; i >= 0; i = this.parent(i)) path.push(i)
     return path.reverse()
   }
 
@@ -154,13 +146,14 @@ export class Tree<S> {
    * more visit. The mean over children is unweighted, because they are independent draws of the same kernel.
    */
   backup(leaf: number, reward: number): void {
-    this.#value[leaf] = reward
-    for (let child = leaf, node = this.#parent[leaf]; node >= 0; child = node, node = this.#parent[node]) {
+    const nodes = this.#nodes
+    const max = this.shape.backup === 'max'
+    nodes.setValue(leaf, reward)
+    for (let child = leaf, node = nodes.parent(leaf); node >= 0; child = node, node = nodes.parent(node)) {
       const sums = this.#sumsWith(node, child)
-      const max = this.shape.backup === 'max'
-      if (sums) this.#value[node] = max ? sums.max : sums.softMean()
-      else this.#value[node] = softMean(this.#values, max ? Infinity : this.shape.lambda, this.#gather(node))
-      this.#visits[node]++
+      if (sums) nodes.setValue(node, max ? sums.max : sums.softMean())
+      else nodes.setValue(node, softMean(this.#values, max ? Infinity : this.shape.lambda, this.#gather(node)))
+      nodes.setVisits(node, nodes.visits(node) + 1)
     }
   }
 
@@ -169,50 +162,29 @@ export class Tree<S> {
    * @param bonus by the child's visits. Where every value is `-Infinity` it decides alone
    */
   argmaxChild(node: number, bonus?: (visits: number) => number): number {
-    const sums = this.#sums.get(node)
-    if (sums) {
-      if (!bonus) return sums.id(sums.argmax())
-      const dead = sums.max === -Infinity
-      return sums.id(this.#classesOf(node, sums).best((value, visits) => (dead ? 0 : value) + bonus(visits)))
-    }
-    const n = this.#gather(node)
-    let dead = true
-    for (let i = 0; i < n; i++) dead &&= this.#values[i] === -Infinity
-    let best = 0
-    let bestScore = -Infinity
-    for (let i = 0; i < n; i++) {
-      const score = (dead ? 0 : this.#values[i]) + (bonus ? bonus(this.#visits[this.#ids[i]]) : 0)
-      if (!(score > bestScore || (score === bestScore && this.#values[i] > this.#values[best]))) continue
-      best = i
-      bestScore = score
-    }
-    return this.#ids[best]
+    return this.#nodes.child(node, this.#argmax(node, bonus))
   }
 
   /** A child drawn from `softmax(lambda v)` over the children of `node`. */
   drawChild(node: number, draws: Stream): number {
-    const sums = this.#sums.get(node)
-    if (sums) return sums.id(sums.draw(draws.uniform()))
-    const n = this.#gatherTilts(node)
-    return this.#ids[categoricalFromLog(draws.uniform(), this.#values.subarray(0, n))]
+    const sums = this.#sumsOf(node)
+    const u = draws.uniform()
+    const i = sums ? sums.draw(u) : categoricalFromLog(u, this.#values.subarray(0, this.#gatherTilts(node)))
+    return this.#nodes.child(node, i)
   }
 
   /** Probability of `child` under `softmax(lambda v)` over the children of its parent. */
   share(child: number): number {
-    const node = this.#parent[child]
-    const sums = this.#sums.get(node)
-    if (sums) return sums.share(this.#index[child])
+    const node = this.parent(child)
+    const sums = this.#sumsOf(node)
+    if (sums) return sums.share(this.indexOf(child))
     const n = this.#gatherTilts(node)
-    return softmax(this.#values.subarray(0, n))[this.#index[child]]
+    return softmax(this.#values.subarray(0, n))[this.indexOf(child)]
   }
 
   /** A uniform child of `node`. */
   uniformChild(node: number, draws: Stream): number {
-    const i = draws.integer(this.#children[node])
-    const sums = this.#sums.get(node)
-    if (sums) return sums.id(i)
-    this.#gather(node)
-    return this.#ids[i]
+    return this.#nodes.child(node, draws.integer(this.childCount(node)))
   }
 
   /** READ-OUT of Diffusion Tree Sampling: from the root, child ~ softmax(lambda v), down to a leaf. */
@@ -238,18 +210,13 @@ export class Tree<S> {
       const n = this.#gatherTilts(node)
       if (n === 0) continue
       const share = softmax(this.#values.subarray(0, n))
-      for (let i = 0; i < n; i++) probability[this.#ids[i]] = probability[node] * share[i]
+      for (let i = 0; i < n; i++) probability[this.#nodes.child(node, i)] = probability[node] * share[i]
     }
     return Float64Array.from(this.leaves, (leaf) => probability[leaf])
   }
 
   save(): TreeArrays {
-    return {
-      parent: this.#parent.slice(0, this.size),
-      value: this.#value.slice(0, this.size),
-      visits: this.#visits.slice(0, this.size),
-      ...this.states.save(this.size),
-    }
+    return { ...this.#nodes.save(), ...this.states.save(this.size) }
   }
 
   /** The tree that was saved. Its states are not copied. @throws if the arrays do not describe a tree of this shape */
@@ -287,46 +254,63 @@ export class Tree<S> {
     for (const leaf of tree.leaves) {
       if (!tree.states.has(leaf)) throw new Error(`leaf ${leaf} of the saved tree has no state`)
     }
-    tree.#value.set(value)
-    tree.#visits.set(visits)
-    for (let node = 0; node < n; node++) if (tree.#children[node] > MANY) tree.#makeSums(node)
+    for (let node = 0; node < n; node++) {
+      tree.#nodes.setValue(node, value[node])
+      tree.#nodes.setVisits(node, visits[node])
+    }
+    for (let node = 0; node < n; node++) if (tree.childCount(node) > MANY) tree.#makeSums(node)
     return tree
   }
 
   #addNode(parent: number, final: boolean): number {
-    const node = this.size++
-    if (node === this.#parent.length) this.#grow()
-    this.#parent[node] = parent
-    this.#depth[node] = this.#depth[parent] + 1
-    this.#index[node] = this.#children[parent]++
-    if (this.#lastChild[parent] < 0) this.#firstChild[parent] = node
-    else this.#nextSibling[this.#lastChild[parent]] = node
-    this.#lastChild[parent] = node
-    if (final) {
-      this.#final[node] = 1
-      this.leaves.push(node)
-    }
+    const node = this.#nodes.add(parent, final)
+    if (final) this.leaves.push(node)
     return node
+  }
+
+  /** {@link argmaxChild} by its position. */
+  #argmax(node: number, bonus?: (visits: number) => number): number {
+    const sums = this.#sumsOf(node)
+    if (sums) {
+      if (!bonus) return sums.argmax()
+      const dead = sums.max === -Infinity
+      return this.#classesOf(node, sums).best((value, visits) => (dead ? 0 : value) + bonus(visits))
+    }
+    const n = this.#gather(node)
+    let dead = true
+    for (let i = 0; i < n; i++) dead &&= this.#values[i] === -Infinity
+    let best = 0
+    let bestScore = -Infinity
+    for (let i = 0; i < n; i++) {
+      const score = (dead ? 0 : this.#values[i]) + (bonus ? bonus(this.#nodes.childVisits(node, i)) : 0)
+      if (!(score > bestScore || (score === bestScore && this.#values[i] > this.#values[best]))) continue
+      best = i
+      bestScore = score
+    }
+    return best
+  }
+
+  /** The sums of a node with many children; undefined for few, and before the first backup over many. */
+  #sumsOf(node: number): ChildSums | undefined {
+    return this.childCount(node) > MANY ? this.#sums.get(node) : undefined
   }
 
   /** The sums of a node with many children, with the newest value and visits of one of them; undefined for few. */
   #sumsWith(node: number, child: number): ChildSums | undefined {
-    if (this.#children[node] <= MANY) return undefined
+    if (this.childCount(node) <= MANY) return undefined
     const sums = this.#sums.get(node)
     if (!sums) return this.#makeSums(node)
-    const i = this.#index[child]
-    const classes = this.#classes.get(node)
-    classes?.remove(i)
-    sums.set(i, child, this.#value[child])
-    classes?.insert(i, this.#visits[child])
+    const i = this.indexOf(child)
+    const value = this.value(child)
+    sums.set(i, value)
+    this.#classes.get(node)?.set(i, this.visits(child), value)
     return sums
   }
 
   #makeSums(node: number): ChildSums {
-    const sums = new ChildSums(this.shape.lambda, this.#children[node])
-    for (let child = this.#firstChild[node], i = 0; child >= 0; child = this.#nextSibling[child], i++) {
-      sums.set(i, child, this.#value[child])
-    }
+    const n = this.#gather(node)
+    const sums = new ChildSums(this.shape.lambda, n)
+    for (let i = 0; i < n; i++) sums.set(i, this.#values[i])
     this.#sums.set(node, sums)
     return sums
   }
@@ -334,26 +318,18 @@ export class Tree<S> {
   #classesOf(node: number, sums: ChildSums): VisitClasses {
     let classes = this.#classes.get(node)
     if (!classes) {
-      classes = new VisitClasses((i) => sums.value(i))
-      for (let i = 0; i < sums.count; i++) classes.insert(i, this.#visits[sums.id(i)])
+      classes = new VisitClasses()
+      for (let i = 0; i < sums.count; i++) classes.set(i, this.#nodes.childVisits(node, i), sums.value(i))
       this.#classes.set(node, classes)
     }
     return classes
   }
 
-  /** Copies ids and values of a node's children to scratch, in order of birth. @returns how many there are */
+  /** Copies the values of a node's children to scratch, in order of birth. @returns how many there are */
   #gather(node: number): number {
-    const n = this.#children[node]
-    if (n > this.#ids.length) {
-      this.#ids = new Int32Array(2 * n)
-      this.#values = new Float64Array(2 * n)
-    }
-    let child = this.#firstChild[node]
-    for (let i = 0; i < n; i++) {
-      this.#ids[i] = child
-      this.#values[i] = this.#value[child]
-      child = this.#nextSibling[child]
-    }
+    const n = this.childCount(node)
+    if (n > this.#values.length) this.#values = new Float64Array(2 * n)
+    this.#nodes.childValues(node, this.#values)
     return n
   }
 
@@ -362,25 +338,5 @@ export class Tree<S> {
     const n = this.#gather(node)
     for (let i = 0; i < n; i++) this.#values[i] = logTilt(this.shape.lambda, this.#values[i])
     return n
-  }
-
-  #grow(): void {
-    const capacity = 2 * this.size
-    const grown = <A extends Int32Array | Float64Array | Uint16Array | Uint8Array>(old: A, fill: number): A => {
-      const next = new (old.constructor as new (n: number) => A)(capacity)
-      next.fill(fill)
-      next.set(old)
-      return next
-    }
-    this.#parent = grown(this.#parent, -1)
-    this.#depth = grown(this.#depth, 0)
-    this.#final = grown(this.#final, 0)
-    this.#value = grown(this.#value, 0)
-    this.#visits = grown(this.#visits, 1)
-    this.#children = grown(this.#children, 0)
-    this.#index = grown(this.#index, 0)
-    this.#firstChild = grown(this.#firstChild, -1)
-    this.#lastChild = grown(this.#lastChild, -1)
-    this.#nextSibling = grown(this.#nextSibling, -1)
   }
 }

@@ -110,7 +110,7 @@ export function parseTokenCard(json: unknown, what = 'model card'): TokenCard {
   return card
 }
 
-/** The process that a card names. */
+/** The process that the card of a token diffusion names. */
 export function processOf({ process, vocabulary }: MaskedCard, what = 'model card'): TokenProcess {
   const schedule = parseTokenSchedule(process.schedule as TokenScheduleSpecification, `${what}.process.schedule`)
   return process.type === 'masked' ? maskedProcess(vocabulary, schedule) : uniformProcess(vocabulary, schedule)

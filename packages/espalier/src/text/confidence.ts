@@ -32,6 +32,7 @@ export function confidenceOrdered(options: ConfidenceOptions = {}): TokenSolver 
       steps: groups.length,
       cost: () => 1,
       time: (_, step) => process.schedule.timeOf((left[step] ?? 0) / free),
+      noised: (step) => (left[step] ?? 0) / free,
       asksHere: () => true,
       remembers: false,
       start: (keys) => startStates(task, keys),

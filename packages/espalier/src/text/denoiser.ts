@@ -76,7 +76,10 @@ export function maskedPositions(process: TokenProcess, tokens: Int32Array): numb
  * A prompt of fixed tokens and free positions. A prefix is its tokens followed by masks, an infill has masks anywhere.
  * @throws where a token is neither real nor the mask, or the sequence is empty or too long
  */
-export function checkPrompt({ process, context }: TokenDenoiser, prompt: Int32Array): Int32Array {
+export function checkPrompt(
+  { process, context }: Pick<TokenDenoiser, 'process' | 'context'>,
+  prompt: Int32Array,
+): Int32Array {
   const odd = prompt.findIndex((token) => !(token >= 0 && token <= maskOf(process)))
   if (odd >= 0) {
     throw new Error(`token ${odd} of the prompt is ${prompt[odd]}, expected 0 to ${maskOf(process)} (the mask)`)

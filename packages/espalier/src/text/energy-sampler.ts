@@ -35,6 +35,7 @@ export function energySampler(options: EnergySamplerOptions): TokenSolver {
       steps: times.length - 1,
       cost: () => 1,
       time: (_, step) => times[step],
+      noised: (step) => schedule.noised(times[step]),
       asksHere: () => true,
       remembers: false,
       start: (keys) => startStates(task, keys),

@@ -42,7 +42,8 @@ export function firstHitting(options: FirstHittingOptions = {}): TokenSolver {
     const { process, timeFree } = task
     const { vocabulary } = process
     if (process.kind !== 'masked') throw new Error('first hitting is for masked processes, this one is uniform')
-    const groups = groupsOf(freePositions(task).length, options)
+    const free = freePositions(task).length
+    const groups = groupsOf(free, options)
     const { order = 1, draft, correct = false } = options
     if (draft) checkDrafts(draft)
     if (draft && order === 2) throw new Error('first hitting takes drafts at order 1, or order 2 without drafts')
@@ -54,6 +55,7 @@ export function firstHitting(options: FirstHittingOptions = {}): TokenSolver {
       steps: groups.length,
       cost: () => 1,
       time: (state) => state.time,
+      noised: (step) => groups.slice(step).reduce((sum, count) => sum + count, 0) / free,
       asksHere: () => timeFree,
       remembers,
       start: (keys) => startStates(task, keys),

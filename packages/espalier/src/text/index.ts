@@ -5,6 +5,7 @@ export {
   type EnergyCard,
   type MaskedCard,
   parseTokenCard,
+  processOf,
   type TokenCard,
   type TokenClassifierCard,
 } from './card.ts'

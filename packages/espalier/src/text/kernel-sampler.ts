@@ -53,6 +53,7 @@ export function kernelSampler(family: KernelFamily, options: KernelSamplerOption
       steps: final ? steps + 1 : steps,
       cost: (step) => at(step)[0].stages.length,
       time: (_, step) => times[Math.min(step, steps)],
+      noised: (step) => (step > steps ? 0 : process.schedule.noised(times[step])),
       asksHere: () => true,
       remembers: false,
       start: (keys) => startStates(task, keys),

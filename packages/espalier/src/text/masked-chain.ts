@@ -47,6 +47,8 @@ export interface TokenChain extends StochasticChain<TokenState, TokenSample> {
    * `lookaheadCost(level)`.
    */
   fills(states: readonly TokenState[], level: number, n: number): Promise<TokenSample[][]>
+  /** Expected share of the free positions that is noise in states of a level, such as masks. */
+  noised(level: number): number
 }
 
 /**
@@ -144,6 +146,7 @@ export function maskedChain(options: MaskedChainOptions): TokenChain {
       const answers = await look(states, level)
       return states.map((state, i) => drawn(state, answers[i], n))
     },
+    noised: (level) => sampler.noised(level === depth ? sampler.steps : blocks[level].from),
     decode: async (states) => states.map(known),
     save: codec.save,
     load: codec.load,

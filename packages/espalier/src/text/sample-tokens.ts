@@ -73,7 +73,7 @@ export async function sampleTokens(options: SampleTokensOptions): Promise<Sample
 
 /** The whole sequence to begin with: fixed tokens, and the mask where one is to be filled in. */
 export function promptOf(
-  denoiser: TokenDenoiser,
+  denoiser: Pick<TokenDenoiser, 'process' | 'context'>,
   { prompt, length }: Pick<SampleTokensOptions, 'prompt' | 'length'>,
 ): Int32Array {
   const whole = length ?? (prompt ? prompt.length : denoiser.context)

@@ -26,6 +26,8 @@ export interface TokenSampler {
   cost(step: number): number
   /** The time of a state before a step; at `steps`, of final ones. */
   time(state: TokenState, step: number): number
+  /** Expected share of the free positions that is noise before a step, such as masks; at `steps`, at the end. */
+  noised(step: number): number
   /** Whether the first call of the step is at the state itself, at its time (or the network is blind to time). */
   asksHere(step: number): boolean
   /** Whether steps need more than the state (earlier predictions), so that one cannot go on from a saved state. */
