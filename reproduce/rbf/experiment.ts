@@ -11,11 +11,15 @@ import type { RbfInterval, RbfResult, SearchResult } from 'espalier/search'
 import { fold, type Key, key, purpose, type Tensor } from 'espalier/tensor'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
 import { type Digits, type Judgement, openDigits, spread } from '../support/digits.ts'
+import { extended, lacking } from '../support/known.ts'
 import { allHigher, higher, judgedBy, spreads } from '../support/searches.ts'
 import { type Finding, verdictOf } from '../support/verdict.ts'
 import {
   bestOfNName,
+  boldName,
   deterministic,
+  forestName,
+  greedyName,
   type KernelName,
   kernelNames,
   methodsOf,
@@ -23,6 +27,7 @@ import {
   sampled,
   steps,
   stochastic,
+  threeIslands,
 } from './methods.ts'
 
 /** The NFE of the paper's comparison, and those of its budget table. */
@@ -66,61 +71,65 @@ const lambda = 0.5
 /** Samples that one start noise goes on to, for their spread. */
 const ways = 8
 /** Kernels that all searches run on; RBF runs on the others too. */
-const main: readonly KernelName[] = ['linear SDE', 'VP-SDE', 'DDIM, eta = 1']
+export const main: readonly KernelName[] = ['linear SDE', 'VP-SDE', 'DDIM, eta = 1']
+/** Where kernels stand in the tables without a search. */
+const noSearch = 'no search'
 
 export async function run(
   options: ReproductionOptions & { readonly model?: string } = {},
 ): Promise<ReproductionResult> {
-  const { quick = false, onProgress, model } = options
+  const { quick = false, onProgress, model, known } = options
   const seeds = options.seeds ?? Array.from({ length: quick ? 12 : 20 }, (_, i) => i)
   const results = new Results(seeds)
+  const chosen = quick ? [goals.digit] : Object.values(goals)
+  const all = chosen.flatMap((goal) => roundsOf(goal, quick).map((round) => ({ goal, ...round })))
+  const missing = lacking(
+    known,
+    [
+      ...['ODE', ...kernelNames].map((method) => ({ method, setting: noSearch })),
+      ...all.flatMap(({ goal, methods }) => methods.map((method) => ({ method, setting: goal.setting }))),
+    ],
+    ({ method }) => isLater(method),
+  )
+  const rounds = all.flatMap(({ goal, methods, at }) => {
+    const wanted = methods.filter((name) => missing.some((p) => p.method === name && p.setting === goal.setting))
+    return wanted.length > 0 ? [{ goal, methods: wanted, at, cost: wanted.length * sumOf(at) }] : []
+  })
   const world = await openDigits(model)
   try {
-    onProgress?.(0, 'kernels')
-    await kernelRows(world, results, quick ? 5 : 20)
-    const all = methodsOf(world)
+    if (missing.some(({ setting }) => setting === noSearch)) {
+      onProgress?.(0, 'kernels')
+      await kernelRows(world, results, quick ? 5 : 20)
+    }
+    const searches = methodsOf(world)
     const judged = judgedBy<Tensor>(world, ({ candidates, best }) => candidates[best].sample)
     const metricsOf = (goal: Goal): SearchMetric<Tensor>[] => [
       { name: metrics.given, values: (found) => found.map(({ candidates, best }) => candidates[best].reward) },
       judged(metrics.held, goal.held),
       judged(metrics.spread, spreads),
     ]
-    const chosen = quick ? [goals.digit] : Object.values(goals)
-    const costOf = ({ methods, at }: ReturnType<typeof roundsOf>[number]) => methods.length * sumOf(at)
-    const total = sumOf(chosen.flatMap((goal) => roundsOf(goal, quick)).map(costOf))
+    const total = sumOf(rounds.map(({ cost }) => cost))
     let done = 0
-    for (const goal of chosen) {
+    for (const { goal, methods, at, cost } of rounds) {
       const task = { name: goal.setting, reward: goal.reward(world), lambda, chain: () => deterministic(world) }
-      for (const round of roundsOf(goal, quick)) {
-        const { methods, at } = round
-        const part = costOf(round)
-        await compareSearches(
-          {
-            ...{ tasks: [task], methods: methods.map((name) => ({ name, search: all[name] })), budgets: at },
-            metrics: [...metricsOf(goal), ...(methods.every(isRbf) ? [lateMetric] : [])],
-            together: seeds.length,
-          },
-          results,
-          (share, what) => onProgress?.((done + share * part) / total, what),
-        )
-        done += part
-      }
+      await compareSearches(
+        {
+          ...{ tasks: [task], methods: methods.map((name) => ({ name, search: searches[name] })), budgets: at },
+          metrics: [...metricsOf(goal), ...(methods.every(isRbf) ? [lateMetric] : [])],
+          together: seeds.length,
+        },
+        results,
+        (share, what) => onProgress?.((done + share * cost) / total, what),
+      )
+      done += cost
     }
   } finally {
     await world.close()
   }
   onProgress?.(1, 'done')
 
-  const seen = quick ? [goals.digit] : Object.values(goals)
-  const { verdict, why } = verdictOf(seen.flatMap((goal) => findings(results, goal, quick)))
-  const ours = seen.flatMap(({ setting }) => {
-    const at = { setting, metric: metrics.given, budget }
-    return main.map((kernel) => {
-      const row = (search: string) => ({ ...at, method: nameOf(search, kernel) })
-      return higher(results, row('RBF by blocks'), row('RBF')).text
-    })
-  })
-  return {
+  const { verdict, why } = known ?? judge(results, chosen, quick)
+  const result: ReproductionResult = {
     paper:
       'Kim, Yoon, Hwang, Sung 2025, Inference-Time Scaling for Flow Models via Stochastic Generation and Rollover Budget ' +
       'Forcing, arXiv 2503.19385',
@@ -128,18 +137,35 @@ export async function run(
       'At an equal number of network evaluations, a flow sampled as an SDE is searched better than as an ODE, on the ' +
       'variance-preserving interpolant better than on its own, and by rollover budget forcing best.',
     verdict,
-    why: `${why} Ours, by blocks: ${ours.join('; ')}.`,
+    why,
     command: `npx espalier reproduce rbf${quick ? ' --quick' : ''}`,
     seeds,
     versions: versions(),
     budget:
       `${seeds.length} seeds, one search each, ${budget} NFE a search` +
-      `${quick ? '' : ` (best-of-N and RBF: ${budgets.join(', ')})`}, ${steps} steps, network ${world.name}`,
+      `${quick ? '' : ` (best-of-N and RBF: ${budgets.join(', ')})`}, ${steps} steps, network ${world.name}` +
+      `${quick ? '' : '; the forest and greedy islands as RBF'}`,
     table: results.rows(),
   }
+  return known ? extended(known, result) : result
+}
+
+/** The verdict, and what candidates by blocks change. */
+function judge(results: Results, chosen: readonly Goal[], quick: boolean) {
+  const { verdict, why } = verdictOf(chosen.flatMap((goal) => findings(results, goal, quick)))
+  const ours = chosen.flatMap(({ setting }) => {
+    const at = { setting, metric: metrics.given, budget }
+    return main.map((kernel) => {
+      const row = (search: string) => ({ ...at, method: nameOf(search, kernel) })
+      return higher(results, row('RBF by blocks'), row('RBF')).text
+    })
+  })
+  return { verdict, why: `${why} Ours, by blocks: ${ours.join('; ')}.` }
 }
 
 const isRbf = (method: string) => method.startsWith('RBF')
+/** Whether a method came to the comparison later, and the verdict is not about it. */
+const isLater = (method: string) => method.startsWith(forestName) || method.startsWith(greedyName)
 const sumOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0)
 
 /** Methods and their budgets. */
@@ -155,6 +181,7 @@ function roundsOf(
     { methods: ['ZO-4, ODE', 'Paths-2, ODE', ...particles], at: [budget] },
     { methods: on('RBF'), at },
     { methods: on('RBF by blocks'), at: [budget] },
+    { methods: [...on(forestName), ...on(greedyName)], at },
   ]
   if (quick || goal !== goals.digit) return short
   const others = kernelNames.filter((kernel) => !main.includes(kernel))
@@ -162,6 +189,7 @@ function roundsOf(
     ...short,
     { methods: [...on('CoDe'), ...on('SVDD', others)], at: [budget] },
     { methods: on('RBF', others), at: [budget] },
+    { methods: on(boldName), at: budgets.filter((b) => b < threeIslands) },
   ]
 }
 
@@ -178,7 +206,7 @@ const lastShare = (intervals: readonly RbfInterval[]) =>
 /** The kernels without a search: how good their samples are, and how much their noise leaves open. */
 async function kernelRows(world: Digits, results: Results, plain: number): Promise<void> {
   const { seeds } = results
-  const cell = { setting: 'no search', budget: steps, nfe: steps }
+  const cell = { setting: noSearch, budget: steps, nfe: steps }
   const keysOf = (seed: number, name: string, n: number) =>
     Array.from({ length: n }, (_, i) => fold(purpose(key(seed), name), i))
   const chains = [
@@ -224,7 +252,7 @@ function findings(results: Results, goal: Goal, quick: boolean): Finding[] {
   if (quick || goal !== goals.digit) return ladder
   const otherBudgets = budgets.filter((b) => b !== budget)
   const spreadOf = (kernel: KernelName) => ({
-    ...{ method: kernel, setting: 'no search', metric: metrics.continuation },
+    ...{ method: kernel, setting: noSearch, metric: metrics.continuation },
     budget: steps,
   })
   const even = 'VP-SDE, even times'

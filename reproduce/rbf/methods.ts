@@ -6,6 +6,8 @@ import type { Reward } from 'espalier/reward'
 import {
   bestOfN,
   type ChainKind,
+  forest,
+  greedyIslands,
   pathsSearch,
   rbf,
   type SearchMethod,
@@ -79,6 +81,12 @@ export const startsOf = (budget: number) => Math.max(1, Math.round(budget / 20))
 /** Half the quota of an interval. */
 const blockOf = (budget: number) => Math.max(1, Math.floor((0.45 * budget) / (steps - 1) / 2))
 export const bestOfNName = 'best-of-N, ODE'
+/** Two of our own, and the second without its plain samples first, which it takes below three islands. */
+export const forestName = 'forest (ours)'
+export const greedyName = 'greedy islands (ours)'
+export const boldName = `${greedyName}, no hedge`
+/** NFE of the three islands. */
+export const threeIslands = 3 * 16 * steps
 export const nameOf = (search: string, kernel: KernelName) => `${search}, ${kernel}`
 
 /** The searches by name, each on its own chain. */
@@ -107,6 +115,9 @@ export function methodsOf(world: Digits): Record<string, SearchMethod> {
     all[nameOf('RBF by blocks', kernel)] = method('stochastic', (task) =>
       rbf({ ...task, chain, starts: startsOf(task.budget), width: blockOf(task.budget), choice: 'best' }),
     )
+    all[nameOf(forestName, kernel)] = method('stochastic', (task) => forest({ ...task, chain }))
+    all[nameOf(greedyName, kernel)] = method('stochastic', (task) => greedyIslands({ ...task, chain }))
+    all[nameOf(boldName, kernel)] = method('stochastic', (task) => greedyIslands({ ...task, chain, hedge: false }))
   }
   return all
 }

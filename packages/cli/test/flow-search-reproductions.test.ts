@@ -7,7 +7,16 @@ import { describe, expect, it } from 'vitest'
 import { traced } from '../../../reproduce/inference-time-scaling/verifiers.ts'
 import { greedy, noisy, tempered } from '../../../reproduce/minority-guidance/searches.ts'
 import type { World } from '../../../reproduce/minority-guidance/world.ts'
-import { kernelNames, methodsOf, sampled, stochastic } from '../../../reproduce/rbf/methods.ts'
+import {
+  boldName,
+  greedyName,
+  kernelNames,
+  methodsOf,
+  nameOf,
+  sampled,
+  stochastic,
+  threeIslands,
+} from '../../../reproduce/rbf/methods.ts'
 import { type Digits, spread } from '../../../reproduce/support/digits.ts'
 import { digitPairs } from '../../../reproduce/support/searches.ts'
 
@@ -38,11 +47,12 @@ function world(data = mixture): Digits & { rows: number } {
 }
 
 describe('reproduce rbf', () => {
+  const reward = {
+    name: 'x',
+    evaluate: async (samples: readonly unknown[]) => (samples as Tensor[]).map((x) => x.data[0]),
+  }
+
   it('every search counts what it asks of the network, and spends no more than it is given', async () => {
-    const reward = {
-      name: 'x',
-      evaluate: async (samples: readonly unknown[]) => (samples as Tensor[]).map((x) => x.data[0]),
-    }
     const one = world(plane)
     for (const [name, search] of Object.entries(methodsOf(one))) {
       one.rows = 0
@@ -52,6 +62,17 @@ describe('reproduce rbf', () => {
       expect(nfe, name).toBeGreaterThan(150)
       expect(candidates.length, name).toBeGreaterThan(0)
     }
+  })
+
+  it('greedy islands are run without their hedge as long as they hedge, and no longer', async () => {
+    const searches = methodsOf(world(plane))
+    const rewards = async (name: string, budget: number) => {
+      const search = searches[nameOf(name, 'linear SDE')]
+      const { candidates } = await search.run({ chain: undefined as never, reward, budget, seed: 2 })
+      return candidates.map((candidate) => candidate.reward)
+    }
+    expect(await rewards(greedyName, threeIslands)).toEqual(await rewards(boldName, threeIslands))
+    expect(await rewards(greedyName, threeIslands - 1)).not.toEqual(await rewards(boldName, threeIslands - 1))
   })
 
   it('kernels in ten steps end as estimates of the data from their last level, with its spread', async () => {
