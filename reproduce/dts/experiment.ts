@@ -11,6 +11,8 @@ import {
   bestOfN,
   dts,
   dtsStar,
+  forest,
+  greedyIslands,
   importanceResampling,
   type SearchOptions,
   type SearchResult,
@@ -18,6 +20,7 @@ import {
 } from 'espalier/search'
 import type { Tensor } from 'espalier/tensor'
 import { type ReproductionOptions, type ReproductionResult, type ReproductionRow, row } from '../result.ts'
+import { extended, lacking } from '../support/known.ts'
 import { estimates, valueErrors, valueMetric } from './values.ts'
 import { gmmWorld, lineWorld, modeDistance, rareWorld, type World } from './worlds.ts'
 
@@ -30,6 +33,8 @@ interface Method {
   readonly setting: string
   /** Name in the figure. */
   readonly label: string
+  /** Branches at 17 levels instead of the paper's five. */
+  readonly fine?: boolean
   run(options: Options): Promise<SearchResult<Tensor>>
 }
 
@@ -55,7 +60,15 @@ const resampling: Method = {
   run: importanceResampling,
 }
 
-export const samplers = [paper, narrow, mixed, even, resampling]
+const ours = { forest: 'forest (ours)', greedy: 'greedy islands (ours)' } as const
+/** The settings are its own; from 200 rollouts on its first island is a pilot. */
+const temperedOn = (setting: string, fine: boolean): Method => ({
+  ...{ method: ours.forest, setting, label: 'forest (ours)', fine },
+  run: forest,
+})
+const tempered = [temperedOn('even levels', false), temperedOn('fine levels', true)]
+
+export const samplers = [paper, narrow, mixed, even, resampling, ...tempered]
 /** Search taken for sampling: all of its mass is on the one sample that it hands over. It cannot converge. */
 export const single: Method = {
   method: 'best-of-N',
@@ -67,7 +80,19 @@ const searchers: Omit<Method, 'label'>[] = [
   { method: 'DTS*', setting: 'C=2, alpha=0.8, cUct=1', run: dtsStar },
   { method: 'DTS*', setting: 'C=2, alpha=0.5, cUct=1', run: (options) => dtsStar({ ...options, alpha: 0.5 }) },
   { method: 'best-of-N', setting: 'prior rollouts', run: bestOfN },
+  { method: ours.greedy, setting: 'even levels', run: greedyIslands },
+  { method: ours.greedy, setting: 'fine levels', run: greedyIslands, fine: true },
 ]
+
+/** What gives some rows of a method. */
+interface Job {
+  readonly method: string
+  readonly setting: string
+  readonly what: string
+  /** In NFE. */
+  readonly cost: number
+  job(): Promise<ReproductionRow[]>
+}
 
 export const metrics = {
   distance: 'eight modes: total variation of mode masses',
@@ -81,29 +106,32 @@ export const metrics = {
 
 /** Runs one method once per seed and measures each result. */
 async function measure(
-  { method, setting, run }: Omit<Method, 'label'>,
+  { method, setting, fine, run }: Omit<Method, 'label'>,
   world: World,
   budget: number,
   seeds: readonly number[],
   measures: Readonly<Record<string, (result: SearchResult<Tensor>) => number>>,
 ): Promise<ReproductionRow[]> {
+  const { reward } = world
+  const chain = fine ? world.fine : world.chain
   const results: SearchResult<Tensor>[] = []
-  for (const seed of seeds) results.push(await run({ chain: world.chain, reward: world.reward, seed, budget }))
+  for (const seed of seeds) results.push(await run({ chain, reward, seed, budget }))
   return Object.entries(measures).map(([metric, of]) => row({ method, setting, metric }, results, results.map(of)))
 }
 
 export async function run(options: ReproductionOptions = {}): Promise<ReproductionResult> {
-  const { quick = false, onProgress } = options
+  const { quick = false, onProgress, known } = options
   const seeds = options.seeds ?? Array.from({ length: quick ? 10 : 40 }, (_, i) => i)
   const budgets = quick ? [1e3, 1e4, 1e5] : [1e3, 1e4, 1e5, 4e5]
   const [gmm, rare, line] = [gmmWorld(), rareWorld(), lineWorld()]
-  const jobs: { what: string; cost: number; job: () => Promise<ReproductionRow[]> }[] = []
-  const plan = (what: string, cost: number, job: () => Promise<ReproductionRow[]>) => jobs.push({ what, cost, job })
+  const jobs: Job[] = []
+  const plan = ({ method, setting }: Pick<Job, 'method' | 'setting'>, at: string, cost: number, job: Job['job']) =>
+    jobs.push({ method, setting, what: `${method} (${setting}), ${at}`, cost, job })
 
   // 1. Samples: how far the mode masses are from the target's, and the evidence, against NFE.
   for (const method of samplers) {
     for (const budget of budgets) {
-      plan(`${method.method} (${method.setting}), ${budget} NFE`, budget, () =>
+      plan(method, `${budget} NFE`, budget, () =>
         measure(method, gmm, budget, seeds, {
           [metrics.distance]: ({ candidates }) => modeDistance(gmm, candidates),
           [metrics.evidence]: ({ logZ }) => (logZ as number) - gmm.tilted.logZ,
@@ -111,11 +139,11 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
       )
     }
     // 2. The control where importance resampling should suffer: rewarded modes with 0.1% of the prior mass.
-    plan(`${method.method} (${method.setting}), rare modes`, 1e5, () =>
+    plan(method, 'rare modes', 1e5, () =>
       measure(method, rare, 1e5, seeds, { [metrics.rare]: ({ candidates }) => modeDistance(rare, candidates) }),
     )
     // 3. One dimension, 1000 rollouts' worth: mean, variance and evidence against the closed form.
-    plan(`${method.method} (${method.setting}), one dimension`, 1e5, () =>
+    plan(method, 'one dimension', 1e5, () =>
       measure(method, line, 1e5, seeds, {
         [metrics.mean]: ({ candidates }) => expectation(candidates, (x) => x),
         [metrics.variance]: ({ candidates }) => {
@@ -127,7 +155,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
     )
   }
   for (const budget of budgets) {
-    plan(`${single.method} (${single.setting}), ${budget} NFE`, budget, () =>
+    plan(single, `${budget} NFE`, budget, () =>
       measure(single, gmm, budget, seeds, {
         [metrics.distance]: ({ candidates, best }) =>
           modeDistance(gmm, [{ sample: candidates[best].sample, weight: 1 }]),
@@ -137,7 +165,7 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
   // 4. Search: the best reward found.
   for (const method of searchers) {
     for (const budget of budgets.slice(0, 3)) {
-      plan(`${method.method} (${method.setting}), ${budget} NFE`, budget, () =>
+      plan(method, `${budget} NFE`, budget, () =>
         measure(method, gmm, budget, seeds, {
           [metrics.best]: ({ candidates, best }) => candidates[best].reward,
         }),
@@ -145,31 +173,35 @@ export async function run(options: ReproductionOptions = {}): Promise<Reproducti
     }
   }
   // 5. Values at the branch levels, against the closed form.
-  plan('values at the branch levels', 2e5, () => valueErrors(gmm, seeds, 1e5))
+  plan(paper, 'values at the branch levels', 2e5, () => valueErrors(gmm, seeds, 1e5))
 
   const table: ReproductionRow[] = []
-  const total = jobs.reduce((sum, { cost }) => sum + cost, 0)
+  const missing = lacking(known, jobs, ({ method }) => method === ours.forest || method === ours.greedy)
+  const total = missing.reduce((sum, { cost }) => sum + cost, 0)
   let done = 0
-  for (const { what, cost, job } of jobs) {
+  for (const { what, cost, job } of missing) {
     onProgress?.(done / total, what)
     table.push(...(await job()))
     done += cost
   }
   onProgress?.(1, 'done')
 
-  return {
+  const { verdict, why } = known ?? judge(table, budgets)
+  const result: ReproductionResult = {
     paper: 'Jain, Sareen, Pedramfar, Ravanbakhsh 2025, Diffusion Tree Sampling, arXiv 2506.20701',
     claim:
       'Diffusion Tree Sampling draws ever more exactly from p(x) exp(lambda r(x)) / Z as it is given more network ' +
       'evaluations, needs fewer of them than the baselines, and its tree values are nearer to the true soft values ' +
       'than a one-step look-ahead or one rollout.',
-    ...judge(table, budgets),
+    verdict,
+    why,
     command: `npx espalier reproduce dts${quick ? ' --quick' : ''}`,
     seeds,
     versions: versions(),
     budget: `${budgets.join(', ')} NFE (100 a rollout), ${seeds.length} seeds`,
     table,
   }
+  return known ? extended(known, result) : result
 }
 
 function expectation(candidates: SearchResult<Tensor>['candidates'], of: (x: number) => number): number {

@@ -12,7 +12,8 @@ export function figures(result: ReproductionResult): Files {
     subtitle: `Total variation between mode masses and the exact target; ${runs}`,
     x: { label: 'NFE', log: true },
     y: { label: 'total variation', log: true },
-    series: [...samplers, single].map(({ method, setting, label }) => ({
+    // Our forest as it is on the levels of the trees; on its own it is in the table.
+    series: [...samplers.filter(({ fine }) => !fine), single].map(({ method, setting, label }) => ({
       name: label,
       dashed: method === 'importance resampling' || method === 'best-of-N',
       points: result.table

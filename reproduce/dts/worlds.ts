@@ -1,6 +1,6 @@
 /** The exact worlds of the experiment: final states, target laws and soft values are all known in closed form. */
 
-import { mixtureChain } from 'espalier/chain'
+import { forestBranches, mixtureChain } from 'espalier/chain'
 import {
   GaussianMixture,
   linearBetas,
@@ -32,6 +32,8 @@ export function world(mixture: GaussianMixture, solvable: SolvableReward, lambda
     mixture,
     reward,
     chain: mixtureChain({ mixture, process, grid, branchAt }),
+    /** The same steps cut into 17 blocks, ever shorter towards the clean end: for methods that look ahead. */
+    fine: mixtureChain({ mixture, process, grid, branchAt: forestBranches(grid.length - 1) }),
     tilted: tilt(mixture, solvable, lambda),
     rewardAt: (x: ArrayLike<number>) => rewardOf(solvable, x),
   }
