@@ -3,12 +3,13 @@
 import { serveStatic } from '@hono/node-server/serve-static'
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
+import { addArchiveRoutes } from './archive-routes.ts'
 import { metricsText } from './metrics.ts'
+import { addModelRoutes } from './model-routes.ts'
 import { problem, problemOf, problemResponse } from './problem.ts'
 import { addResultRoutes } from './result-routes.ts'
 import { type AppOptions, answer, type Counts, checkRoom, problems } from './route.ts'
 import { addRunRoutes } from './run-routes.ts'
-import * as schemas from './schemas.ts'
 
 /** Of every answer: a page that runs networks in threads must be isolated, and so must all that it loads. */
 const isolation = {
@@ -56,12 +57,14 @@ export function createApp(options: AppOptions) {
     guard.checkToken(c.req.header('authorization'), c.req.header('cookie'))
     await next()
   }
-  for (const path of ['/runs', '/runs/*', '/models', '/metrics']) app.use(path, token)
+  for (const path of ['/runs', '/runs/*', '/models', '/engine', '/metrics']) app.use(path, token)
+  // What is read below /models/ are the app's own files.
+  app.on(['PUT', 'POST'], '/models/*', token)
   const limit = bodyLimit({
     maxSize: options.body,
     onError: () => refuse(problem(413, `a body has ${options.body} bytes at most`)),
   })
-  app.use(limit)
+  app.use(async (c, next) => (bringsFile(c.req.method, c.req.path) ? next() : limit(c, next)))
 
   app.openapi(
     createRoute({
@@ -90,11 +93,8 @@ export function createApp(options: AppOptions) {
     return new Response(null, { status: 204, headers: { 'set-cookie': guard.login(String(body?.token ?? '')) } })
   })
 
-  app.openapi(
-    createRoute({ method: 'get', path: '/models', responses: { 200: answer(schemas.modelsSchema, 'Models to run.') } }),
-    async (c) => c.json({ models: (await engine.models()) as never }, 200),
-  )
-
+  addModelRoutes(app, options)
+  addArchiveRoutes(app, options)
   addRunRoutes(app, options)
   addResultRoutes(app, options, counts)
 
@@ -110,6 +110,12 @@ export function createApp(options: AppOptions) {
 
   if (options.pages !== undefined) app.use('*', serveStatic({ root: options.pages }))
   return app
+}
+
+/** Whether a request brings a file, with a limit of its own. */
+export function bringsFile(method: string | undefined, path: string | undefined): boolean {
+  if (method === 'POST') return path === '/runs/archive'
+  return method === 'PUT' && /^\/models\/[^/]+$/.test(path ?? '')
 }
 
 /** @throws ProblemError 400 where it is no JSON */

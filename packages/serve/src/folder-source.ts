@@ -27,6 +27,11 @@ export function folderSource(folders: readonly string[]): ModelSource {
     }
     return found
   }
+  return cardFilesSource(cards)
+}
+
+/** Models by the files of their cards; the other files of one lie beside it. The map is asked for at every call. */
+export function cardFilesSource(cards: () => ReadonlyMap<string, string>): ModelSource {
   const fileOf = (key: string) => {
     const all = cards()
     const file = all.get(key)

@@ -3,6 +3,7 @@
 import { endings, readSamples } from '@espalier/engine'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { eventStream } from './event-stream.ts'
+import { stateJson } from './model-routes.ts'
 import { pngOf } from './png.ts'
 import { problem } from './problem.ts'
 import { finite, rewardsOf, treeOf } from './readings.ts'
@@ -21,12 +22,7 @@ export function addResultRoutes(app: OpenAPIHono, options: AppOptions, counts: C
         'Goes on behind Last-Event-ID, or at `from`.',
       request: {
         ...ofRun,
-        query: z.object({
-          from: z
-            .string()
-            .regex(/^\d{1,9}$/)
-            .optional(),
-        }),
+        query: z.object({ from: schemas.place.optional() }),
       },
       responses: {
         200: { description: 'Events.', content: { 'text/event-stream': { schema: z.string() } } },
@@ -62,12 +58,7 @@ export function addResultRoutes(app: OpenAPIHono, options: AppOptions, counts: C
       path: '/runs/{id}/tree',
       request: {
         ...ofRun,
-        query: z.object({
-          from: z
-            .string()
-            .regex(/^\d{1,9}$/)
-            .optional(),
-        }),
+        query: z.object({ from: schemas.place.optional() }),
       },
       responses: { 200: answer(schemas.treeSchema, 'Nodes from number `from` on, and every pass.'), ...problems(404) },
     }),
@@ -96,6 +87,30 @@ export function addResultRoutes(app: OpenAPIHono, options: AppOptions, counts: C
     },
   )
 
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/runs/{id}/exact',
+      description: 'The soft value in closed form: of a node at the time of its level, or of the root without one.',
+      request: {
+        ...ofRun,
+        query: z.object({ node: schemas.place.optional(), time: z.coerce.number().min(0).max(1).optional() }),
+      },
+      responses: {
+        200: answer(z.object({ value: z.number().nullable() }), '`null` where there is no closed form.'),
+        ...problems(404, 422),
+      },
+    }),
+    async (c) => {
+      const { node, time } = c.req.valid('query')
+      if ((node === undefined) !== (time === undefined)) {
+        throw problem(422, 'node and time: give both, or neither', { kind: 'config' })
+      }
+      const at = node === undefined || time === undefined ? undefined : { node: Number(node), time }
+      return c.json({ value: await engine.exact(c.req.valid('param').id, at) }, 200)
+    },
+  )
+
   for (const [kind, name] of [
     ['nodes', 'node'],
     ['samples', 'sample'],
@@ -111,13 +126,12 @@ export function addResultRoutes(app: OpenAPIHono, options: AppOptions, counts: C
       createRoute({
         method: 'get',
         path: `/runs/{id}/${kind}/{place}`,
-        request: { params: schemas.place('place') },
+        request: { params: schemas.idSchema.extend({ place: schemas.place }) },
         responses: { 200: answer(schemas.stateSchema, 'A state; of images also as `.png`.'), ...problems(404) },
       }),
       async (c) => {
-        const { id, place } = c.req.valid('param') as { readonly id: string; readonly place: string }
-        const { shape, data, range } = await engine.state(id, { [name]: Number(place) } as never)
-        return c.json({ shape: [...shape], data: Array.from(data), ...(range && { range: [...range] }) } as never, 200)
+        const { id, place } = c.req.valid('param')
+        return c.json(stateJson(await engine.state(id, { [name]: Number(place) } as never)) as never, 200)
       },
     )
   }

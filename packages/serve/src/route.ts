@@ -5,13 +5,18 @@ import type { z } from '@hono/zod-openapi'
 import type { Guard } from './guard.ts'
 import { problem } from './problem.ts'
 import * as schemas from './schemas.ts'
+import type { UploadSource } from './uploads.ts'
 
 export interface AppOptions {
   readonly engine: Engine
   readonly store: RunStore
   readonly guard: Guard
-  /** Bytes of a body, at most. */
+  /** Takes the models that people bring. Not there where none are taken. */
+  readonly uploads?: UploadSource
+  /** Bytes of an ordinary body, of a model, of a run as a file, at most. */
   readonly body: number
+  readonly upload: number
+  readonly archive: number
   /** Clients that follow events, at most. */
   readonly clients: number
   /** Whether there is room for more on the disk. */

@@ -83,6 +83,23 @@ export function addRunRoutes(app: OpenAPIHono, options: AppOptions): void {
 
   app.openapi(
     createRoute({
+      method: 'post',
+      path: '/runs/{id}/step',
+      description: 'Lets a paused run go on until it has found something behind its first `from` events. Answers then.',
+      request: { ...ofRun, query: z.object({ from: schemas.place }) },
+      responses: { 200: answer(schemas.summarySchema, 'The run, paused again.'), ...problems(404, 422, 503, 507) },
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param')
+      await engine.run(id)
+      await checkRoom(options)
+      await engine.step(id, Number(c.req.valid('query').from))
+      return c.json((await engine.run(id)) as never, 200)
+    },
+  )
+
+  app.openapi(
+    createRoute({
       method: 'delete',
       path: '/runs/{id}',
       request: ofRun,

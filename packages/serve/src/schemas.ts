@@ -19,6 +19,15 @@ export const configSchema = z.record(z.string(), z.unknown()).openapi('RunConfig
     solver: { type: 'string', description: 'Default ddim(eta=1), or ddim for methods that search over noises.' },
     guidance: { type: 'number', minimum: 0, default: 1 },
     class: { type: 'string' },
+    prompt: { type: 'string', maxLength: 10_000, description: 'Of text: what stands there already.' },
+    length: { type: 'integer', minimum: 1, maximum: 100_000, description: 'Of text: tokens of a sample.' },
+    origin: {
+      type: 'object',
+      description: 'Where samples begin: the state at a node of another run. Default: noise.',
+      required: ['run', 'node'],
+      additionalProperties: false,
+      properties: { run: { type: 'string' }, node: { type: 'integer', minimum: 1 } },
+    },
   },
 })
 
@@ -77,7 +86,12 @@ export const samplesSchema = z
   .openapi('Samples', { description: 'In the order found. Weights are there when the run has ended.' })
 
 export const stateSchema = z
-  .object({ shape: z.array(number), data: z.array(number), range: z.tuple([number, number]).optional() })
+  .object({
+    shape: z.array(number),
+    data: z.array(number),
+    range: z.tuple([number, number]).optional(),
+    text: z.string().optional().openapi({ description: 'Tokens as they read, of text.' }),
+  })
   .openapi('State')
 
 export const problemSchema = z
@@ -90,5 +104,11 @@ export const problemSchema = z
   })
   .openapi('Problem')
 
+export const factsSchema = z
+  .object({ name: z.string(), threads: number, storage: z.enum(['kept', 'other tab', 'refused', 'memory']) })
+  .openapi('Engine')
+
+/** A number of an event, a node or a sample, in an address. */
+export const place = z.string().regex(/^\d{1,9}$/)
 export const idSchema = z.object({ id: z.string() })
-export const place = (name: string) => z.object({ id: z.string(), [name]: z.string().regex(/^\d{1,9}$/) })
+export const keySchema = z.object({ key: z.string() })

@@ -4,28 +4,35 @@ import { setMaxListeners } from 'node:events'
 import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import type { Server } from 'node:http'
+import { join } from 'node:path'
 import { type Limits, type LocalEngine, localEngine, type ModelSource } from '@espalier/engine'
 import { serve } from '@hono/node-server'
 import type { Runtime } from 'espalier/runtime'
 import PQueue from 'p-queue'
-import { createApp } from './app.ts'
+import { bringsFile, createApp } from './app.ts'
+import { watchArrival } from './arrival.ts'
 import { fileStore } from './file-store.ts'
 import { Guard } from './guard.ts'
+import { withUploads } from './uploads.ts'
 
 /** What a server allows. */
 export interface ServerLimits extends Limits {
-  /** Bytes of a body. */
+  /** Bytes of an ordinary body, of a model, of a run as a file. */
   readonly body: number
+  readonly upload: number
+  readonly archive: number
   /** Clients that follow events. */
   readonly clients: number
   /** Bytes that stay free on the disk. */
   readonly floor: number
-  /** Milliseconds that a request may take to arrive. */
+  /** Milliseconds that an ordinary request may take to arrive; a file must come on by 128 KiB in them. */
   readonly arrival: number
 }
 
 export const defaultLimits: ServerLimits = {
   body: 1 << 20,
+  upload: 512 << 20,
+  archive: 256 << 20,
   budget: 10_000_000,
   seconds: 24 * 3600,
   queue: 64,
@@ -40,6 +47,8 @@ export interface ServerOptions {
   readonly source: ModelSource
   /** Where the folders of runs lie. */
   readonly folder: string
+  /** Where models are kept that people bring. Default: `_models` among the runs; false: none are taken. */
+  readonly uploads?: string | false
   /** Default 127.0.0.1. */
   readonly host?: string
   /** Default: one that is free. */
@@ -51,6 +60,8 @@ export interface ServerOptions {
   /** Folder of the built web app. */
   readonly pages?: string
   readonly engineName?: string
+  /** Of one network call, as the engine tells it. Default 1. */
+  readonly threads?: number
   readonly snapshotEvery?: number
   readonly version?: string
   /** Free bytes of the disk that holds the runs. */
@@ -73,14 +84,17 @@ export interface RunningServer {
  * @throws Error one line, where it would be open to strangers, the folder cannot be used, or the port is taken
  */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
-  const { runtime, source, folder, host = '127.0.0.1', token, allowHosts = [], version = '0.1.0' } = options
+  const { runtime, folder, host = '127.0.0.1', token, allowHosts = [], version = '0.1.0' } = options
   const limits = { ...defaultLimits, ...options.limits }
   const guard = new Guard({ host, token, allowHosts: allowHosts.map((name) => name.toLowerCase()) })
   const store = fileStore(folder)
+  const kept = options.uploads ?? join(folder, '_models')
+  const uploads = kept === false ? undefined : withUploads(options.source, kept)
+  const source = uploads ?? options.source
   const queue = new PQueue({ concurrency: 1 })
   const onFault = options.onFault ?? ((error) => process.stderr.write(`espalier serve: ${told(error)}\n`))
   const engine = await localEngine({
-    ...{ runtime, source, store, limits },
+    ...{ runtime, source, store, limits, storage: 'kept', threads: options.threads ?? 1 },
     ...(options.engineName !== undefined && { name: options.engineName }),
     ...(options.snapshotEvery !== undefined && { snapshotEvery: options.snapshotEvery }),
     schedule: (turn) => void queue.add(turn).catch(onFault),
@@ -93,7 +107,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const { pages } = options
   const app = createApp({
     ...{ engine, store, guard, room, leaving: leaving.signal, onFault, version },
-    ...{ body: limits.body, clients: limits.clients },
+    ...{ body: limits.body, upload: limits.upload, archive: limits.archive, clients: limits.clients },
+    ...(uploads && { uploads }),
     ...(pages !== undefined && existsSync(pages) && { pages }),
   })
 
@@ -141,7 +156,8 @@ function listening(
       {
         ...{ fetch, hostname, port },
         serverOptions: {
-          requestTimeout: arrival,
+          // Bodies have their own watch, as files may take longer.
+          requestTimeout: 0,
           headersTimeout: arrival,
           connectionsCheckingInterval: Math.min(5000, arrival),
         },
@@ -152,6 +168,7 @@ function listening(
       },
     ) as Server
     server.once('error', reject)
+    watchArrival(server, arrival, (method, url) => bringsFile(method, url?.split('?')[0]))
   })
 }
 

@@ -48,7 +48,7 @@ describe('the routes', { timeout: 20_000 }, () => {
     expect(Object.keys(components.schemas)).toEqual(expect.arrayContaining(['RunConfig', 'RunSummary', 'Problem']))
     // What is described is what is checked.
     expect(Object.keys(components.schemas.RunConfig.properties).sort()).toEqual(
-      Object.keys({ ...config, class: '' }).sort(),
+      Object.keys({ ...config, class: '', prompt: '', length: 1, origin: {} }).sort(),
     )
   })
 
