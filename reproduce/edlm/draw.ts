@@ -11,7 +11,7 @@ import {
   shaped,
   type TokenSolver,
 } from 'espalier/text'
-import { cpuSeconds } from '../fhs/cost.ts'
+import { cpuSeconds } from '../support/cpu-time.ts'
 import type { Outcome, SearchCell } from '../support/search-cells.ts'
 import { judgedInBatches } from '../support/text.ts'
 import type { Models } from './models.ts'

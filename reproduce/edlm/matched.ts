@@ -1,6 +1,6 @@
 /** How many more calls a plain sampler needs: where its curve reaches the same number. */
 
-import { lossAt, type Tempered } from '../fhs/matched.ts'
+import { lossAt, type Tempered } from '../support/temperature-curve.ts'
 
 /** MDLM in so many calls, at rising temperatures up to 1. */
 export interface Curve {

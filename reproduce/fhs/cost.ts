@@ -73,9 +73,3 @@ export function wholeBatches(denoiser: TokenDenoiser, batch: number): TokenDenoi
 
 /** The same network as one that is told the time: nothing that it said is remembered for the next step. */
 export const uncached = (denoiser: TokenDenoiser): TokenDenoiser => ({ ...denoiser, timeFree: false })
-
-/** CPU time in seconds that this process has used, all its threads: what other work on the machine changes little. */
-export function cpuSeconds(): number {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1e6
-}

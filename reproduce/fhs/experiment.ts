@@ -16,13 +16,14 @@ import {
   type TokenSolver,
 } from 'espalier/text'
 import type { ReproductionOptions, ReproductionResult } from '../result.ts'
+import { cpuSeconds } from '../support/cpu-time.ts'
 import { type FinishedCells, type Outcome, runCells, type SearchCell } from '../support/search-cells.ts'
+import { lossAt, type Tempered } from '../support/temperature-curve.ts'
 import { namedQuality, openText, type TextWorld, type TextWorldName } from '../support/text.ts'
 import { verdictOf } from '../support/verdict.ts'
-import { counted, cpuSeconds, expectedCalls, uncached, wholeBatches } from './cost.ts'
+import { counted, expectedCalls, uncached, wholeBatches } from './cost.ts'
 import { predictedGumbels } from './draws.ts'
 import { findings } from './findings.ts'
-import { lossAt, type Tempered } from './matched.ts'
 import { type Method, methodsFor } from './methods.ts'
 import {
   atSteps,

@@ -11,7 +11,7 @@ import {
   type SamplerProfile,
   type TokenDenoiser,
 } from 'espalier/text'
-import { cpuSeconds } from '../fhs/cost.ts'
+import { cpuSeconds } from '../support/cpu-time.ts'
 import type { Arm } from './arms.ts'
 
 export interface FitOptions {

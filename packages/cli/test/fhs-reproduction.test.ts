@@ -13,8 +13,8 @@ import {
 import { describe, expect, it } from 'vitest'
 import { blankDenoiser, counted, expectedCalls, stepsFor, uncached, wholeBatches } from '../../../reproduce/fhs/cost.ts'
 import { keptShare, predictedGumbels } from '../../../reproduce/fhs/draws.ts'
-import { lossAt } from '../../../reproduce/fhs/matched.ts'
 import { publishedAncestral } from '../../../reproduce/fhs/published.ts'
+import { lossAt } from '../../../reproduce/support/temperature-curve.ts'
 import { wholeWords } from '../../../reproduce/support/text.ts'
 
 const law = new TokenLaw(
