@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks'
 import { dropped } from './dropped.ts'
+import { focusHeading, nameByHeading } from './heading.ts'
 import { Lazy } from './lazy.tsx'
 import { address, go, route } from './route.ts'
 import { broken, facts } from './studio.ts'
@@ -17,7 +18,7 @@ const pages = [
 ]
 
 const loadAbout = async () => (await import('./views/about.tsx')).About
-const loadNewRun = async () => (await import('./views/new-run.tsx')).NewRun
+const loadNewRun = async () => (await import('./views/new-run/new-run.tsx')).NewRun
 const loadCompare = async () => (await import('./views/compare.tsx')).Compare
 const loadOwnModel = async () => (await import('./views/own-model.tsx')).OwnModel
 const loadSolver = async () => (await import('./views/solver.tsx')).Solver
@@ -27,9 +28,8 @@ export function App() {
   const [first, second] = path
   // After a change of the view the focus goes to its heading.
   useEffect(() => {
-    const heading = document.querySelector('h1')
-    document.title = `${heading?.textContent ?? 'Studio'} – Espalier`
-    if (document.body.dataset.shown) heading?.focus()
+    nameByHeading()
+    if (document.body.dataset.shown) focusHeading()
     document.body.dataset.shown = 'yes'
     scrollTo(0, 0)
   }, [first, second])
