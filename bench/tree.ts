@@ -138,13 +138,13 @@ async function growth(search: typeof dts | typeof dtsStar, sizes: readonly numbe
         if (save().tree.parent.length >= nodes) abort.abort()
       },
     })
-    const rounds = 7
+    const rounds = 15
     const passes = 4000
     const times: number[] = []
     const draws = stream(fold(key(1), nodes))
     for (let round = 0; round <= rounds; round++) {
       const begin = performance.now()
-      for (let i = 0; i < passes; i++) pass(tree, draws, search === dtsStar)
+      for (let i = 0; i < passes; i++) pass(tree, draws, search === dtsStar, i % 2 === 0 ? 1e-6 : -1e-6)
       if (round > 0) times.push((1000 * (performance.now() - begin)) / passes)
     }
     points.push({ nodes: tree.size, rootChildren: tree.childCount(0), microseconds: summary(times) })
@@ -156,14 +156,17 @@ async function growth(search: typeof dts | typeof dtsStar, sizes: readonly numbe
   }))
 }
 
-/** One iteration that ends in a known leaf: selection by the method's rule, and backup. */
-function pass(tree: Tree<Float32Array>, draws: ReturnType<typeof stream>, uct: boolean): void {
+/**
+ * One iteration that ends in a known leaf: selection by the method's rule, and backup, of a value that changes a little
+ * as that of a new leaf would.
+ */
+function pass(tree: Tree<Float32Array>, draws: ReturnType<typeof stream>, uct: boolean, change: number): void {
   let node = 0
   while (!tree.isLeaf(node)) {
     const logVisits = Math.log(tree.visits(node))
     node = uct ? tree.argmaxChild(node, (visits) => 0.5 * Math.sqrt(logVisits / visits)) : tree.drawChild(node, draws)
   }
-  tree.backup(node, tree.value(node))
+  tree.backup(node, tree.value(node) + change)
 }
 
 function memory(states: string) {

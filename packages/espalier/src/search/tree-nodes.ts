@@ -68,6 +68,10 @@ export class TreeNodes {
     return this.#integers[(this.#records[node * RECORD + BLOCK] + index) * SLOT + ID]
   }
 
+  childValue(node: number, index: number): number {
+    return this.#doubles[((this.#records[node * RECORD + BLOCK] + index) * SLOT) / 2]
+  }
+
   /** The visits of the child of `node` at a position. */
   childVisits(node: number, index: number): number {
     return this.#integers[(this.#records[node * RECORD + BLOCK] + index) * SLOT + VISITS]

@@ -1,18 +1,13 @@
-import { categoricalFromLog, type Stream } from '../tensor/random.ts'
-import { logTilt, softMean, softmax } from './log-weights.ts'
-import { VisitClasses } from './tree-classes.ts'
+import type { Stream } from '../tensor/random.ts'
+import { TreeChildren } from './tree-children.ts'
 import { TreeNodes } from './tree-nodes.ts'
 import { type StateArrays, type StateCodec, type StateKeeping, TreeStates } from './tree-states.ts'
-import { ChildSums } from './tree-sums.ts'
 
 /** How values are backed up: the soft mean `(1/lambda) log mean exp(lambda v)`, or the maximum (lambda -> infinity). */
 export type Backup = 'soft' | 'max'
 
 /** The root: above the prior, without a state. */
 export const ROOT = 0
-
-/** From this many children on a node keeps sums over them; a scan over fewer is faster and needs no memory. */
-const MANY = 32
 
 /** What a tree is made for. */
 export interface TreeShape {
@@ -38,8 +33,7 @@ export interface TreeArrays extends StateArrays {
  * Algorithm 1). A node has a state, a soft value, a visit count and children in order of birth.
  * A final node is a leaf; its value is its reward.
  *
- * One pass of selection and backup costs O(depth log n) for n children a node: see {@link ChildSums},
- * {@link VisitClasses}.
+ * One pass of selection and backup costs O(depth log n) for n children a node: see {@link TreeChildren}.
  */
 export class Tree<S> {
   readonly shape: TreeShape
@@ -48,15 +42,11 @@ export class Tree<S> {
   readonly states: TreeStates<S>
 
   readonly #nodes = new TreeNodes()
-  /** Sums of the nodes with many children, and their classes where anybody asks for a bonus. */
-  readonly #sums = new Map<number, ChildSums>()
-  readonly #classes = new Map<number, VisitClasses>()
-
-  /** Values of the children gathered last; scratch. */
-  #values = new Float64Array(2 * MANY)
+  readonly #children: TreeChildren
 
   constructor(shape: TreeShape, codec: StateCodec<S>) {
     this.shape = shape
+    this.#children = new TreeChildren(this.#nodes, shape.lambda)
     this.states = new TreeStates(shape.states, codec)
   }
 
@@ -117,9 +107,7 @@ export class Tree<S> {
 
   /** Bytes of the nodes (their sums included), and of their states. */
   get bytes(): { readonly nodes: number; readonly states: number } {
-    let nodes = this.#nodes.bytes + 8 * this.leaves.length
-    for (const sums of this.#sums.values()) nodes += sums.bytes
-    for (const classes of this.#classes.values()) nodes += classes.bytes
+    const nodes = this.#nodes.bytes + this.#children.bytes + 8 * this.leaves.length
     return { nodes, states: this.states.bytes }
   }
 
@@ -147,12 +135,10 @@ export class Tree<S> {
    */
   backup(leaf: number, reward: number): void {
     const nodes = this.#nodes
-    const max = this.shape.backup === 'max'
     nodes.setValue(leaf, reward)
     for (let child = leaf, node = nodes.parent(leaf); node >= 0; child = node, node = nodes.parent(node)) {
-      const sums = this.#sumsWith(node, child)
-      if (sums) nodes.setValue(node, max ? sums.max : sums.softMean())
-      else nodes.setValue(node, softMean(this.#values, max ? Infinity : this.shape.lambda, this.#gather(node)))
+      this.#children.update(node, nodes.indexOf(child))
+      nodes.setValue(node, this.#children.together(node, this.shape.backup))
       nodes.setVisits(node, nodes.visits(node) + 1)
     }
   }
@@ -162,24 +148,17 @@ export class Tree<S> {
    * @param bonus by the child's visits. Where every value is `-Infinity` it decides alone
    */
   argmaxChild(node: number, bonus?: (visits: number) => number): number {
-    return this.#nodes.child(node, this.#argmax(node, bonus))
+    return this.#nodes.child(node, this.#children.argmax(node, bonus))
   }
 
   /** A child drawn from `softmax(lambda v)` over the children of `node`. */
   drawChild(node: number, draws: Stream): number {
-    const sums = this.#sumsOf(node)
-    const u = draws.uniform()
-    const i = sums ? sums.draw(u) : categoricalFromLog(u, this.#values.subarray(0, this.#gatherTilts(node)))
-    return this.#nodes.child(node, i)
+    return this.#nodes.child(node, this.#children.draw(node, draws.uniform()))
   }
 
   /** Probability of `child` under `softmax(lambda v)` over the children of its parent. */
   share(child: number): number {
-    const node = this.parent(child)
-    const sums = this.#sumsOf(node)
-    if (sums) return sums.share(this.indexOf(child))
-    const n = this.#gatherTilts(node)
-    return softmax(this.#values.subarray(0, n))[this.indexOf(child)]
+    return this.#children.share(this.parent(child), this.indexOf(child))
   }
 
   /** A uniform child of `node`. */
@@ -207,10 +186,10 @@ export class Tree<S> {
     probability[ROOT] = 1
     // Parents are born before their children, so one pass in order of birth goes from the top down.
     for (let node = 0; node < this.size; node++) {
-      const n = this.#gatherTilts(node)
-      if (n === 0) continue
-      const share = softmax(this.#values.subarray(0, n))
-      for (let i = 0; i < n; i++) probability[this.#nodes.child(node, i)] = probability[node] * share[i]
+      if (this.childCount(node) === 0) continue
+      this.#children.shares(node).forEach((share, i) => {
+        probability[this.#nodes.child(node, i)] = probability[node] * share
+      })
     }
     return Float64Array.from(this.leaves, (leaf) => probability[leaf])
   }
@@ -258,7 +237,7 @@ export class Tree<S> {
       tree.#nodes.setValue(node, value[node])
       tree.#nodes.setVisits(node, visits[node])
     }
-    for (let node = 0; node < n; node++) if (tree.childCount(node) > MANY) tree.#makeSums(node)
+    tree.#children.updateAll()
     return tree
   }
 
@@ -266,77 +245,5 @@ export class Tree<S> {
     const node = this.#nodes.add(parent, final)
     if (final) this.leaves.push(node)
     return node
-  }
-
-  /** {@link argmaxChild} by its position. */
-  #argmax(node: number, bonus?: (visits: number) => number): number {
-    const sums = this.#sumsOf(node)
-    if (sums) {
-      if (!bonus) return sums.argmax()
-      const dead = sums.max === -Infinity
-      return this.#classesOf(node, sums).best((value, visits) => (dead ? 0 : value) + bonus(visits))
-    }
-    const n = this.#gather(node)
-    let dead = true
-    for (let i = 0; i < n; i++) dead &&= this.#values[i] === -Infinity
-    let best = 0
-    let bestScore = -Infinity
-    for (let i = 0; i < n; i++) {
-      const score = (dead ? 0 : this.#values[i]) + (bonus ? bonus(this.#nodes.childVisits(node, i)) : 0)
-      if (!(score > bestScore || (score === bestScore && this.#values[i] > this.#values[best]))) continue
-      best = i
-      bestScore = score
-    }
-    return best
-  }
-
-  /** The sums of a node with many children; undefined for few, and before the first backup over many. */
-  #sumsOf(node: number): ChildSums | undefined {
-    return this.childCount(node) > MANY ? this.#sums.get(node) : undefined
-  }
-
-  /** The sums of a node with many children, with the newest value and visits of one of them; undefined for few. */
-  #sumsWith(node: number, child: number): ChildSums | undefined {
-    if (this.childCount(node) <= MANY) return undefined
-    const sums = this.#sums.get(node)
-    if (!sums) return this.#makeSums(node)
-    const i = this.indexOf(child)
-    const value = this.value(child)
-    sums.set(i, value)
-    this.#classes.get(node)?.set(i, this.visits(child), value)
-    return sums
-  }
-
-  #makeSums(node: number): ChildSums {
-    const n = this.#gather(node)
-    const sums = new ChildSums(this.shape.lambda, n)
-    for (let i = 0; i < n; i++) sums.set(i, this.#values[i])
-    this.#sums.set(node, sums)
-    return sums
-  }
-
-  #classesOf(node: number, sums: ChildSums): VisitClasses {
-    let classes = this.#classes.get(node)
-    if (!classes) {
-      classes = new VisitClasses()
-      for (let i = 0; i < sums.count; i++) classes.set(i, this.#nodes.childVisits(node, i), sums.value(i))
-      this.#classes.set(node, classes)
-    }
-    return classes
-  }
-
-  /** Copies the values of a node's children to scratch, in order of birth. @returns how many there are */
-  #gather(node: number): number {
-    const n = this.childCount(node)
-    if (n > this.#values.length) this.#values = new Float64Array(2 * n)
-    this.#nodes.childValues(node, this.#values)
-    return n
-  }
-
-  /** The same with `lambda v` for values. */
-  #gatherTilts(node: number): number {
-    const n = this.#gather(node)
-    for (let i = 0; i < n; i++) this.#values[i] = logTilt(this.shape.lambda, this.#values[i])
-    return n
   }
 }

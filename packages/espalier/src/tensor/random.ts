@@ -208,20 +208,21 @@ export function categorical(u: number, weights: ArrayLike<number>): number {
  * Draws an index with probability proportional to `exp(logWeights)`, by inverse CDF in float64.
  * `-Infinity` means never, unless all are: then the draw is uniform.
  * @param u a uniform in [0, 1)
+ * @param n how many of the weights to draw from. Default all
  */
-export function categoricalFromLog(u: number, logWeights: ArrayLike<number>): number {
+export function categoricalFromLog(u: number, logWeights: ArrayLike<number>, n = logWeights.length): number {
   let max = -Infinity
-  for (let i = 0; i < logWeights.length; i++) {
+  for (let i = 0; i < n; i++) {
     if (!(logWeights[i] < Infinity)) {
-      throw new Error(`log-weight ${i} of ${logWeights.length} is ${logWeights[i]}, expected a number below Infinity`)
+      throw new Error(`log-weight ${i} of ${n} is ${logWeights[i]}, expected a number below Infinity`)
     }
     if (logWeights[i] > max) max = logWeights[i]
   }
-  if (logWeights.length === 0) throw new Error('cannot draw from 0 weights')
+  if (n === 0) throw new Error('cannot draw from 0 weights')
   const weight = max === -Infinity ? () => 1 : (i: number) => Math.exp(logWeights[i] - max)
   let total = 0
-  for (let i = 0; i < logWeights.length; i++) total += weight(i)
-  return invert(u * total, logWeights.length, weight)
+  for (let i = 0; i < n; i++) total += weight(i)
+  return invert(u * total, n, weight)
 }
 
 /** The first index whose cumulative weight exceeds `target`; the last possible one if rounding left none. */

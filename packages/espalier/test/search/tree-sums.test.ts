@@ -21,7 +21,7 @@ function play(sums: ChildSums, log: readonly (readonly [number, number])[], afte
   for (const [child, v] of log) {
     const i = Math.min(child, values.length)
     values[i] = v
-    sums.set(i, 1000 + i, v)
+    sums.set(i, v)
     after?.(i)
   }
   return values
@@ -72,7 +72,7 @@ describe('sums over children', () => {
         const total = exactSum(weights)
         for (let i = 0; i < values.length; i++) expect(close(sums.share(i), weights[i] / total, 1)).toBe(true)
         values.forEach((v, i) => {
-          expect([sums.value(i), sums.id(i)]).toEqual([v, 1000 + i])
+          expect(sums.value(i)).toBe(v)
         })
       }),
       { numRuns: 300, seed: 1 },
@@ -106,7 +106,7 @@ describe('sums over children', () => {
         const sums = new ChildSums(l, 2)
         const values = play(sums, log)
         const fresh = new ChildSums(l, values.length)
-        values.forEach((v, i) => void fresh.set(i, 1000 + i, v))
+        values.forEach((v, i) => void fresh.set(i, v))
         const seen = (s: ChildSums) => [s.softMean(), s.draw(0.37), ...values.map((_, i) => s.share(i))]
         expect(seen(sums)).toEqual(seen(fresh))
       }),
@@ -118,10 +118,10 @@ describe('sums over children', () => {
     const draws = stream(key(1))
     const sums = new ChildSums(2, 2)
     const values: number[] = []
-    for (let i = 0; i < 100_000; i++) sums.set(i, i, (values[i] = 30 * draws.normal()))
+    for (let i = 0; i < 100_000; i++) sums.set(i, (values[i] = 30 * draws.normal()))
     for (let i = 0; i < 1000; i++) {
       const child = draws.integer(values.length)
-      sums.set(child, child, (values[child] = 30 * draws.normal()))
+      sums.set(child, (values[child] = 30 * draws.normal()))
     }
     const max = values.reduce((a, b) => Math.max(a, b))
     const weight = exactSum(values.map((v) => Math.exp(2 * (v - max))))
@@ -137,14 +137,13 @@ describe('classes of visits', () => {
       fc.property(steps, scale, (log, c) => {
         const values: number[] = []
         const visits: number[] = []
-        const classes = new VisitClasses((i) => values[i])
+        const classes = new VisitClasses()
         let passes = 1
         for (const [child, v, passed] of log) {
           const i = Math.min(child, values.length)
-          classes.remove(i)
           values[i] = v
           visits[i] = (visits[i] ?? 1) + (passed ? 1 : 0)
-          classes.insert(i, visits[i])
+          classes.set(i, visits[i], v)
           const logVisits = Math.log(++passes)
           const dead = values.every((x) => x === -Infinity)
           const score = (x: number, n: number) => (dead ? 0 : x) + c * Math.sqrt(logVisits / n)
