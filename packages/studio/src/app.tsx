@@ -21,7 +21,7 @@ const loadAbout = async () => (await import('./views/about.tsx')).About
 const loadNewRun = async () => (await import('./views/new-run/new-run.tsx')).NewRun
 const loadCompare = async () => (await import('./views/compare.tsx')).Compare
 const loadOwnModel = async () => (await import('./views/own-model.tsx')).OwnModel
-const loadSolver = async () => (await import('./views/solver.tsx')).Solver
+const loadSolver = async () => (await import('./views/solver/solver.tsx')).Solver
 
 export function App() {
   const { path } = route.value

@@ -1,4 +1,8 @@
 import { signal } from '@preact/signals'
+import type { SolverSheet } from './engine/analysis.ts'
 
-/** Files that were dropped on the window, until the view of own models has taken them. */
+/** Files of a model that were dropped on the window, until the view of own models has taken them. */
 export const dropped = signal<readonly File[]>([])
+
+/** The table that was last read from a file, and the file's name. */
+export const droppedPlan = signal<{ readonly name: string; readonly sheet: SolverSheet } | undefined>(undefined)

@@ -22,19 +22,20 @@ export const examples: readonly Example[] = [
   {
     title: '2-D mixture with the exact answer',
     about: 'Five Gaussians of the plane, whose scores are exact, pulled towards one of them. No network: it is fast.',
-    config: {
-      ...common,
-      ...{ model: 'mixture', reward: 'near:2,0', method: 'dts(alpha=0.6)' },
-      ...{ budget: 20_000, steps: 20, lambda: 1 },
-    },
+    config: exampleOfWorld('mixture', 'near:2,0'),
   },
   {
-    title: 'An 8 from a flow model',
-    about: 'Diffusion Tree Search for the one best sample of a larger network, a flow run as a stochastic process.',
+    title: 'Words that end in -ing',
+    about: 'Masked diffusion over the letters of English words; a tree search finds those that a pattern asks for.',
     config: {
       ...common,
-      ...{ model: 'mnist-flow', reward: 'odds:8', method: 'dts-star(alpha=0.6)', solver: 'flow-sde' },
-      ...{ budget: 2000, steps: 20, lambda: 1 },
+      ...{ model: 'words', reward: 'edits:/^[a-z]+ing$/', method: 'dts-star(alpha=0.6)' },
+      ...{ solver: 'first-hitting(calls=16)', budget: 3000, steps: 50, lambda: 1 },
     },
   },
 ]
+
+/** A run that shows what a search makes of a world. */
+export function exampleOfWorld(model: string, reward: string): RunConfig {
+  return { ...common, model, reward, method: 'dts(alpha=0.6)', budget: 20_000, steps: 20, lambda: 1 }
+}

@@ -26,7 +26,10 @@ export interface SolverSheet {
 
 /** Points of the plane on their way from noise to data. */
 export interface Bundle {
-  /** By point, then by time of the grid: two numbers each. */
+  /**
+   * By point, then by time of the grid: two numbers each, over `sqrt(a^2 + s^2)` of the process, so that noise and data of
+   * any process fit one picture.
+   */
   readonly paths: readonly (readonly (readonly [number, number])[])[]
   /** The same by the exact probability flow, which starts at the same noise. */
   readonly exact: readonly (readonly (readonly [number, number])[])[]
@@ -81,6 +84,10 @@ export function bundleOf(plan: Plan): Bundle {
   const paths: [number, number][][] = []
   const exact: [number, number][][] = []
   let square = 0
+  const scaled = ([x, y]: readonly [number, number], i: number): [number, number] => {
+    const size = Math.hypot(process.a(grid[i]), process.s(grid[i]))
+    return [x / size, y / size]
+  }
   for (let i = 0; i < PATHS; i++) {
     const start = new Float64Array(2)
     normal(key(i), start)
@@ -91,10 +98,10 @@ export function bundleOf(plan: Plan): Bundle {
       onStep: (_step, state) => void path.push([state[0], state[1]]),
     })
     const flow = flowOf(data, process, from, grid)
-    paths.push(path)
-    exact.push(flow)
     const [end, right] = [path[path.length - 1], flow[flow.length - 1]]
     square += ((end[0] - right[0]) ** 2 + (end[1] - right[1]) ** 2) / PATHS
+    paths.push(path.map(scaled))
+    exact.push(flow.map(scaled))
   }
   const noisy = plan.stages.some(({ noise }) => noise !== 0)
   return {

@@ -30,6 +30,8 @@ export interface Workshop {
   /** The sheet of a table from a file. */
   readPlan(json: unknown): Promise<SolverSheet>
   bundle(plan: Plan): Promise<Bundle>
+  /** The card of a model that is not of the zoo; undefined of one that is. */
+  ownCard(model: string): Promise<unknown>
   /** Seconds of one network evaluation, in batches of so many rows. */
   probe(model: string, event: readonly number[], rows: number): Promise<number>
 }

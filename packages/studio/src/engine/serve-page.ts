@@ -9,7 +9,7 @@ const BETWEEN_BATCHES = 50
 const methods = [
   ...['models', 'start', 'runs', 'run', 'pause', 'resume', 'stop', 'step', 'state', 'exact', 'remove'],
   ...['archive', 'restore', 'addModel', 'trial'],
-  ...['inspect', 'catalogue', 'analyse', 'readPlan', 'bundle', 'probe'],
+  ...['inspect', 'catalogue', 'analyse', 'readPlan', 'bundle', 'ownCard', 'probe'],
 ]
 
 /**

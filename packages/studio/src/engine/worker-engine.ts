@@ -108,6 +108,7 @@ export function workerEngine(port: WorkerPort, base: string): WorkerEngine {
     analyse: (...given) => call('analyse', ...given),
     readPlan: (json) => call('readPlan', json),
     bundle: (plan) => call('bundle', plan),
+    ownCard: (model) => call('ownCard', model),
     probe: (...given) => call('probe', ...given),
 
     async *events(id, from, signal) {

@@ -8,6 +8,7 @@ import { searchCatalogue } from 'espalier/search'
 import { solverCatalogue } from 'espalier/solve'
 import { tokenSamplerCatalogue } from 'espalier/text'
 import type { Named, Workshop } from './protocol.ts'
+import { zooModels } from './zoo-names.ts'
 
 export function workshopOf(place: { readonly source: ModelSource; readonly runtime: Runtime }): Workshop {
   return {
@@ -15,6 +16,7 @@ export function workshopOf(place: { readonly source: ModelSource; readonly runti
     analyse: async (...given) => (await import('./analysis.ts')).analyseSolver(...given),
     readPlan: async (json) => (await import('./analysis.ts')).analysePlan(json),
     bundle: async (plan) => (await import('./analysis.ts')).bundleOf(plan),
+    ownCard: async (model) => (zooModels.some((name) => name === model) ? undefined : place.source.card(model)),
     probe: async (...given) => (await import('./probe.ts')).probe(...given, place),
     async catalogue() {
       const named = (entries: readonly Named[]) =>

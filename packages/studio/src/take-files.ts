@@ -1,0 +1,119 @@
+/** What is done with files that a person gives: each kind goes where it is of use. */
+
+import { signal } from '@preact/signals'
+import { dropped, droppedPlan } from './dropped.ts'
+import { exampleOfWorld } from './examples.ts'
+import { messageOf } from './format.ts'
+import { address, go } from './route.ts'
+import { engineAt, readRuns, startRun, workshop } from './studio.ts'
+
+/** Why the files that were last dropped were not taken. */
+export const refused = signal<string | undefined>(undefined)
+
+const expected =
+  'expected a network as .onnx (with its card.json, tokenizer.json and .data files, if it has such), a world, a solver ' +
+  'table or the config of a run as .json, or a run as .zip'
+
+/** What a JSON file is, by what is in it. */
+export type JsonKind = 'world' | 'plan' | 'config' | 'card' | 'tokenizer' | 'unknown'
+
+export function kindOfJson(json: unknown): JsonKind {
+  if (typeof json !== 'object' || json === null) return 'unknown'
+  const has = (...names: string[]) => names.every((name) => name in json)
+  const { type } = json as { readonly type?: unknown }
+  if (type === 'gaussian-mixture') return 'world'
+  if (has('grid', 'stages')) return 'plan'
+  if (has('model', 'reward')) return 'config'
+  if (typeof type === 'string' && (has('inputs') || has('event') || has('vocabulary'))) return 'card'
+  if (has('vocab') || has('model') || has('tokens') || has('merges')) return 'tokenizer'
+  return 'unknown'
+}
+
+/**
+ * Takes the files that were given together: a network and what belongs to it, or others one by one.
+ *
+ * @throws one line for the first that cannot be taken: its name, what is wrong, what to do
+ */
+export async function takeFiles(files: readonly File[]): Promise<void> {
+  if (files.length === 0) return
+  if (files.some(({ name }) => extensionOf(name) === 'onnx')) {
+    dropped.value = files
+    go(address(['model']))
+    return
+  }
+  for (const file of files) {
+    try {
+      await take(file)
+    } catch (cause) {
+      throw new Error(`${file.name}: ${messageOf(cause)}`)
+    }
+  }
+}
+
+/** {@link takeFiles}, which tells what is wrong on the page. */
+export function takeDropped(files: readonly File[]): void {
+  refused.value = undefined
+  takeFiles(files).catch((cause: unknown) => {
+    refused.value = messageOf(cause)
+  })
+}
+
+async function take(file: File): Promise<void> {
+  if (file.size === 0) throw new Error('the file is empty')
+  switch (extensionOf(file.name)) {
+    case 'zip': {
+      const id = await engineAt('page').restore(new Uint8Array(await file.arrayBuffer()))
+      await readRuns()
+      go(address(['run', id]))
+      return
+    }
+    case 'json':
+      return takeJson(file, parse(await file.text()))
+    case 'safetensors':
+      throw new Error('it holds weights without a network; export the model as .onnx, which holds both, and give that')
+    case 'data':
+      throw new Error('it holds the weights of a network: give its .onnx file together with it')
+  }
+  throw new Error(expected)
+}
+
+async function takeJson(file: File, json: unknown): Promise<void> {
+  switch (kindOfJson(json)) {
+    case 'world': {
+      const key = keyOf(file.name)
+      const page = engineAt('page')
+      await page.addModel({ key, card: json })
+      const entry = (await page.models()).find((model) => model.key === key)
+      if (!entry) throw new Error('its numbers do not fit together')
+      return startRun(exampleOfWorld(key, entry.rewards[0]))
+    }
+    case 'plan':
+      droppedPlan.value = { name: file.name, sheet: await workshop.readPlan(json) }
+      go(address(['solver', 'file']))
+      return
+    case 'config':
+      go(address(['new'], { config: JSON.stringify(json) }))
+      return
+    case 'card':
+    case 'tokenizer':
+      throw new Error('it belongs to a network: give its .onnx file together with it')
+  }
+  throw new Error(`what is in it is not known here; ${expected}`)
+}
+
+export function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new Error(`it is not JSON, or is cut short (${messageOf(cause)})`)
+  }
+}
+
+/** Name of a model that comes from a file. */
+export function keyOf(name: string): string {
+  return name.replace(/\.[^.]*$/, '').replace(/[^\w.-]/g, '-') || 'model'
+}
+
+export function extensionOf(name: string): string {
+  return /\.([^.]+)$/.exec(name)?.[1].toLowerCase() ?? ''
+}
