@@ -20,6 +20,7 @@ export default defineConfig({
           include: [inBrowser],
           globalSetup: ['packages/studio/test/support/browser-setup.ts'],
           hookTimeout: 60_000,
+          expect: { poll: { timeout: 20_000 } },
         },
       },
     ],

@@ -77,6 +77,7 @@ export function useStudio(): Studio {
       })
       closing.push(() => context.close())
       context.on('page', (page) => page.on('pageerror', (error) => errors.push(error.message)))
+      await context.addInitScript(keepWorkers)
       const page = await context.newPage()
       await page.goto(from.address + path)
       return page
@@ -144,6 +145,81 @@ export async function settled(page: Page): Promise<number> {
     last = now
     await page.waitForTimeout(400)
   }
+}
+
+/** Keeps what the app makes of `Worker` where tests find it; run in the page before the app. */
+function keepWorkers(): void {
+  const kept: Worker[] = []
+  Object.assign(window, {
+    keptWorkers: kept,
+    Worker: class extends Worker {
+      constructor(...given: ConstructorParameters<typeof Worker>) {
+        super(...given)
+        kept.push(this)
+      }
+    },
+  })
+}
+
+/** Asks the engine in the page's worker as the app does: `state`, `stop`. Typed arrays come as lists of numbers. */
+export function ask<T>(page: Page, method: string, ...given: readonly unknown[]): Promise<T> {
+  return page.evaluate(
+    ([method, given]) =>
+      new Promise<T>((resolve, reject) => {
+        const [worker] = (window as unknown as { keptWorkers: Worker[] }).keptWorkers
+        const call = `test-${performance.now()}-${Math.random()}`
+        const hear = ({ data }: MessageEvent) => {
+          if (data.type !== 'answer' || data.call !== call) return
+          worker.removeEventListener('message', hear)
+          const plain = JSON.stringify(data.value ?? null, (_, v) => (ArrayBuffer.isView(v) ? [...(v as never)] : v))
+          if (data.error !== undefined) reject(new Error(data.error))
+          else resolve(JSON.parse(plain))
+        }
+        worker.addEventListener('message', hear)
+        worker.postMessage({ type: 'call', call, method, given })
+      }),
+    [method, given] as const,
+  )
+}
+
+/** All events of a run that has ended, from the page's worker. */
+export function eventsOf(page: Page, id: string): Promise<RunEvent[]> {
+  return page.evaluate(
+    (id) =>
+      new Promise<RunEvent[]>((resolve) => {
+        const [worker] = (window as unknown as { keptWorkers: Worker[] }).keptWorkers
+        const watch = `test-${performance.now()}`
+        const events: RunEvent[] = []
+        const hear = ({ data }: MessageEvent) => {
+          if (data.watch !== watch) return
+          if (data.type === 'events') events.push(...data.events.map(({ event }: { event: RunEvent }) => event))
+          if (data.type !== 'end') return
+          worker.removeEventListener('message', hear)
+          resolve(events)
+        }
+        worker.addEventListener('message', hear)
+        worker.postMessage({ type: 'watch', watch, id, from: 0 })
+      }),
+    id,
+  )
+}
+
+/** The tree that events tell of, and the rewards of its leaves in the order in which they came, in whatever pieces. */
+export function treeOf(events: readonly RunEvent[]) {
+  const parents: number[] = []
+  const depths: number[] = []
+  const leaves: number[] = []
+  const rewards: (number | null)[] = []
+  for (const event of events) {
+    if (event.type === 'nodes') {
+      parents.push(...event.parents)
+      depths.push(...event.depths)
+    } else if (event.type === 'leaves') {
+      leaves.push(...event.nodes)
+      rewards.push(...event.rewards)
+    }
+  }
+  return { parents, depths, leaves, rewards }
 }
 
 /** What an engine in Node makes of a config that needs no network: the summary and all events. */
