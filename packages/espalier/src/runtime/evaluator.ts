@@ -34,6 +34,8 @@ interface Request {
   readonly condition?: Condition
   /** Given where {@link DifferentiableDenoiser.pullback} is asked for, not `predict`. */
   readonly cotangent?: Tensor
+  /** What the caller lends for its result. */
+  readonly into?: Tensor
 }
 
 type Part = Slice<Request, Tensor>
@@ -102,7 +104,7 @@ export function batched(denoiser: Denoiser, options: BatchedOptions): BatchedDen
     rows: (request) => request.t.length,
     key: ({ cotangent, target, condition }) =>
       (cotangent ? 'pullback' : predictEach ? '' : target) + conditionKey(condition),
-    result: ({ x }) => ({ shape: x.shape, data: new Float32Array(x.data.length) }),
+    result: ({ x, into }) => into ?? { shape: x.shape, data: new Float32Array(x.data.length) },
     run,
   })
 
@@ -110,10 +112,10 @@ export function batched(denoiser: Denoiser, options: BatchedOptions): BatchedDen
     process,
     event,
     rowCost,
-    async predict(x, t, target, condition) {
+    async predict(x, t, target, condition, into) {
       check(x, t, event, size)
       if (t.length === 0) return { shape: x.shape, data: new Float32Array(0) }
-      return evaluator.submit({ x, t, target, condition })
+      return evaluator.submit({ x, t, target, condition, into })
     },
     ...(differentiable && {
       async pullback(x, t, cotangent, condition) {

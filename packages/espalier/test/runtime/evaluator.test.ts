@@ -93,6 +93,20 @@ describe('batching evaluator', () => {
     expect(calls.filter((call) => call.rows < 64).length).toBeLessThanOrEqual(tail + 1)
   })
 
+  test('gives its answer in the tensor that a caller lends for it', async () => {
+    const evaluator = batched(rowwise().denoiser, { maxBatch: 4 })
+    const x = { shape: [3, 2], data: Float32Array.of(1, 2, 3, 4, 5, 6) }
+    const t = Float64Array.of(0.2, 0.5, 0.8)
+    const into = { shape: [3, 2], data: new Float32Array(6) }
+    const [lent, own] = await Promise.all([
+      evaluator.predict(x, t, 'data', undefined, into),
+      evaluator.predict(x, t, 'data'),
+    ])
+    expect(lent).toBe(into)
+    expect(own.data).not.toBe(into.data)
+    expect(lent.data).toEqual(own.data)
+  })
+
   test('equals direct calls for every interleaving', async () => {
     const request = fc.record({
       rows: fc.integer({ min: 1, max: 9 }),
