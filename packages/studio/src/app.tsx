@@ -1,9 +1,9 @@
 import { useEffect } from 'preact/hooks'
-import { dropped } from './dropped.ts'
 import { focusHeading, nameByHeading } from './heading.ts'
 import { Lazy } from './lazy.tsx'
-import { address, go, route } from './route.ts'
+import { address, route } from './route.ts'
 import { broken, facts } from './studio.ts'
+import { refused, takeDropped } from './take-files.ts'
 import { theme, toggleTheme } from './theme.ts'
 import { Home } from './views/home.tsx'
 import { Run } from './views/run.tsx'
@@ -20,7 +20,7 @@ const pages = [
 const loadAbout = async () => (await import('./views/about.tsx')).About
 const loadNewRun = async () => (await import('./views/new-run/new-run.tsx')).NewRun
 const loadCompare = async () => (await import('./views/compare.tsx')).Compare
-const loadOwnModel = async () => (await import('./views/own-model.tsx')).OwnModel
+const loadOwnModel = async () => (await import('./views/own-model/own-model.tsx')).OwnModel
 const loadSolver = async () => (await import('./views/solver/solver.tsx')).Solver
 
 export function App() {
@@ -34,15 +34,12 @@ export function App() {
     scrollTo(0, 0)
   }, [first, second])
 
-  // A model may be dropped anywhere.
+  // Files may be dropped anywhere.
   useEffect(() => {
     const over = (event: DragEvent) => event.preventDefault()
     const drop = (event: DragEvent) => {
       event.preventDefault()
-      const files = [...(event.dataTransfer?.files ?? [])]
-      if (files.length === 0) return
-      dropped.value = files
-      go(address(['model']))
+      takeDropped([...(event.dataTransfer?.files ?? [])])
     }
     addEventListener('dragover', over)
     addEventListener('drop', drop)
@@ -77,6 +74,14 @@ export function App() {
           <p class="error" role="alert">
             Nothing can be run: {broken.value}
           </p>
+        )}
+        {refused.value && (
+          <div class="error bar" role="alert">
+            <span>{refused.value}</span>
+            <button type="button" onClick={() => (refused.value = undefined)}>
+              Close
+            </button>
+          </div>
         )}
         <View first={first} second={second} />
       </main>

@@ -1,26 +1,66 @@
-import { useSignal, useSignalEffect } from '@preact/signals'
+import { useSignal } from '@preact/signals'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
-import { duration, messageOf, number, percent, whole } from '../format.ts'
+import { messageOf } from '../format.ts'
 import { address, note, route } from '../route.ts'
+import { Banner } from '../run/banner.tsx'
 import { Chart, type Series } from '../run/chart.tsx'
+import { Downloads } from '../run/downloads.tsx'
+import { EarlierPicker, EarlierRuns } from '../run/earlier.tsx'
 import { Gallery } from '../run/gallery.tsx'
 import { Inspector } from '../run/inspector.tsx'
+import { KeysHelp } from '../run/keys-help.tsx'
+import { narrow } from '../run/narrow.ts'
 import { reference } from '../run/reference.ts'
+import { Replay } from '../run/replay.ts'
+import { Sheet } from '../run/sheet.tsx'
+import { Speaker } from '../run/speaker.tsx'
+import { TopLine } from '../run/top-line.tsx'
 import { ended, Watch } from '../run/watch.ts'
 import { letterKeys } from '../settings.ts'
 import { engine } from '../studio.ts'
 import { theme } from '../theme.ts'
+import type { Zoom } from '../tree/icicle.tsx'
 import { TreeView } from '../tree/tree-view.tsx'
 import { Twin } from '../tree/twin.tsx'
+import '../run.css'
+
+/** Milliseconds that a moment is shown before it stands in the address. */
+const SETTLED = 300
 
 export function Run({ id }: { id: string }) {
   const watch = useMemo(() => new Watch(engine, id, () => theme.peek() === 'dark'), [id])
-  useEffect(() => () => watch.close(), [watch])
+  const earlier = useMemo(() => new EarlierRuns(engine), [id])
+  const settling = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
+  const replay = useMemo(() => {
+    const settle = (moment: number | undefined) => {
+      clearTimeout(settling.current)
+      settling.current = setTimeout(() => {
+        note({ t: moment === undefined ? undefined : String(Math.round(moment)) })
+      }, SETTLED)
+    }
+    return new Replay(watch, settle)
+  }, [watch])
+  useEffect(
+    () => () => {
+      clearTimeout(settling.current)
+      replay.close()
+      earlier.close()
+      watch.close()
+    },
+    [watch],
+  )
   const { query } = route.value
   const by = query.get('by') === 'mass' ? 'mass' : 'passes'
-  const given = query.get('node')
-  const selected = given !== null && /^\d+$/.test(given) ? Number(given) : undefined
+  const selected = wholeOf(query.get('node'))
+  const moment = wholeOf(query.get('t'))
+  useEffect(() => {
+    // A moment that came to rest here is there already, to the fraction.
+    const shown = watch.moment.peek()
+    if (!replay.playing.peek() && (shown === undefined ? undefined : Math.round(shown)) !== moment) watch.show(moment)
+  }, [moment, watch])
   const select = (node: number | undefined) => note({ node: node === undefined ? undefined : String(node) })
+  const zoom = useRef<Zoom | undefined>(undefined)
+  const help = useSignal(false)
   const failure = useSignal<string | undefined>(undefined)
   const act = (what: Promise<unknown>) => {
     failure.value = undefined
@@ -36,29 +76,36 @@ export function Run({ id }: { id: string }) {
   const step = () => {
     if (status === 'paused') act(engine.step(id, watch.seen))
   }
+  const commands: Readonly<Record<string, () => void>> = {
+    p: toggle,
+    '.': step,
+    b: () => watch.shown.bestLeaf >= 0 && select(watch.shown.bestLeaf),
+    r: () => replay.toggle(),
+    n: () => replay.now(),
+    '+': () => zoom.current?.by(0.5),
+    '-': () => zoom.current?.by(2),
+    '[': () => zoom.current?.pan(-0.25),
+    ']': () => zoom.current?.pan(0.25),
+    '0': () => zoom.current?.all(),
+    f: () => selected !== undefined && zoom.current?.fit(selected),
+    '?': () => {
+      help.value = true
+    },
+  }
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement
-      if (event.ctrlKey || event.metaKey || event.altKey || target.closest('input, select, textarea, dialog')) return
+      const typing = target.closest('input:not([type=range]), select, textarea, dialog.keys')
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing) return
       if (event.key === 'Escape' && selected !== undefined) {
         select(watch.hasTree && selected > 0 ? watch.tree.parent[selected] : undefined)
-      } else if (!letterKeys.peek()) return
-      else if (event.key === 'p') toggle()
-      else if (event.key === '.') step()
-      else if (event.key === 'b' && watch.tree.bestLeaf >= 0) select(watch.tree.bestLeaf)
+      } else if (letterKeys.peek()) commands[event.key]?.()
     }
     addEventListener('keydown', onKey)
     return () => removeEventListener('keydown', onKey)
   })
 
-  const series = (): readonly Series[] => {
-    watch.calmVersion.value
-    const { nfe, best } = watch.curve
-    const lines: Series[] = [{ label: 'This run', nfe, value: best, style: 0 }]
-    const other = watch.hasTree ? reference(watch) : undefined
-    return other ? [...lines, other] : lines
-  }
   const summary = watch.summary.value
   if (!summary) {
     return (
@@ -75,30 +122,44 @@ export function Run({ id }: { id: string }) {
     )
   }
   const { config } = summary
+  const trees = config.method.startsWith('dts')
+  const own = (): readonly Series[] => {
+    watch.calmVersion.value
+    const line: Series = { label: 'This run', nfe: watch.curve.nfe, value: watch.curve.best, style: 0 }
+    const other = watch.hasTree ? reference(watch) : undefined
+    return other ? [line, other] : [line]
+  }
+  const series = () => [...own(), ...earlier.series.value]
+  const over = ended(status) && status !== 'interrupted'
+  const twin = trees && <Twin watch={watch} selected={selected} onSelect={select} />
   return (
     <>
-      <h1 tabIndex={-1}>
-        {config.method} <span class="quiet">for</span> {config.reward} <span class="quiet">on</span> {config.model}
-      </h1>
+      <div class="run-head">
+        <h1 tabIndex={-1}>
+          {config.method} <span class="quiet">for</span> {config.reward} <span class="quiet">on</span> {config.model}
+        </h1>
+        <div class="tools">
+          <Downloads watch={watch} by={by} series={series} />
+          <a class="button" href={address(['new'], { from: id })}>
+            Duplicate
+          </a>
+          <button type="button" onClick={() => commands['?']()} aria-label="Keys">
+            ?
+          </button>
+        </div>
+      </div>
       <div class="topline panel">
         <TopLine watch={watch} />
         <fieldset class="controls" aria-label="Run">
-          <button type="button" disabled={ended(status) && status !== 'interrupted'} onClick={toggle} class="primary">
+          <button type="button" disabled={over} onClick={toggle} class="primary">
             {status === 'paused' || status === 'interrupted' ? 'Resume' : 'Pause'}
           </button>
           <button type="button" disabled={status !== 'paused'} onClick={step}>
             Step
           </button>
-          <button
-            type="button"
-            disabled={ended(status) && status !== 'interrupted'}
-            onClick={() => act(engine.stop(id).then(() => watch.refresh()))}
-          >
+          <button type="button" disabled={over} onClick={() => act(engine.stop(id).then(() => watch.refresh()))}>
             Stop
           </button>
-          <a class="button" href={address(['new'], { from: id })}>
-            Duplicate
-          </a>
         </fieldset>
       </div>
       {failure.value && (
@@ -110,27 +171,60 @@ export function Run({ id }: { id: string }) {
       <Speaker watch={watch} />
       <div class="run">
         <div class="main">
-          {summary.config.method.startsWith('dts') ? (
-            <TreeView watch={watch} selected={selected} by={by} onSelect={select} />
+          {trees ? (
+            <TreeView
+              watch={watch}
+              replay={replay}
+              selected={selected}
+              by={by}
+              onSelect={select}
+              onZoom={(found) => {
+                zoom.current = found
+              }}
+            />
           ) : (
             <NoTree watch={watch} />
           )}
           <Chart
             title="Reward against NFE"
             caption={
-              config.method.startsWith('dts')
+              trees
                 ? 'Best of N: expected best of as many of this run’s own independent rollouts, at the same NFE.'
                 : 'Best reward so far after so many network evaluations.'
             }
+            until={config.budget}
+            tools={
+              <EarlierPicker
+                of={summary}
+                earlier={earlier}
+                chosen={query.get('with')?.split(',').filter(Boolean) ?? []}
+              />
+            }
             series={series}
+            moment={() => watch.moment.value}
           />
         </div>
-        <div class="side">
-          <Inspector watch={watch} selected={selected} onSelect={select} />
-          {config.method.startsWith('dts') && <Twin watch={watch} selected={selected} onSelect={select} />}
-        </div>
+        {!narrow.value && (
+          <div class="side">
+            <Inspector watch={watch} selected={selected} onSelect={select} />
+            {twin}
+          </div>
+        )}
         <Gallery watch={watch} selected={selected} onSelect={select} />
+        {narrow.value && twin}
+        {narrow.value && selected !== undefined && (
+          <Sheet label="Inspector" onClose={() => select(undefined)}>
+            <Inspector watch={watch} selected={selected} onSelect={select} />
+          </Sheet>
+        )}
       </div>
+      {help.value && (
+        <KeysHelp
+          onClose={() => {
+            help.value = false
+          }}
+        />
+      )}
     </>
   )
 }
@@ -149,90 +243,6 @@ function NoTree({ watch }: { watch: Watch }) {
   )
 }
 
-/** What is spent, how fast, and what it brought. */
-function TopLine({ watch }: { watch: Watch }) {
-  const counts = watch.counts.value
-  const summary = watch.summary.value
-  if (!summary) return null
-  const { budget } = summary.config
-  const { nfe, seconds, best, rewardEvaluations, gradientEvaluations } = counts.nfe > 0 ? counts : summary
-  const rate = seconds > 0 ? nfe / seconds : 0
-  const status = watch.status.value
-  return (
-    <div class="numbers">
-      <progress max={budget} value={nfe} aria-label="Network evaluations spent" />
-      <p>
-        <strong>
-          {whole(nfe)} / {whole(budget)} NFE
-        </strong>
-        {' · '}
-        {nfe === 0 && status === 'running' ? 'loading the runtime and the model…' : status}
-        {' · '}
-        {number(rate === 0 ? 0 : Number(rate.toPrecision(3)))} NFE/s
-        {status === 'running' && rate > 0 && ` · ${duration((budget - nfe) / rate)} left`}
-        {' · best '}
-        <strong>{number(best)}</strong>
-        {' · '}
-        {whole(rewardEvaluations)} reward evaluations
-        {gradientEvaluations > 0 && ` · ${whole(gradientEvaluations)} gradient evaluations`}
-      </p>
-    </div>
-  )
-}
-
-function Banner({ watch }: { watch: Watch }) {
-  const status = watch.status.value
-  const summary = watch.summary.value
-  const error = watch.error.value
-  watch.calmVersion.value
-  const flat =
-    watch.tree.leaves.length >= 20 && new Set(watch.tree.leaves.map((leaf) => watch.tree.reward[leaf])).size === 1
-  return (
-    <>
-      {status === 'interrupted' && (
-        <p class="note">
-          Restored at {whole(summary?.nfe ?? 0)} NFE: the page was left while this run was under way. Resume goes on
-          from the last snapshot.
-        </p>
-      )}
-      {status === 'stopped' && <p class="note">Stopped early: these are the results so far.</p>}
-      {error && (
-        <p class="error" role="alert">
-          {error}
-        </p>
-      )}
-      {flat && <p class="note">The reward does not tell samples apart: all of them have the same.</p>}
-    </>
-  )
-}
-
-/** Tells what matters, and no more often than can be listened to. */
-function Speaker({ watch }: { watch: Watch }) {
-  const said = useSignal('')
-  const quarter = useRef(0)
-  const bestAt = useRef(0)
-  const best = useRef<number | null>(null)
-  const last = useRef('')
-  useSignalEffect(() => {
-    const status = watch.status.value
-    const { nfe, best: now } = watch.counts.value
-    const budget = watch.summary.value?.config.budget ?? Infinity
-    const reached = Math.floor((4 * nfe) / budget)
-    if (status !== last.current) {
-      last.current = status
-      said.value = `The run is ${status}.`
-    } else if (reached > quarter.current) {
-      quarter.current = reached
-      said.value = `${percent(reached / 4)} of the budget is spent, best reward ${number(now)}.`
-    } else if (now !== best.current && performance.now() - bestAt.current > 10_000) {
-      best.current = now
-      bestAt.current = performance.now()
-      said.value = `New best reward ${number(now)}.`
-    }
-  })
-  return (
-    <p class="hidden" role="status">
-      {said.value}
-    </p>
-  )
+function wholeOf(text: string | null): number | undefined {
+  return text !== null && /^\d+$/.test(text) ? Number(text) : undefined
 }
