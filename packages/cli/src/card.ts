@@ -1,27 +1,10 @@
-/** The cards of all models: of images, fields and worlds, and of text. The one place that tells which is which. */
+/** Cards on the disk. */
 
 import { readFileSync } from 'node:fs'
-import { type ModelCard, parseModelCard } from 'espalier/runtime'
-import { parseTokenCard, type TokenCard } from 'espalier/text'
+import { type AnyCard, parseCard } from '@espalier/engine'
 import { UserError } from './errors.ts'
 
-const textTypes: readonly TokenCard['type'][] = ['masked', 'autoregressive', 'token-classifier', 'energy']
-const fieldTypes: readonly ModelCard['type'][] = ['network', 'classifier', 'gaussian-mixture']
-
-export type AnyCard = ModelCard | TokenCard
-
-export function isTextCard(card: AnyCard): card is TokenCard {
-  return (textTypes as readonly string[]).includes(card.type)
-}
-
-/** @throws one line: the field, and what was expected there */
-export function parseCard(json: unknown, what: string): AnyCard {
-  const type = (json as { readonly type?: unknown } | null)?.type
-  if ((textTypes as readonly unknown[]).includes(type)) return parseTokenCard(json, what)
-  if ((fieldTypes as readonly unknown[]).includes(type)) return parseModelCard(json, what)
-  const known = [...fieldTypes, ...textTypes].join(', ')
-  throw new Error(`${what}: the type is ${JSON.stringify(type) ?? 'missing'}; it is one of ${known}`)
-}
+export { type AnyCard, isTextCard, parseCard } from '@espalier/engine'
 
 /** @throws UserError where the file is no card */
 export function readCard(file: string, what: string): AnyCard {

@@ -1,24 +1,46 @@
 /** `--reward` of a model of images, fields or points, and what the help says of all rewards. */
 
+import {
+  combinations,
+  type FoundModel,
+  fitted,
+  fittingClassifier,
+  type ImageRewardContext,
+  imageRewardKinds,
+  type RewardKinds,
+  readReward,
+  textRewardKinds,
+} from '@espalier/engine'
+import { jpegCodec } from 'espalier/node'
 import { functionReward, httpReward, type Reward, type RewardFunction } from 'espalier/reward'
+import type { ClassifierCard, Runtime } from 'espalier/runtime'
 import type { Tensor } from 'espalier/tensor'
-import { asUserError } from './errors.ts'
-import { imageRewardKinds, type RewardContext } from './image-rewards.ts'
-import { combinations, readReward } from './reward-grammar.ts'
-import { moduleTimeout, prepared, type RewardKinds } from './reward-kinds.ts'
-import { textRewardKinds } from './text-reward-kinds.ts'
+import { asUserError, UserError } from './errors.ts'
+import { type DiffusionModel, readModelFiles } from './model.ts'
+import { moduleTimeout, noExpression, openModule, outside, readRewardFile } from './reward-files.ts'
+import { zooModels } from './zoo.ts'
 
-export type { RewardContext } from './image-rewards.ts'
+export interface RewardContext {
+  readonly runtime: Runtime
+  readonly model: DiffusionModel
+  /** `--classifier`: a zoo name or a folder; default the zoo's classifier of the model's shape. */
+  readonly classifier?: string
+}
 
-const imageKinds: RewardKinds<Tensor, RewardContext> = {
+const imageKinds: RewardKinds<Tensor, ImageRewardContext> = {
   of: 'images',
   kinds: imageRewardKinds,
-  module: (fn, options) => () => functionReward(fn as unknown as RewardFunction<Tensor>, options),
-  server: (url) => {
+  file: (path) => async () => {
+    const { reward, options } = await openModule(path)
+    return functionReward(reward as unknown as RewardFunction<Tensor>, options)
+  },
+  url(url) {
     const reward = httpReward(url)
     return () => reward
   },
-  others: { of: 'text', names: textRewardKinds.map(({ name }) => name) },
+  expression: noExpression,
+  outside,
+  others: async () => ({ of: 'text', names: textRewardKinds.map(({ name }) => name) }),
 }
 
 /**
@@ -28,7 +50,35 @@ const imageKinds: RewardKinds<Tensor, RewardContext> = {
  * @throws UserError one line: what is not understood, is not there, or does not fit the model
  */
 export async function openReward(text: string, context: RewardContext, option = '--reward'): Promise<Reward<Tensor>> {
-  return asUserError(`${option} ${text}`, async () => prepared(readReward(text), imageKinds)(context))
+  const { runtime, model } = context
+  const { name, event, range } = model
+  const classifier = async (label?: string) => classifierOf(context, label)
+  return asUserError(`${option} ${text}`, async () => {
+    const told = { model: name, event, range, classifier, read: readRewardFile, jpeg: jpegCodec }
+    const open = await fitted(readReward(text), imageKinds, told)
+    return open(runtime)
+  })
+}
+
+/** The classifier that was asked for, or the zoo's that fits the model, and the label, best. */
+function classifierOf({ model, classifier }: RewardContext, label?: string): FoundModel<ClassifierCard> {
+  const fits = (event: readonly number[]) => event.join() === model.event.join()
+  const fitting = zooModels().flatMap(({ name, card }) =>
+    card.type === 'classifier' && !(card as ClassifierCard).noisy && fits((card as ClassifierCard).event)
+      ? [{ name, card: card as ClassifierCard }]
+      : [],
+  )
+  const classes = 'classes' in model.card ? (model.card.classes as readonly string[]) : undefined
+  const chosen = classifier ?? fittingClassifier(fitting, { model: model.name, classes, label })?.name
+  if (!chosen) throw new Error(`no classifier of [${model.event}] is in the zoo; name one with --classifier`)
+  const { card, graph } = readModelFiles(chosen, '--classifier')
+  if (card.type !== 'classifier' || !graph) {
+    throw new UserError(`--classifier ${chosen} is a diffusion model; a classifier is needed`)
+  }
+  if (!fits(card.event)) {
+    throw new UserError(`--classifier ${chosen} takes [${card.event}]; the model ${model.name} makes [${model.event}]`)
+  }
+  return { name: chosen, card, graph: async () => graph }
 }
 
 /** What `--help` says of rewards. */

@@ -1,10 +1,10 @@
-import { gridFrom } from 'espalier/process'
-import { searchFrom } from 'espalier/search'
-import { solverFrom } from 'espalier/solve'
 import type { RunConfig } from './engine.ts'
-import { EngineError, lineOf } from './engine-error.ts'
+import { EngineError } from './engine-error.ts'
 
-/** What a config is filled up with. The solver is `ddim` for methods that search over start noises. */
+/**
+ * What a config is filled up with. The solver is `ddim` for methods that search over start noises, and a sampler of
+ * tokens for text.
+ */
 export const runDefaults = {
   method: 'dts-star',
   budget: 2000,
@@ -62,13 +62,16 @@ const fields: Readonly<Record<keyof RunConfig, Field>> = {
   },
 }
 
+/** What a person gives: fields that are left out are filled in once the model is known. */
+export type GivenConfig = Partial<RunConfig> & Pick<RunConfig, 'model' | 'reward'>
+
 /**
- * Checks a config and fills in what is left out: all but `model` and `reward`. What needs the model is told when the
- * run is started.
+ * Checks the fields of a config, each on its own. What needs the model, and texts that name something, are told when
+ * the run is prepared.
  *
  * @throws EngineError one line: the field, what was given, what was expected
  */
-export function parseRunConfig(json: unknown): RunConfig {
+export function parseRunConfig(json: unknown): GivenConfig {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw new EngineError('config', `a config is an object with at least model and reward, got ${given(json)}`)
   }
@@ -84,20 +87,7 @@ export function parseRunConfig(json: unknown): RunConfig {
   const { model, reward } = config
   if (model === undefined) throw new EngineError('config', 'model: it is missing; name a model')
   if (reward === undefined) throw new EngineError('config', 'reward: it is missing; name a reward')
-  const { method = runDefaults.method, grid = runDefaults.grid } = config
-  const { chain } = understood('method', method, searchFrom)
-  const solver = config.solver ?? (chain === 'deterministic' ? 'ddim' : runDefaults.solver)
-  understood('solver', solver, solverFrom)
-  understood('grid', grid, gridFrom)
-  return { ...runDefaults, ...config, model, reward, method, grid, solver }
-}
-
-function understood<T>(name: string, value: string, read: (text: string) => T): T {
-  try {
-    return read(value)
-  } catch (error) {
-    throw new EngineError('config', `${name}: ${lineOf(error)}`)
-  }
+  return { ...config, model, reward }
 }
 
 /** A value as errors show it, cut where it is long. */

@@ -38,11 +38,11 @@ export async function toldIn(store: RunStore, id: string, count: number) {
  * What a search has found since it was last asked, as events. A search that goes on from a snapshot finds again, in the
  * same order, what came behind the snapshot, so that counting tells what is new.
  */
-export class Feed {
+export class Feed<S = Float32Array> {
   readonly #told: Told
   /** Iterations of the search, those before the snapshot included. */
   #iterations: number
-  #tree: Tree<Float32Array> | undefined
+  #tree: Tree<S> | undefined
   #leaves: number[] = []
   #rewards: (number | null)[] = []
 
@@ -53,11 +53,11 @@ export class Feed {
   }
 
   /** The tree as it grows. */
-  get tree(): Tree<Float32Array> | undefined {
+  get tree(): Tree<S> | undefined {
     return this.#tree
   }
 
-  iteration(tree: Tree<Float32Array>, leaf: number): void {
+  iteration(tree: Tree<S>, leaf: number): void {
     this.#tree = tree
     if (this.#iterations++ < this.#told.iterations) return
     this.#leaves.push(leaf)

@@ -52,6 +52,21 @@ export class Gate {
     if (this.signal.aborted) throw new Stopped('the run was stopped')
   }
 
+  /** What a piece of work gives, unless the run is stopped before; nobody waits for it then. @throws Stopped */
+  async orStop<T>(work: Promise<T>): Promise<T> {
+    let leave = () => {}
+    const stopped = new Promise<never>((_, reject) => {
+      leave = () => reject(new Stopped('the run was stopped'))
+      this.signal.addEventListener('abort', leave)
+      if (this.signal.aborted) leave()
+    })
+    try {
+      return await Promise.race([work, stopped])
+    } finally {
+      this.signal.removeEventListener('abort', leave)
+    }
+  }
+
   pause(): void {
     if (this.#closed || this.signal.aborted) return
     let open = () => {}

@@ -1,13 +1,15 @@
 /** Runs where this code runs: in a worker of a page, or in the process of a server. */
 
 import type { Runtime } from 'espalier/runtime'
+import { searchFrom } from 'espalier/search'
 import { packRun, unpackRun } from './archive.ts'
-import { parseRunConfig } from './config.ts'
+import { parseRunConfig, runDefaults } from './config.ts'
 import {
   type Engine,
   type EngineFacts,
   endings,
   type ModelEntry,
+  type RunConfig,
   type RunEvent,
   type RunState,
   type RunSummary,
@@ -19,14 +21,17 @@ import { toldIn } from './feed.ts'
 import { Gate } from './gate.ts'
 import { checkLimits, type Limits, noLimits } from './limits.ts'
 import { modelEntries } from './models.ts'
+import { originFile, readOrigin } from './origin.ts'
+import { prepare } from './prepare.ts'
+import type { RewardPlace } from './rewards.ts'
 import { runSearch } from './run-search.ts'
-import { checkWithModel } from './set-up.ts'
+import type { Prepared } from './set-up.ts'
 import { checkModelKey, type ModelSource } from './source.ts'
 import { memoryStore, type RunStore } from './store.ts'
 import { trial } from './trial.ts'
-import { type SearchView, savedView } from './view.ts'
+import { type SavedState, type SearchView, savedView } from './view.ts'
 
-export interface LocalEngineOptions {
+export interface LocalEngineOptions extends RewardPlace {
   readonly runtime: Runtime
   readonly source: ModelSource
   /** Default: memory. */
@@ -48,6 +53,9 @@ export interface LocalEngineOptions {
 
 /** Ended runs whose states stay in memory. */
 const VIEWED = 4
+
+/** What two runs must have in common where one goes on from a state of the other. */
+const sameSteps = ['model', 'steps', 'grid', 'solver', 'class', 'prompt', 'length'] as const
 
 /** An engine, and its end. */
 export interface LocalEngine extends Engine {
@@ -75,6 +83,9 @@ interface Run {
  */
 export async function localEngine(options: LocalEngineOptions): Promise<LocalEngine> {
   const { source, runtime, store = memoryStore(), name = runtime.name } = options
+  const { allow, expression, jpeg, words } = options
+  const rewards: RewardPlace = { allow, expression, jpeg, words }
+  const place = { source, runtime, rewards }
   const limits = { ...noLimits, ...options.limits }
   const schedule = options.schedule ?? oneByOne()
   const runs = new Map<string, Run>()
@@ -117,11 +128,46 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
   let seen: Run[] = []
   const savedOf = async (run: Run): Promise<SearchView> => {
     const { id } = run.summary
-    const view = run.saved ?? savedView(await store.part(id, 'search'), await store.part(id, 'samples'))
+    const view = run.saved ?? (await savedView(await store.part(id, 'search'), await store.part(id, 'samples'), source))
     seen = [...seen.filter((other) => other !== run), run]
     if (seen.length > VIEWED) delete (seen.shift() as Run).saved
     run.saved = view
     return view
+  }
+
+  const viewOf = async (run: Run): Promise<SearchView> => run.work?.view ?? savedOf(run)
+
+  /**
+   * The state at a node of another run, for one that goes on from there.
+   * @throws EngineError where the two runs do not take the same steps, or nothing is drawn behind the node
+   */
+  const originOf = async (prepared: Prepared, { run: id, node }: { run: string; node: number }) => {
+    const { config } = prepared
+    const wrong = (what: string) => new EngineError('config', `origin: ${what}`)
+    const run = runs.get(id)
+    if (!run) throw wrong(`there is no run ${JSON.stringify(id)}`)
+    const other = run.summary.config
+    for (const name of sameSteps) {
+      if (config[name] === other[name]) continue
+      const [own, needed] = [config[name], other[name]].map((value) => value ?? 'none')
+      throw wrong(`the ${name} of the run ${id} is ${needed}, here it is ${own}; they must be the same`)
+    }
+    const method = searchFrom(config.method)
+    if (method.chain === 'deterministic') {
+      throw wrong(`${config.method} searches over start noises, and there is one start here; take another method`)
+    }
+    let state: SavedState
+    try {
+      state = (await viewOf(run)).saved(node)
+    } catch (error) {
+      throw wrong(lineOf(error))
+    }
+    const before = await store.part(id, 'origin')
+    const left = prepared.stepsLeft(searchFrom(other.method), before && readOrigin(before).left)[state.depth]
+    if (left === 0) throw wrong(`node ${node} of the run ${id} is a sample that is done; take one above it`)
+    if (!prepared.draws(left))
+      throw wrong(`nothing is drawn any more behind node ${node} of the run ${id}; take one above it`)
+    return originFile({ left, state: state.data })
   }
 
   const enqueue = (run: Run) => schedule(() => turn(run))
@@ -170,9 +216,10 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
     try {
       await put(run, { status: 'running', engine: name })
       const result = await runSearch(config, {
-        ...{ runtime, source, gate, engine: name, onEvents },
+        ...{ ...place, gate, engine: name, onEvents },
         snapshotEvery: 1000 * (options.snapshotEvery ?? 5),
         resume: await store.part(id, 'search'),
+        origin: await store.part(id, 'origin'),
         told: await toldIn(store, id, run.log.count),
         onSnapshot: async (bytes) => {
           await keep(run.log.add([]))
@@ -208,13 +255,14 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
   }
 
   const engine: LocalEngine = {
-    models: (): Promise<readonly ModelEntry[]> => modelEntries(source),
+    models: (): Promise<readonly ModelEntry[]> => modelEntries(source, rewards),
 
     async start(json) {
       if (closed) throw new EngineError('closed', 'the engine is about to end and takes no more runs')
-      const config = parseRunConfig(json)
-      const { event } = await checkWithModel(config, { runtime, source })
-      checkLimits(config, event, limits)
+      const prepared = await prepare(parseRunConfig(json), place)
+      const { config, rowSize } = prepared
+      checkLimits(config, rowSize, limits)
+      const origin = config.origin && (await originOf(prepared, config.origin))
       const waiting = [...runs.values()].filter(({ summary }) => summary.status === 'queued').length
       if (waiting >= limits.queue) {
         throw new EngineError('busy', `${waiting} runs are waiting already, the most that may; try again later`)
@@ -225,6 +273,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       await store.putSummary(summary)
       const run = await opened(summary)
       await put(run, { status: 'queued' })
+      if (origin) await store.putPart(id, 'origin', [origin])
       runs.set(id, run)
       enqueue(run)
       return id
@@ -277,14 +326,18 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
 
     async state(id, at): Promise<RunState> {
       const run = find(id)
-      const live = run.work?.view
-      const view = live ?? (await savedOf(run))
+      const view = await viewOf(run)
       return 'node' in at ? view.node(at.node) : view.sample(at.sample)
     },
 
     async exact(id, at) {
       const { config } = find(id).summary
-      return exactValue(config, source, at && { state: await engine.state(id, { node: at.node }), time: at.time })
+      if (at) {
+        const { data: state } = await engine.state(id, { node: at.node })
+        return exactValue(config, source, { at: { state, time: at.time } })
+      }
+      const origin = await store.part(id, 'origin')
+      return exactValue(config, source, { origin: origin && readOrigin(origin) })
     },
 
     async archive(id) {
@@ -299,7 +352,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
 
     async restore(archive) {
       const { events, parts, summary: found } = unpackRun(archive)
-      const config = parseRunConfig(found.config)
+      const config: RunConfig = { ...runDefaults, ...parseRunConfig(found.config) }
       const summary = { ...found, config, id: newId() }
       await store.putSummary(summary)
       await store.addEvents(summary.id, events)
@@ -313,7 +366,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       checkModelKey(model.key)
       await asConfigError('model', async () => source.add?.(model))
     },
-    trial: (key) => asConfigError('model', () => trial(key, source, runtime)),
+    trial: (key) => asConfigError('model', () => trial(key, place)),
     facts: async () => ({ name, threads: options.threads ?? 1, storage: options.storage ?? 'memory' }),
 
     async remove(id) {

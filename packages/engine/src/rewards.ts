@@ -1,105 +1,155 @@
-/** Rewards by name, of images and points. Nothing here reads a file or calls an address: a config is a stranger's. */
+/** Rewards of runs: the grammar of the command line, for configs that may be a stranger's. */
 
-import { parseGaussianMixture } from 'espalier/process'
-import { differentiableClassReward, distanceTo, imageRewards, type LoadedReward, type Reward } from 'espalier/reward'
-import type { ClassifierCard, ModelCard, NetworkCard, Runtime } from 'espalier/runtime'
-import { fromCatalogue, sizeOf, type Tensor } from 'espalier/tensor'
-import { cardsOf, type ModelSource, type NamedCard } from './source.ts'
+import { httpReward, type Reward } from 'espalier/reward'
+import type { ClassifierCard, ModelCard, Runtime } from 'espalier/runtime'
+import type { Tensor } from 'espalier/tensor'
+import type { AnyCard } from './cards.ts'
+import { type FoundModel, fittingClassifier } from './fitting-classifier.ts'
+import { type ImageRewardContext, imageRewardKinds } from './image-reward-kinds.ts'
+import { readReward } from './reward-grammar.ts'
+import { fitted, type RewardKinds } from './reward-kinds.ts'
+import { cardsOf, eventOf, type ModelSource, type NamedCard } from './source.ts'
+import type { WordLists } from './text-reward-kinds.ts'
 
-export interface RewardContext {
-  readonly runtime: Runtime
-  readonly source: ModelSource
-  /** The model that makes the samples. */
-  readonly key: string
-  readonly card: ModelCard
-  readonly event: readonly number[]
+/** A reward, and its end where it has one. */
+export type OpenReward = Reward<Tensor> & { release?(): Promise<void> }
+
+/** What rewards may have beside their names. Default: nothing. */
+export interface RewardPlace {
+  readonly allow?: {
+    /**
+     * Whether rewards may be addresses, which are sent samples. A function looks at each address before it is asked, and
+     * throws where it must not be.
+     */
+    readonly url?: boolean | ((url: URL) => void | Promise<void>)
+  }
+  /** Makes the reward of `js:<expression>`, for samples of that shape. */
+  readonly expression?: (source: string, event: readonly number[]) => Promise<OpenReward>
+  /** MozJPEG as WebAssembly, for the reward `jpeg`: `jpegCodec` of `espalier/node`. */
+  readonly jpeg?: () => Uint8Array
+  /** For the rewards of text that know words. */
+  readonly words?: WordLists
 }
 
-/** Points that are offered as goals, at most. */
-const OFFERED = 32
+/** A reward that fits a model. */
+export interface FittedReward<X> {
+  /** The sessions are the runtime's to release. */
+  open(runtime: Runtime): Promise<Reward<X>>
+  /** Ends what else was opened. */
+  release(): Promise<void>
+}
 
-const transforms = { class: 'log-softmax', odds: 'log-odds', prob: 'softmax' } as const
+interface Place {
+  readonly source: ModelSource
+  readonly rewards?: RewardPlace
+}
+
+type Context = ImageRewardContext & { readonly place: RewardPlace; keep(reward: OpenReward): OpenReward }
+
+const kinds: RewardKinds<Tensor, Context> = {
+  of: 'images',
+  kinds: imageRewardKinds,
+  file: noFile,
+  async url(url, { place }) {
+    const reward = httpReward(url, { redirect: 'error' })
+    return asked(reward, url, place)
+  },
+  expression(source, { place, event, keep }) {
+    const { expression } = place
+    if (!expression) throw new Error('js: expressions are run in the page of the Studio alone, and not here')
+    return async () => keep(await expression(source, event))
+  },
+  outside: ['js:<expression>', 'https://...'],
+  others: async () => {
+    const { textRewardKinds } = await import('./text-reward-kinds.ts')
+    return { of: 'text', names: textRewardKinds.map(({ name }) => name) }
+  },
+}
+
+/** @throws Error always: a config does not reach the disk */
+export function noFile(path: string): never {
+  throw new Error(`${path} is a file, and a run opens none; take a named reward, or an address`)
+}
+
+/** A reward behind an address, looked at now and before it is asked each time. @throws where it must not be asked */
+export async function asked<X>(reward: Reward<X>, url: string, { allow }: RewardPlace): Promise<() => Reward<X>> {
+  const look = async () => {
+    if (!allow?.url) throw new Error('addresses are not asked here; whoever runs this engine can allow them')
+    if (typeof allow.url === 'function') await allow.url(new URL(url))
+  }
+  await look()
+  return () => ({
+    name: reward.name,
+    async evaluate(samples) {
+      await look()
+      return reward.evaluate(samples)
+    },
+  })
+}
 
 /**
- * The reward that a text names: `class:7`, `odds:7`, `prob:7`, `near:2,0`, or a reward of images such as
- * `ink(target=0.2)`.
- *
- * @returns what opens it: sessions are loaded then, and are the caller's to release
- * @throws one line: what was not understood, or does not fit the model
+ * The reward of images, fields or points that a text names.
+ * @throws one line: what was not understood, is not allowed, or does not fit the model
  */
-export async function rewardFrom(text: string, context: RewardContext): Promise<() => Promise<OpenReward>> {
-  const { runtime, source, card, event } = context
-  const [name, ...rest] = text.trim().split(':')
-  const argument = rest.join(':').trim()
-  if (Object.hasOwn(transforms, name)) {
-    const found = fittingClassifier(context.key, event, await cardsOf(source), argument)
-    if (!found) throw new Error(`there is no classifier of [${event}] here`)
-    const { key, card: classifier } = found
-    if (!classifier.classes.includes(argument)) {
-      throw new Error(`the classifier ${key} knows no class "${argument}"; it knows ${classifier.classes.join(', ')}`)
-    }
-    return async () => {
-      const graph = await source.graph(key)
-      if (!graph) throw new Error(`the classifier ${key} has no network`)
-      const transform = transforms[name as keyof typeof transforms]
-      return differentiableClassReward(runtime, graph, classifier, argument, transform)
-    }
+export async function fitReward(
+  text: string,
+  given: Place & {
+    readonly key: string
+    readonly card: ModelCard
+    readonly range?: readonly [number, number]
+  },
+): Promise<FittedReward<Tensor>> {
+  const { source, rewards: place = {}, key, card, range } = given
+  const kept: OpenReward[] = []
+  const event = eventOf(card)
+  const open = await fitted(readReward(text), kinds, {
+    ...{ model: key, event, range, place, jpeg: place.jpeg },
+    classifier: async (label) => classifierOf(source, key, event, label),
+    keep(reward) {
+      kept.push(reward)
+      return reward
+    },
+  })
+  return {
+    open: async (runtime) => open(runtime),
+    release: async () => void (await Promise.all(kept.map((reward) => reward.release?.()))),
   }
-  if (name === 'near') {
-    const point = argument.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
-    const size = sizeOf(event)
-    if (point.length !== size || !point.every(Number.isFinite)) {
-      throw new Error(`near needs ${size} numbers with commas between them, got "${argument}"`)
-    }
-    return async () => distanceTo(point)
-  }
-  const known = imageRewards.map((entry) => entry.name)
-  if (!known.includes(text.split('(')[0].trim())) {
-    throw new Error(`there is no "${text}"; there are class:<label>, odds:, prob:, near:<x,y,...>, ${known.join(', ')}`)
-  }
-  const make = fromCatalogue(imageRewards, 'reward', text)
-  if (event.length !== 3) throw new Error(`it is of images; the model ${context.key} makes [${event}]`)
-  const valueRange = card.type === 'network' ? (card as NetworkCard).valueRange : ([-1, 1] as const)
-  const reward = make({ valueRange })
-  return async () => reward
 }
 
-/** A reward, and its sessions where it has some. */
-export type OpenReward = Reward<Tensor> & Partial<Pick<LoadedReward, 'release'>>
-
-/** Rewards to offer for a model. */
-export function rewardsOf(key: string, card: ModelCard, cards: readonly NamedCard[]): string[] {
-  if (card.type === 'gaussian-mixture') {
-    const { process: _, ...world } = card
-    return parseGaussianMixture(world)
-      .means.slice(0, OFFERED)
-      .map((mean) => `near:${Array.from(mean).join()}`)
-  }
-  const { event } = card as NetworkCard
-  const classifier = fittingClassifier(key, event, cards)
-  const classes = classifier?.card.classes.map((label) => `class:${label}`) ?? []
-  return event.length === 3 ? [...classes, ...imageRewards.map(({ name }) => name)] : classes
+async function classifierOf(
+  source: ModelSource,
+  model: string,
+  event: readonly number[],
+  label?: string,
+): Promise<FoundModel<ClassifierCard>> {
+  const cards = await cardsOf(source)
+  const found = fittingImageClassifier(model, event, cards, label)
+  if (!found) throw new Error(`there is no classifier of [${event}] here`)
+  return { ...found, graph: () => graphOf(source, found.name) }
 }
 
-/** The classifier that fits the model's shape and the label best; judges, which measure what was found, last. */
-function fittingClassifier(
-  key: string,
+/** @throws one line where it is missing */
+export async function graphOf(source: ModelSource, key: string): Promise<Uint8Array> {
+  const graph = await source.graph(key)
+  if (graph) return graph
+  throw new Error(`the model ${key} has no network`)
+}
+
+/** The classifier of a source that fits a model's shape, and a label, best. */
+export function fittingImageClassifier(
+  model: string,
   event: readonly number[],
   cards: readonly NamedCard[],
   label?: string,
-): { readonly key: string; readonly card: ClassifierCard } | undefined {
-  const own = cards.find((model) => model.key === key)?.card
-  const classes = own && 'classes' in own ? String(own.classes) : undefined
-  const fitting = cards.flatMap((model) => {
-    const card = model.card as ClassifierCard
-    return card.type === 'classifier' && !card.noisy && String(card.event) === String(event)
-      ? [{ key: model.key, card }]
-      : []
-  })
-  const rank = (model: (typeof fitting)[number]) => {
-    if (model.key === `${key}-classifier`) return -1
-    const knows = label !== undefined && model.card.classes.includes(label)
-    return (String(model.card.classes) === classes ? 0 : knows ? 2 : 4) + Number(model.key.endsWith('-judge'))
-  }
-  return fitting.sort((a, b) => rank(a) - rank(b))[0]
+): { readonly name: string; readonly card: ClassifierCard } | undefined {
+  const own = cards.find(({ key }) => key === model)?.card
+  const fitting = cards.flatMap(({ key, card }) =>
+    isClassifier(card) && !card.noisy && String(card.event) === String(event) ? [{ name: key, card }] : [],
+  )
+  const classes = own && 'classes' in own ? (own.classes as readonly string[]) : undefined
+  return fittingClassifier(fitting, { model, classes, label })
+}
+
+function isClassifier(card: AnyCard): card is ClassifierCard {
+  return card.type === 'classifier'
 }

@@ -8,13 +8,15 @@ import {
   type TreeSearchResult,
   treeFileParts,
 } from 'espalier/search'
-import { readSnapshot, type Tensor, writeSnapshot } from 'espalier/tensor'
+import { readSnapshot, writeSnapshot } from 'espalier/tensor'
 import type { RunConfig, RunEvent } from './engine.ts'
 import { EngineError, lineOf } from './engine-error.ts'
 import { Feed, finite, type Told } from './feed.ts'
 import type { Gate } from './gate.ts'
-import { type Place, type SetUp, setUp } from './set-up.ts'
-import { nodeState, type SearchView, samplesFile, stateOf } from './view.ts'
+import { readOrigin } from './origin.ts'
+import { prepare } from './prepare.ts'
+import type { Place, SetUp } from './set-up.ts'
+import { type SearchView, samplesFile, savedAt } from './view.ts'
 
 /** Milliseconds between two batches of events, at least. */
 const BETWEEN_EVENTS = 50
@@ -37,6 +39,8 @@ export interface RunSearchOptions extends Place {
   readonly snapshotEvery: number
   /** A snapshot to go on from. */
   readonly resume?: Uint8Array
+  /** The state that rollouts begin with, as `originFile` gives it; of configs with an origin. */
+  readonly origin?: Uint8Array
   /** What earlier events of the run have told. */
   readonly told: Told
   /** Where states of the search that is under way can be seen. */
@@ -60,19 +64,21 @@ export interface RunSearchResult {
  * @throws EngineError for what is wrong with the config
  */
 export async function runSearch(config: RunConfig, options: RunSearchOptions): Promise<RunSearchResult> {
-  const opened = await setUp(config, options, options.gate)
-  try {
-    return await search(config, opened, options)
-  } finally {
-    await opened.release()
-  }
+  const prepared = await prepare(config, options)
+  if (config.origin && !options.origin) throw new EngineError('config', 'origin: its state is not there any more')
+  const origin = options.origin && readOrigin(options.origin)
+  return prepared.open(options.gate, origin, (opened) => search(config, opened, options))
 }
 
-async function search(config: RunConfig, opened: SetUp, options: RunSearchOptions): Promise<RunSearchResult> {
-  const { method, chain, reward, levels, event, range } = opened
+async function search<S, X>(
+  config: RunConfig,
+  opened: SetUp<S, X>,
+  options: RunSearchOptions,
+): Promise<RunSearchResult> {
+  const { method, chain, reward, levels, modality } = opened
   const { gate, onEvents, onSnapshot, snapshotEvery, told } = options
   const before = options.resume && loadSearch(options.resume, method.tree)
-  const feed = new Feed(told, method.tree ? ((before?.saved as SavedSearch | undefined)?.iterations ?? 0) : 0)
+  const feed = new Feed<S>(told, method.tree ? ((before?.saved as SavedSearch | undefined)?.iterations ?? 0) : 0)
   const secondsBefore = before?.seconds ?? 0
   const seconds = () => secondsBefore + gate.worked / 1000
   let progress: Progress = { nfe: 0, rewardEvaluations: 0, gradientEvaluations: 0, best: null, seconds: 0 }
@@ -80,25 +86,24 @@ async function search(config: RunConfig, opened: SetUp, options: RunSearchOption
   let toldAt = 0
   let due = performance.now() + snapshotEvery
 
-  const frame = { event, range }
   options.onView?.({
-    node: (node) => nodeState(feed.tree, node, frame),
+    node: (node) => modality.state(savedAt(feed.tree, chain, node).data),
+    saved: (node) => savedAt(feed.tree, chain, node),
     async sample(place) {
       const state = known?.states[place]
       if (!state) throw new EngineError('absent', `sample ${place} cannot be seen before the search has ended`)
       const [sample] = await chain.decode([chain.load(state)])
-      return stateOf(frame, Float32Array.from(sample.data))
+      return modality.sample(sample)
     },
   })
-  onEvents([{ type: 'started', levels, event, engine: options.engine }])
+  onEvents([{ type: 'started', levels, event: modality.event, engine: options.engine }])
 
   const filed = (saved: unknown): readonly Uint8Array[] =>
     method.tree
       ? treeFileParts(saved as SavedSearch, {
           model: config.model,
           reward: config.reward,
-          event,
-          range,
+          ...modality.notes,
           seconds: seconds(),
         })
       : [writeSnapshot(searchFormat, { saved, seconds: seconds() })]
@@ -107,20 +112,20 @@ async function search(config: RunConfig, opened: SetUp, options: RunSearchOption
     onEvents([...feed.take(), { type: 'progress', ...progress }])
   }
 
-  const finish = (result: SearchResult<Tensor>, error?: string): RunSearchResult => {
+  const finish = (result: SearchResult<X>, error?: string): RunSearchResult => {
     const { nfe, rewardEvaluations, gradientEvaluations, candidates } = result
     const best = result.best < 0 ? null : finite(candidates[result.best].reward)
     progress = { nfe, rewardEvaluations, gradientEvaluations, best, seconds: seconds() }
     // What a search that will go on selects in the end is not known yet.
     const samples = method.tree || gate.interrupted ? [] : feed.samples(candidates.map((candidate) => candidate.reward))
     onEvents([...feed.take(), ...samples, { type: 'progress', ...progress }])
-    const tree = 'tree' in result ? (result as TreeSearchResult<unknown, Tensor>) : undefined
-    return { progress, samples: samplesFile(candidates, frame), search: tree && filed(tree.save()), error }
+    const tree = 'tree' in result ? (result as TreeSearchResult<S, X>) : undefined
+    return { progress, samples: samplesFile(candidates, modality), search: tree && filed(tree.save()), error }
   }
 
   try {
     const { budget, lambda, width, seed } = config
-    const result = await method.run<Float32Array, Tensor>({
+    const result = await method.run<S, X>({
       ...{ chain, reward, budget, lambda, width, seed, signal: gate.signal, resume: before?.saved },
       onProgress({ nfe, rewardEvaluations, gradientEvaluations, best }) {
         progress = { nfe, rewardEvaluations, gradientEvaluations, best: finite(best), seconds: seconds() }
@@ -144,7 +149,7 @@ async function search(config: RunConfig, opened: SetUp, options: RunSearchOption
     return finish(result)
   } catch (error) {
     if (!(error instanceof SearchError)) throw error
-    return finish(error.result as SearchResult<Tensor>, gate.signal.aborted ? undefined : lineOf(error.cause))
+    return finish(error.result as SearchResult<X>, gate.signal.aborted ? undefined : lineOf(error.cause))
   }
 }
 

@@ -1,7 +1,8 @@
 /** Where an engine's models come from. */
 
 import { parseGaussianMixture } from 'espalier/process'
-import { type ModelCard, type NetworkCard, parseModelCard } from 'espalier/runtime'
+import type { ModelCard, NetworkCard } from 'espalier/runtime'
+import { type AnyCard, isTextCard, parseCard } from './cards.ts'
 import type { NewModel } from './engine.ts'
 import { EngineError } from './engine-error.ts'
 
@@ -9,7 +10,7 @@ import { EngineError } from './engine-error.ts'
 export interface ModelSource {
   keys(): Promise<readonly string[]>
   /** @throws one line where there is no such model, or its card is damaged */
-  card(key: string): Promise<ModelCard>
+  card(key: string): Promise<AnyCard>
   /** Bytes of the ONNX file; none of a world. */
   graph(key: string): Promise<Uint8Array | undefined>
   /** The parsed `tokenizer.json` of a model of text. */
@@ -20,7 +21,7 @@ export interface ModelSource {
 
 /** A model in memory. */
 export interface GivenModel {
-  readonly card: ModelCard
+  readonly card: AnyCard
   readonly graph?: Uint8Array
   readonly tokenizer?: unknown
 }
@@ -43,8 +44,11 @@ export function memorySource(models: Map<string, GivenModel>, others?: ModelSour
       const model = models.get(key)
       return model || !others ? model?.tokenizer : others.tokenizer(key)
     },
-    async add({ key, card, graph, tokenizer }) {
-      models.set(key, { card: parseModelCard(card, `the card of ${key}`), graph, tokenizer })
+    async add({ key, card: json, graph, tokenizer }) {
+      const card = parseCard(json, `the card of ${key}`)
+      if (card.type !== 'gaussian-mixture' && !graph) throw new Error('its ONNX file is missing')
+      if (isTextCard(card) && tokenizer === undefined) throw new Error('its tokenizer.json is missing')
+      models.set(key, { card, graph, tokenizer })
     },
   }
 }
@@ -67,7 +71,7 @@ export function eventOf(card: ModelCard): readonly number[] {
 }
 
 /** Name of a condition that only a caller could give, which runs have no way to. */
-export function missingCondition(card: NetworkCard): string | undefined {
+export function missingCondition(card: Pick<NetworkCard, 'conditions' | 'mean'>): string | undefined {
   return card.mean ?? Object.keys(card.conditions).find((name) => !card.conditions[name].default)
 }
 
@@ -80,5 +84,5 @@ export async function cardsOf(source: ModelSource): Promise<NamedCard[]> {
 
 export interface NamedCard {
   readonly key: string
-  readonly card: ModelCard
+  readonly card: AnyCard
 }

@@ -1,7 +1,10 @@
 import type { RunEvent, RunSummary } from './engine.ts'
 
-/** What is kept of a run beside its summary and events: the search itself, so that it can go on, and its samples. */
-export const parts = ['search', 'samples'] as const
+/**
+ * What is kept of a run beside its summary and events: the search itself, so that it can go on, its samples, and the
+ * state that it began with, where that was another run's.
+ */
+export const parts = ['search', 'samples', 'origin'] as const
 export type Part = (typeof parts)[number]
 
 /**

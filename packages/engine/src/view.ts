@@ -1,9 +1,10 @@
 /** States and samples of a search, to be drawn: while it is under way, or from its files. */
 
-import { type Candidate, loadTree, readTree, type Tree } from 'espalier/search'
+import { type Candidate, loadTree, readTree, type Tree, type TreeNotes } from 'espalier/search'
 import { readSafetensors, readSnapshot, sizeOf, type Tensor, writeSnapshot } from 'espalier/tensor'
 import type { RunState } from './engine.ts'
 import { EngineError, lineOf } from './engine-error.ts'
+import type { ModelSource } from './source.ts'
 
 const format = 'espalier-samples-1'
 
@@ -12,6 +13,15 @@ export interface SearchView {
   node(node: number): RunState
   /** @throws EngineError where there is no such sample yet */
   sample(place: number): Promise<RunState>
+  /** The state as its chain saves it. @throws EngineError as {@link node} */
+  saved(node: number): SavedState
+}
+
+/** A state of a tree as numbers. */
+export interface SavedState {
+  /** Depth of its node. */
+  readonly depth: number
+  readonly data: Float32Array
 }
 
 /** What is known of every state. */
@@ -21,21 +31,50 @@ export interface Frame {
   readonly range?: readonly [number, number]
 }
 
+/** How states and samples of a kind of data are shown; X is a sample. */
+export interface Modality<X> extends Frame {
+  /** What tree files say of states: their shape, where they are not text. */
+  readonly notes: Pick<TreeNotes, 'event' | 'range'>
+  sample(sample: X): RunState
+  /** A state as its chain saves it. */
+  state(saved: Float32Array): RunState
+}
+
+/** Images, fields and points. Behind a state a chain may keep the number of its condition, which is not shown. */
+export function arrays({ event, range }: Frame): Modality<Tensor> {
+  const state = (data: Float32Array): RunState => ({ shape: event, data, ...(range && { range }) })
+  return {
+    event,
+    range,
+    notes: { event, range },
+    sample: ({ data }) => state(Float32Array.from(data)),
+    state: (saved) => state(saved.slice(0, sizeOf(event))),
+  }
+}
+
 /** Samples with their rewards and weights, in the order found. */
 export interface Samples extends Frame {
   readonly samples: readonly Float32Array[]
   readonly rewards: Float64Array
   readonly weights: Float64Array
+  /** Of text: how each reads. */
+  readonly texts?: readonly string[]
 }
 
 /** The samples of a search as a file. */
-export function samplesFile(candidates: readonly Candidate<Tensor>[], { event, range }: Frame): Uint8Array {
+export function samplesFile<X>(
+  candidates: readonly Candidate<X>[],
+  { event, range, sample }: Pick<Modality<X>, 'event' | 'range' | 'sample'>,
+): Uint8Array {
+  const shown = candidates.map((candidate) => sample(candidate.sample))
+  const texts = shown.flatMap(({ text }) => (text === undefined ? [] : [text]))
   return writeSnapshot(format, {
     event,
     range,
-    samples: candidates.map(({ sample }) => Float32Array.from(sample.data)),
+    samples: shown.map(({ data }) => data),
     rewards: Float64Array.from(candidates, ({ reward }) => reward),
     weights: Float64Array.from(candidates, ({ weight }) => weight),
+    ...(texts.length > 0 && { texts }),
   })
 }
 
@@ -45,34 +84,60 @@ export function readSamples(bytes: Uint8Array): Samples {
 }
 
 /** What the files of a run show: its search where that is a tree, its samples where it has ended. */
-export function savedView(search: Uint8Array | undefined, samples: Uint8Array | undefined): SearchView {
+export async function savedView(
+  search: Uint8Array | undefined,
+  samples: Uint8Array | undefined,
+  source: ModelSource,
+): Promise<SearchView> {
   const read = search && 'spans' in readSafetensors(search, { views: true }).tensors ? readTree(search) : undefined
   const tree = read && loadTree(read.saved)
   const found = samples && readSamples(samples)
-  const frame = found ?? { event: read?.notes.event ?? [], range: read?.notes.range }
+  const state = await reading(read?.notes ?? { event: [] }, source)
   return {
-    node: (node) => nodeState(tree, node, frame),
+    node: (node) => state(savedAt(tree, plain, node).data),
+    saved: (node) => savedAt(tree, plain, node),
     async sample(place) {
       const data = found?.samples[place]
-      if (data && found) return stateOf(found, data)
-      throw new EngineError('absent', `there is no sample ${place}; there are ${found?.samples.length ?? 0}`)
+      if (!data || !found) {
+        throw new EngineError('absent', `there is no sample ${place}; there are ${found?.samples.length ?? 0}`)
+      }
+      const { event: shape, range, texts } = found
+      return { shape, data, ...(range && { range }), ...(texts && { text: texts[place] }) }
     },
   }
 }
 
-/** The state at a node; behind it a chain may keep the number of its condition, which is left out. */
-export function nodeState(tree: Tree<Float32Array> | undefined, node: number, frame: Frame): RunState {
+const plain = { save: (state: Float32Array) => state }
+
+/** How the states of a tree file are shown. */
+async function reading(notes: TreeNotes, source: ModelSource): Promise<Modality<unknown>['state']> {
+  const { event, range, model } = notes
+  // Trees of images, fields and points say what shape their states have.
+  if (event) return arrays({ event, range }).state
+  try {
+    const { openTokens, tokenStates } = await import('./text-states.ts')
+    return tokenStates(await openTokens(source, model as string))
+  } catch (error) {
+    const why = `its states are tokens of the model ${model}, which cannot be read (${lineOf(error)})`
+    return () => {
+      throw new EngineError('absent', why, { cause: error })
+    }
+  }
+}
+
+/** The state at a node, as numbers. @throws EngineError where there is none */
+export function savedAt<S>(
+  tree: Tree<S> | undefined,
+  { save }: { save(state: S): Float32Array },
+  node: number,
+): SavedState {
   if (!tree) throw new EngineError('absent', 'there is no tree yet, or this search grows none')
   if (!(Number.isInteger(node) && node >= 1 && node < tree.size)) {
     throw new EngineError('absent', `there is no state at node ${node}; there are nodes 1 to ${tree.size - 1}`)
   }
   try {
-    return stateOf(frame, tree.state(node).slice(0, sizeOf(frame.event)))
+    return { depth: tree.depth(node), data: save(tree.state(node)) }
   } catch (error) {
     throw new EngineError('absent', lineOf(error), { cause: error })
   }
-}
-
-export function stateOf({ event, range }: Frame, data: Float32Array): RunState {
-  return { shape: event, data, ...(range && { range }) }
 }

@@ -2,11 +2,12 @@
 
 import { splitCalls } from 'espalier/tensor'
 
-/** What a `--reward` says. */
+/** What a reward says, as configs and `--reward` write it. */
 export type RewardText =
   | { readonly type: 'named'; readonly name: string; readonly argument: string }
   | { readonly type: 'file'; readonly path: string }
   | { readonly type: 'url'; readonly url: string }
+  | { readonly type: 'expression'; readonly source: string }
   | { readonly type: 'sum'; readonly terms: readonly { readonly weight: number; readonly of: RewardText }[] }
   | { readonly type: 'min'; readonly of: readonly RewardText[] }
   | { readonly type: 'clip'; readonly of: RewardText; readonly low: number; readonly high: number }
@@ -62,6 +63,7 @@ function readPart(given: string, restored: (part: string) => string): RewardText
   if (text.startsWith('-')) return { type: 'sum', terms: [{ weight: -1, of: read(text.slice(1)) }] }
   const scaled = weighted.exec(text)
   if (scaled) return { type: 'sum', terms: [{ weight: Number(scaled[1]), of: read(scaled[2]) }] }
+  if (text.startsWith('js:')) return { type: 'expression', source: restored(text.slice(3)).trim() }
   if (/^https?:\/\//i.test(text)) return { type: 'url', url: text }
   if (/\.[cm]?js$/.test(text)) return { type: 'file', path: text }
   splitCalls(text) // the parentheses match

