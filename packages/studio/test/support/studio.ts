@@ -116,6 +116,16 @@ export async function start(page: Page, fields: Readonly<Record<string, string>>
   await page.waitForURL(/#\/run\//)
 }
 
+/** The text of the option of a list that has a value, once it is there. */
+export async function optionOf(page: Page, list: string, value: string): Promise<string> {
+  const found = await page.waitForFunction(
+    ([list, value]) =>
+      [...(document.querySelector(list) as HTMLSelectElement).options].find((o) => o.value === value)?.text,
+    [list, value] as const,
+  )
+  return (await found.jsonValue()) as string
+}
+
 /** The id of the run that a page shows. */
 export const runOf = (page: Page): string => page.url().split('/run/')[1].split('?')[0]
 
