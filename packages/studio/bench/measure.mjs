@@ -1,5 +1,5 @@
 // Network evaluations a second in the page, beside the bare `session.run` of the same worker. Goal: at least 0.9.
-// node packages/studio/bench/measure.mjs [rounds]; Chromium is found by CHROMIUM or on the path.
+// npm run bench -- studio; Chromium is found by CHROMIUM or on the path.
 
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,54 +9,75 @@ import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { build, preview } from 'vite'
 
-const rounds = Number(process.argv[2] ?? 9)
+const rounds = Number(process.env.ROUNDS ?? 9)
+const loadBefore = loadavg()[0]
 const root = fileURLToPath(new URL('..', import.meta.url))
 const common = {
-  ...{ model: 'mnist-small', class: 'none', reward: 'brightness', lambda: 1, seed: 0, guidance: 1 },
-  ...{ budget: 4000, width: 16, steps: 20, grid: 'uniform', solver: 'ddim(eta=1)' },
+  ...{ class: 'none', reward: 'brightness', lambda: 1, seed: 0, guidance: 1 },
+  ...{ steps: 20, grid: 'uniform', solver: 'ddim(eta=1)' },
 }
-const configs = {
-  'best-of-n': { ...common, method: 'best-of-n' },
-  dts: { ...common, method: 'dts(alpha=0.6)' },
-}
+const methods = { 'best-of-n': 'best-of-n', dts: 'dts(alpha=0.6)' }
+/** As long as a second or so each: what a run costs once, opening its network, is no part of a rate. */
+const groups = [
+  { model: 'mnist-small', width: 16, budget: 4000 },
+  { model: 'mnist-small', width: 64, budget: 5120 },
+  { model: 'mnist', width: 16, budget: 640 },
+].filter(({ model, width }) => !process.env.ONLY || process.env.ONLY === `${model},${width}`)
 
 const executablePath = process.env.CHROMIUM ?? execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim()
 const outDir = mkdtempSync(join(tmpdir(), 'espalier-studio-bench-'))
-const vite = { root, configFile: `${root}vite.config.ts`, logLevel: 'error' }
+const vite = { root, configFile: `${root}bench/vite.config.ts`, logLevel: 'error' }
 await build({ ...vite, build: { outDir, emptyOutDir: true, rollupOptions: { input: `${root}bench/index.html` } } })
 const server = await preview({ ...vite, build: { outDir }, preview: { port: 4600, strictPort: false } })
 const browser = await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] })
+
+const short = (value) => Number(value.toPrecision(4))
+const summary = (values) => {
+  const sorted = [...values].sort((a, b) => a - b)
+  const { length } = sorted
+  const median = (sorted[(length - 1) >> 1] + sorted[length >> 1]) / 2
+  return { median: short(median), lowest: short(sorted[0]), highest: short(sorted[length - 1]) }
+}
+const rate = ({ nfe, time }) => (1000 * nfe) / time
+/** Ratio of rates round by round, and of the fastest rounds, which other work on the machine disturbs least. */
+const ratio = (of, to) => ({
+  ...summary(of.map((reading, i) => rate(reading) / rate(to[i]))),
+  ofFastest: short(Math.max(...of.map(rate)) / Math.max(...to.map(rate))),
+})
+
 try {
-  const page = await browser.newPage()
-  page.setDefaultTimeout(300_000)
-  await page.goto(`${server.resolvedUrls.local[0]}bench/index.html`)
-  await page.waitForFunction(() => 'measure' in window)
-  const perSecond = await page.evaluate((settings) => window.measure(settings), { configs, rounds, warmUpSeconds: 4 })
-  const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
-  const short = (value) => Number(value.toPrecision(4))
-  const arms = Object.keys(configs).map((name) => {
-    const ratios = perSecond[name].map((value, i) => value / perSecond.bare[i])
-    const range = [Math.min(...ratios), Math.max(...ratios)].map(short)
-    const fastest = short(Math.max(...perSecond[name]) / Math.max(...perSecond.bare))
-    return [
-      name,
-      {
-        shareOfBare: short(median(ratios)),
-        range,
-        ofFastestRounds: fastest,
-        nfePerSecond: short(median(perSecond[name])),
-      },
-    ]
-  })
+  const results = {}
+  for (const group of groups) {
+    const configs = Object.fromEntries(
+      Object.entries(methods).map(([name, method]) => [name, { ...common, ...group, method }]),
+    )
+    // A page of its own: a fresh runtime, and no memory of the group before.
+    const page = await browser.newPage()
+    page.setDefaultTimeout(300_000)
+    await page.goto(`${server.resolvedUrls.local[0]}bench/index.html`)
+    await page.waitForFunction(() => 'measure' in window)
+    const settings = { configs, rounds, warmUpSeconds: 4, threads: 1 }
+    const readings = await page.evaluate((given) => window.measure(given), settings)
+    await page.close()
+    process.stderr.write(`${group.model}, width ${group.width}: measured\n`)
+    for (const [name, { run, bare, full }] of Object.entries(readings)) {
+      results[`${group.model}, ${name}, width ${group.width}`] = {
+        'NFE/s over NFE/s of session.run on as many rows a call': ratio(run, bare),
+        'NFE/s over NFE/s of session.run on full batches': ratio(run, full),
+        'share of the time in calls of the network': summary(run.map(({ inCalls, time }) => inCalls / time)),
+        'rows a call, mean': short(run[0].nfe / run[0].calls),
+        'NFE/s': summary(run.map(rate)).median,
+        'ms to open the network, before': summary(run.map(({ opening }) => opening)).median,
+      }
+    }
+  }
   const result = {
-    measures:
-      'network evaluations a second of whole runs in a worker of Chromium, beside bare session.run of the same batch',
+    command: 'npm run bench -- studio',
+    measures: 'whole runs in a worker of Chromium, beside bare session.run in the same worker, in turns',
     goal: 'at least 0.9 of bare session.run',
-    command: 'node packages/studio/bench/measure.mjs',
-    machine: { cores: availableParallelism(), load: loadavg().map(short) },
+    machine: { cores: availableParallelism(), chromium: browser.version(), loadBefore: short(loadBefore) },
     settings: { ...common, threads: 1, rounds, warmUpSeconds: 4 },
-    bareNfePerSecond: short(median(perSecond.bare)),
-    arms: Object.fromEntries(arms),
+    results,
   }
   writeFileSync(new URL('../../../bench/results/studio.json', import.meta.url), `${JSON.stringify(result, null, 2)}\n`)
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`)

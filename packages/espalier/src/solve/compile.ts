@@ -19,8 +19,20 @@ export interface CompiledStage {
   readonly reach: { readonly states: number; readonly predictions: number }
 }
 
+/** What was compiled of each plan: a search runs the same few blocks thousands of times. */
+const known = new WeakMap<Plan, Map<string, readonly CompiledStage[]>>()
+
 /** The stages of the steps `from` to `to`, with every zero coefficient dropped. */
-export function compile(plan: Plan, from: number, to: number): CompiledStage[] {
+export function compile(plan: Plan, from: number, to: number): readonly CompiledStage[] {
+  let blocks = known.get(plan)
+  if (!blocks) known.set(plan, (blocks = new Map()))
+  const block = `${from} ${to}`
+  let stages = blocks.get(block)
+  if (!stages) blocks.set(block, (stages = stagesOf(plan, from, to)))
+  return stages
+}
+
+function stagesOf(plan: Plan, from: number, to: number): CompiledStage[] {
   return plan.stages.flatMap((stage, index) => {
     if (stage.step < from || stage.step >= to) return []
     const { ask, noise } = stage

@@ -2,8 +2,13 @@ import { type GivenModel, type ModelSource, unknownModel } from '@espalier/engin
 import { type ModelCard, parseModelCard } from 'espalier/runtime'
 import { zooModels } from './zoo-names.ts'
 
-/** Models that lie beside the app, fetched when they are asked for. */
-export function fetchedSource(base: string): ModelSource {
+/**
+ * Models that lie beside the app, fetched when they are asked for.
+ *
+ * @param base where the app lies
+ * @param names of the models there
+ */
+export function fetchedSource(base: string, names: readonly string[] = zooModels): ModelSource {
   const cards = new Map<string, Promise<ModelCard>>()
   const graphs = new Map<string, Promise<Uint8Array>>()
   const get = async (key: string, file: string) => {
@@ -15,7 +20,7 @@ export function fetchedSource(base: string): ModelSource {
   const once = <T>(kept: Map<string, Promise<T>>, key: string, load: () => Promise<T>): Promise<T> => {
     let found = kept.get(key)
     if (!found) {
-      if (!zooModels.some((name) => name === key)) throw unknownModel(key, zooModels)
+      if (!names.includes(key)) throw unknownModel(key, names)
       found = load()
       kept.set(key, found)
       found.catch(() => kept.delete(key))
@@ -23,7 +28,7 @@ export function fetchedSource(base: string): ModelSource {
     return found
   }
   return {
-    keys: async () => zooModels,
+    keys: async () => names,
     card: async (key) =>
       once(cards, key, async () => parseModelCard(await (await get(key, 'card.json')).json(), `${key}/card.json`)),
     graph: async (key) =>
