@@ -1,5 +1,6 @@
 /** Runs on a server, as `espalier serve` is one. */
 
+import { gunzipSync, strFromU8 } from 'fflate'
 import type { Engine, EngineFacts, ModelEntry, RunEvent, RunState, RunSummary } from './engine.ts'
 import { EngineError, type EngineErrorKind, lineOf } from './engine-error.ts'
 import type { Numbered } from './event-log.ts'
@@ -95,14 +96,14 @@ export function serverEngine({ url, token, fetch: ask = fetch }: ServerEngineOpt
       while (!signal.aborted) {
         try {
           const response = await call('GET', `${of(id)}/events?from=${next}`, { signal })
-          for await (const { type, data, id: number } of serverSentEvents(
-            response.body as ReadableStream<Uint8Array>,
-          )) {
+          for await (const { type, data } of serverSentEvents(response.body as ReadableStream<Uint8Array>)) {
             if (signal.aborted || type === 'end') return
-            if (type !== 'run') continue
+            if (type !== 'run' && type !== 'snapshot') continue
             wait = retryAfter[0]
-            next = Number(number) + 1
-            yield { number: Number(number), event: JSON.parse(data) as RunEvent }
+            for (const event of type === 'run' ? [JSON.parse(data) as RunEvent] : unpacked(data)) {
+              if (signal.aborted) return
+              yield { number: next++, event }
+            }
           }
         } catch (error) {
           if (signal.aborted) return
@@ -168,6 +169,16 @@ export function serverEngine({ url, token, fetch: ask = fetch }: ServerEngineOpt
 
     facts: () => json<EngineFacts>('GET', '/engine'),
   }
+}
+
+/** The events of a `snapshot`, which stands for them where many are missing. */
+function unpacked(data: string): RunEvent[] {
+  const { gzip } = JSON.parse(data) as { readonly gzip: string }
+  const lines = strFromU8(gunzipSync(Uint8Array.from(atob(gzip), (letter) => letter.charCodeAt(0))))
+  return lines
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as RunEvent)
 }
 
 type StateJson = Omit<RunState, 'data'> & { readonly data: readonly number[] }

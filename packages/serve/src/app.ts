@@ -4,6 +4,7 @@ import { serveStatic } from '@hono/node-server/serve-static'
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
 import { addArchiveRoutes } from './archive-routes.ts'
+import { addEventRoutes } from './event-routes.ts'
 import { metricsText } from './metrics.ts'
 import { addModelRoutes } from './model-routes.ts'
 import { problem, problemOf, problemResponse } from './problem.ts'
@@ -57,7 +58,7 @@ export function createApp(options: AppOptions) {
     guard.checkToken(c.req.header('authorization'), c.req.header('cookie'))
     await next()
   }
-  for (const path of ['/runs', '/runs/*', '/models', '/engine', '/metrics']) app.use(path, token)
+  for (const path of ['/runs', '/runs/*', '/models', '/engine', '/events', '/metrics']) app.use(path, token)
   // What is read below /models/ are the app's own files.
   app.on(['PUT', 'POST'], '/models/*', token)
   const limit = bodyLimit({
@@ -96,7 +97,8 @@ export function createApp(options: AppOptions) {
   addModelRoutes(app, options)
   addArchiveRoutes(app, options)
   addRunRoutes(app, options)
-  addResultRoutes(app, options, counts)
+  addEventRoutes(app, options, counts)
+  addResultRoutes(app, options)
 
   app.get('/metrics', async () => {
     const text = metricsText({ runs: await engine.runs(), ...counts })

@@ -1,6 +1,8 @@
-/** The events of a run as a stream of server-sent events: replayed from any number, then followed. */
+/** The events of runs as a stream of server-sent events: replayed from any number, then followed. */
 
-import type { Engine, RunEvent } from '@espalier/engine'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { Engine, RunEvent, RunStore } from '@espalier/engine'
 
 /** Milliseconds after which a silent stream says that it is alive. */
 const PING = 15_000
@@ -8,8 +10,11 @@ const PING = 15_000
 const UNREAD = 30_000
 /** Characters that are handed over in one piece. */
 const PIECE = 32_768
+/** Events that may be missing before they come together, and how many do. */
+const BEHIND = 5000
 
 const encoder = new TextEncoder()
+const packed = promisify(gzip)
 /** Each event is written once, however many follow it. */
 const written = new WeakMap<RunEvent, string>()
 
@@ -21,38 +26,88 @@ function textOf(event: RunEvent): string {
   return text
 }
 
-export interface EventStreamOptions {
-  readonly engine: Engine
+/** A run, and the event that is the first to be told of it. */
+export interface Followed {
   readonly id: string
   readonly from: number
+}
+
+export interface EventStreamOptions {
+  readonly engine: Engine
+  readonly store: RunStore
+  readonly runs: readonly Followed[]
+  /** Whether ids name the run, and where all the others are: of a stream of several. */
+  readonly named: boolean
   /** Aborted when the server ends; the stream then says `bye`. */
   readonly leaving: AbortSignal
   readonly onEnd: () => void
   readonly ping?: number
   readonly unread?: number
+  readonly behind?: number
+}
+
+/** What a client is told of one run. */
+interface Message {
+  readonly type: 'run' | 'snapshot'
+  /** Of the event, or of the last one of a snapshot. */
+  readonly number: number
+  readonly data: string
+}
+
+/** A run while it is followed. */
+interface Following {
+  readonly id: string
+  readonly messages: AsyncIterator<Message>
+  /** The event that was told last. */
+  last: number
+  /** What came and was not told yet. */
+  result?: IteratorResult<Message, void>
+  over: boolean
 }
 
 /**
  * A stream that is only filled as it is read: a client that does not read holds one piece, and is cut off after a while.
- * `run` events carry their number as `id`; `end` says that the run has ended, `bye` that the server has.
+ *
+ * `run` events carry their number as `id`. Where more than 5 000 are missing, they come first as `snapshot` events, each
+ * for 5 000 of them: `{ from, count, gzip }`, the lines of JSON packed, in base64; its id is the number of the last.
+ * `end` says that the run has ended, `bye` that the server has. In a stream of several runs an id is
+ * `<run>:<number>,<other run>:<its last number>,...`, so that it tells where to go on with all of them.
  */
 export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Array> {
-  const { engine, id, from, leaving, onEnd, ping = PING, unread = UNREAD } = options
+  const { named, leaving, onEnd, ping = PING, unread = UNREAD } = options
   const gone = new AbortController()
-  const events = engine.events(id, from, gone.signal)[Symbol.asyncIterator]()
-  let next: ReturnType<typeof events.next> | undefined
+  const runs = options.runs.map(
+    ({ id, from }): Following => ({
+      ...{ id, last: from - 1, over: false },
+      messages: messagesOf(options, { id, from }, gone.signal),
+    }),
+  )
+  let failure: unknown
   let stalled: NodeJS.Timeout | undefined
   let over = false
+  let wake = () => {}
 
+  const ask = (run: Following) => {
+    run.messages.next().then(
+      (result) => {
+        run.result = result
+        wake()
+      },
+      (error: unknown) => {
+        failure ??= error
+        wake()
+      },
+    )
+  }
   const end = () => {
     if (over) return
     over = true
     clearTimeout(stalled)
     gone.abort()
     leaving.removeEventListener('abort', onLeaving)
+    wake()
     onEnd()
   }
-  let wake = () => {}
   const onLeaving = () => wake()
   leaving.addEventListener('abort', onLeaving)
 
@@ -70,6 +125,41 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
     end()
   }
 
+  /** The next run that has something to tell: turn by turn, so that a long replay holds up no other. */
+  let turn = 0
+  const ready = () => {
+    for (let i = 0; i < runs.length; i++) {
+      const place = (turn + i) % runs.length
+      if (!runs[place].result) continue
+      turn = place
+      return runs[place]
+    }
+    return undefined
+  }
+  /** Resolves when there is something to tell, or after a time. */
+  const more = (milliseconds: number) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds)
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  const told = (run: Following): string => {
+    const { value, done } = run.result as IteratorResult<Message, void>
+    run.result = undefined
+    turn++
+    if (done) {
+      run.over = true
+      return `event: end\ndata: ${named ? JSON.stringify({ run: run.id }) : '{}'}\n\n`
+    }
+    run.last = value.number
+    ask(run)
+    const others = runs.filter((other) => other !== run && other.last >= 0)
+    const id = named ? [run, ...others].map(({ id, last }) => `${id}:${last}`).join() : value.number
+    return `event: ${value.type}\nid: ${id}\ndata: ${value.data}\n\n`
+  }
+
   let begun = false
   return new ReadableStream<Uint8Array>(
     {
@@ -77,31 +167,26 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
         clearTimeout(stalled)
         if (!begun) {
           begun = true
+          runs.forEach(ask)
           return give(controller, 'retry: 2000\n\n')
         }
         let text = ''
         // What is there at once goes together.
         while (text.length < PIECE) {
           if (leaving.aborted) return close(controller, `${text}event: bye\ndata: {}\n\n`)
-          next ??= events.next()
-          const wait = text === '' ? ping : 0
-          let timer: NodeJS.Timeout | undefined
-          const late = new Promise<undefined>((resolve) => {
-            wake = () => resolve(undefined)
-            timer = setTimeout(wake, wait)
-          })
-          const result = await Promise.race([next, late])
-          clearTimeout(timer)
+          if (runs.every((run) => run.over)) return close(controller, text)
+          if (!ready() && failure === undefined) await more(text === '' ? ping : 0)
           if (over) return
-          if (result === undefined) {
-            if (leaving.aborted) continue
+          if (failure !== undefined) {
+            end()
+            throw failure
+          }
+          const run = ready()
+          if (run) text += told(run)
+          else if (!leaving.aborted) {
             if (text === '') text = ': still here\n\n'
             break
           }
-          next = undefined
-          if (result.done) return close(controller, `${text}event: end\ndata: {}\n\n`)
-          const { number, event } = result.value
-          text += `event: run\nid: ${number}\ndata: ${textOf(event)}\n\n`
         }
         give(controller, text)
       },
@@ -109,4 +194,23 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
     },
     { highWaterMark: 1 },
   )
+}
+
+/** Events of a run, those that are far behind by the thousand. */
+async function* messagesOf(
+  { engine, store, behind = BEHIND }: EventStreamOptions,
+  { id, from }: Followed,
+  signal: AbortSignal,
+): AsyncGenerator<Message, void> {
+  let next = from
+  while (!signal.aborted && (await store.countEvents(id)) - next > behind) {
+    const events = await store.events(id, next, behind)
+    const bytes = await packed(events.map((event) => `${JSON.stringify(event)}\n`).join(''))
+    const data = JSON.stringify({ from: next, count: events.length, gzip: bytes.toString('base64') })
+    next += events.length
+    yield { type: 'snapshot', number: next - 1, data }
+  }
+  for await (const { number, event } of engine.events(id, next, signal)) {
+    yield { type: 'run', number, data: textOf(event) }
+  }
 }

@@ -1,6 +1,6 @@
 /** Who may ask: the name the server was called by, the page that asks, the token. */
 
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
 import { problem } from './problem.ts'
 
@@ -40,6 +40,8 @@ export function checkBinding({ host, token }: Pick<GuardOptions, 'host' | 'token
 /** The checks of every request. */
 export class Guard {
   readonly #options: GuardOptions
+  /** What logs in in place of the token, each once. */
+  readonly #invitations = new Set<string>()
 
   constructor(options: GuardOptions) {
     checkBinding(options)
@@ -84,10 +86,19 @@ export class Guard {
     throw problem(401, 'a token is needed: Authorization: Bearer <token>, or POST /login with it')
   }
 
+  /** What logs in once in place of the token: for an address, which lists of processes and histories show. */
+  invite(): string {
+    const invitation = randomBytes(16).toString('hex')
+    this.#invitations.add(invitation)
+    return invitation
+  }
+
   /** The cookie that stands for a token from now on. @throws ProblemError 401 where it is another one */
   login(given: string): string {
     const { token } = this.#options
-    if (token === undefined || !same(given, token)) throw problem(401, 'this is not the token of this server')
+    if (token === undefined || !(this.#invitations.delete(given) || same(given, token))) {
+      throw problem(401, 'this is not the token of this server')
+    }
     return `${cookieName}=${ticket(token)}; Path=/; HttpOnly; SameSite=Strict`
   }
 }

@@ -1,56 +1,16 @@
-/** What comes of a run: its events, its tree, its samples, its states. */
+/** What comes of a run: its tree, its samples, its states. */
 
 import { endings, readSamples } from '@espalier/engine'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import { eventStream } from './event-stream.ts'
 import { stateJson } from './model-routes.ts'
 import { pngOf } from './png.ts'
 import { problem } from './problem.ts'
 import { finite, rewardsOf, treeOf } from './readings.ts'
-import { type AppOptions, answer, type Counts, ofRun, problems } from './route.ts'
+import { type AppOptions, answer, ofRun, problems } from './route.ts'
 import * as schemas from './schemas.ts'
 
-export function addResultRoutes(app: OpenAPIHono, options: AppOptions, counts: Counts): void {
-  const { engine, store, leaving } = options
-
-  app.openapi(
-    createRoute({
-      method: 'get',
-      path: '/runs/{id}/events',
-      description:
-        'Server-sent events: `run` with its number as id, `end` when the run has ended, `bye` when the server has. ' +
-        'Goes on behind Last-Event-ID, or at `from`.',
-      request: {
-        ...ofRun,
-        query: z.object({ from: schemas.place.optional() }),
-      },
-      responses: {
-        200: { description: 'Events.', content: { 'text/event-stream': { schema: z.string() } } },
-        ...problems(404, 503),
-      },
-    }),
-    async (c) => {
-      const { id } = c.req.valid('param')
-      await engine.run(id)
-      if (leaving.aborted) throw problem(503, 'the server is about to end', { retryAfter: 10 })
-      if (counts.clients >= options.clients) {
-        throw problem(503, `${counts.clients} clients follow events already, the most that may`, { retryAfter: 10 })
-      }
-      const last = c.req.header('last-event-id')
-      const seen = last !== undefined && /^\d{1,9}$/.test(last) ? Number(last) + 1 : undefined
-      const from = seen ?? Number(c.req.valid('query').from ?? 0)
-      counts.clients++
-      const onEnd = () => {
-        counts.clients--
-      }
-      const headers = {
-        'content-type': 'text/event-stream',
-        'cache-control': 'no-cache, no-transform',
-        'x-accel-buffering': 'no',
-      }
-      return new Response(eventStream({ engine, id, from, leaving, onEnd }), { headers }) as never
-    },
-  )
+export function addResultRoutes(app: OpenAPIHono, options: AppOptions): void {
+  const { engine, store } = options
 
   app.openapi(
     createRoute({

@@ -3,6 +3,7 @@
 import type { Engine, RunStore } from '@espalier/engine'
 import type { z } from '@hono/zod-openapi'
 import type { Guard } from './guard.ts'
+import type { IdempotencyKeys } from './idempotency.ts'
 import { problem } from './problem.ts'
 import * as schemas from './schemas.ts'
 import type { UploadSource } from './uploads.ts'
@@ -10,6 +11,7 @@ import type { UploadSource } from './uploads.ts'
 export interface AppOptions {
   readonly engine: Engine
   readonly store: RunStore
+  readonly keys: IdempotencyKeys
   readonly guard: Guard
   /** Takes the models that people bring. Not there where none are taken. */
   readonly uploads?: UploadSource

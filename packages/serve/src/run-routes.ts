@@ -2,7 +2,6 @@
 
 import type { RunConfig } from '@espalier/engine'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import { IdempotencyKeys } from './idempotency.ts'
 import { problem } from './problem.ts'
 import { type AppOptions, answer, checkRoom, ofRun, problems } from './route.ts'
 import * as schemas from './schemas.ts'
@@ -11,8 +10,7 @@ import * as schemas from './schemas.ts'
 const PAGE = 50
 
 export function addRunRoutes(app: OpenAPIHono, options: AppOptions): void {
-  const { engine } = options
-  const keys = new IdempotencyKeys()
+  const { engine, keys } = options
 
   app.openapi(
     createRoute({

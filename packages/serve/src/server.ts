@@ -13,6 +13,8 @@ import { bringsFile, createApp } from './app.ts'
 import { watchArrival } from './arrival.ts'
 import { fileStore } from './file-store.ts'
 import { Guard } from './guard.ts'
+import { IdempotencyKeys } from './idempotency.ts'
+import { sharedRuntime } from './shared-runtime.ts'
 import { withUploads } from './uploads.ts'
 
 /** What a server allows. */
@@ -23,6 +25,8 @@ export interface ServerLimits extends Limits {
   readonly archive: number
   /** Clients that follow events. */
   readonly clients: number
+  /** Sessions that stay loaded when no run has them. */
+  readonly sessions: number
   /** Bytes that stay free on the disk. */
   readonly floor: number
   /** Milliseconds that an ordinary request may take to arrive; a file must come on by 128 KiB in them. */
@@ -38,6 +42,7 @@ export const defaultLimits: ServerLimits = {
   queue: 64,
   batch: 1 << 24,
   clients: 500,
+  sessions: 8,
   floor: 1 << 30,
   arrival: 30_000,
 }
@@ -75,6 +80,8 @@ export interface ServerOptions {
 export interface RunningServer {
   readonly url: string
   readonly engine: LocalEngine
+  /** What a page can log in with once, in place of the token. */
+  invite(): string
   /** Takes no more, keeps what is under way so that it can be resumed, says goodbye. */
   close(): Promise<void>
 }
@@ -84,10 +91,14 @@ export interface RunningServer {
  * @throws Error one line, where it would be open to strangers, the folder cannot be used, or the port is taken
  */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
-  const { runtime, folder, host = '127.0.0.1', token, allowHosts = [], version = '0.1.0' } = options
+  const { folder, host = '127.0.0.1', token, allowHosts = [], version = '0.1.0' } = options
   const limits = { ...defaultLimits, ...options.limits }
   const guard = new Guard({ host, token, allowHosts: allowHosts.map((name) => name.toLowerCase()) })
-  const store = fileStore(folder)
+  // The caller's own runtime stays open.
+  const runtime = sharedRuntime({ ...options.runtime, close: async () => {} }, limits.sessions)
+  const files = fileStore(folder)
+  const keys = await IdempotencyKeys.open(folder, files)
+  const store = keys.keeping(files)
   const kept = options.uploads ?? join(folder, '_models')
   const uploads = kept === false ? undefined : withUploads(options.source, kept)
   const source = uploads ?? options.source
@@ -106,7 +117,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const room = async () => (await free()) >= limits.floor
   const { pages } = options
   const app = createApp({
-    ...{ engine, store, guard, room, leaving: leaving.signal, onFault, version },
+    ...{ engine, store, keys, guard, room, leaving: leaving.signal, onFault, version },
     ...{ body: limits.body, upload: limits.upload, archive: limits.archive, clients: limits.clients },
     ...(uploads && { uploads }),
     ...(pages !== undefined && existsSync(pages) && { pages }),
@@ -114,7 +125,8 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
 
   const server = await listening(app.fetch, host, options.port ?? 0, limits.arrival).catch(async (error) => {
     await engine.close()
-    throw error
+    if (error.code !== 'EADDRINUSE') throw error
+    throw new Error(`port ${options.port} is taken, perhaps by a server of ours; choose another one, or 0`)
   })
   const watch = setInterval(() => {
     pauseWhereFull(engine, room).catch(onFault)
@@ -128,11 +140,13 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   return {
     url: `http://${name}:${port}`,
     engine,
+    invite: () => guard.invite(),
     close() {
       closing ??= (async () => {
         clearInterval(watch)
         const ended = new Promise<void>((resolve) => server.close(() => resolve()))
         await engine.close()
+        await runtime.close()
         leaving.abort()
         server.closeIdleConnections()
         // Streams have a moment to say bye; then nobody is waited for.

@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { config, longConfig } from '../../engine/test/support/conformance.ts'
 import type { RunningServer } from '../src/index.ts'
@@ -61,6 +63,37 @@ describe('the routes', { timeout: 20_000 }, () => {
     const other = await ask('POST', '/runs', { ...config, seed: 9 }, key)
     expect(other.status).toBe(422)
     expect(other.headers['content-type']).toBe('application/problem+json')
+  })
+
+  it('remembers an Idempotency-Key over a restart, and when the answer was lost in a crash', async () => {
+    const place = scratch()
+    const body = JSON.stringify({ ...config, budget: 100 })
+    const headers = { 'content-type': 'application/json', 'idempotency-key': 'k-2' }
+    const post = async ({ url }: RunningServer, of = body) => raw(`${url}/runs`, { method: 'POST', headers, body: of })
+    let own = await open(place.path)
+    try {
+      const { id } = (await post(own)).json()
+      // Another run, queued in the course of the first, has no key.
+      const other = (
+        await raw(`${own.url}/runs`, { method: 'POST', headers: { ...headers, 'idempotency-key': 'k-3' }, body })
+      ).json()
+      await own.close()
+      // A crash behind the key and before the run: there is no run, and the key makes one.
+      mkdirSync(join(place.path, 'runs', 'torn'))
+      const lost = { key: 'k-4', body: 'x' }
+      writeFileSync(join(place.path, 'runs', 'torn', 'idempotency.json'), JSON.stringify(lost))
+      own = await open(place.path)
+      expect((await post(own)).json().id).toBe(id)
+      expect((await post(own, JSON.stringify(config))).status).toBe(422)
+      headers['idempotency-key'] = 'k-3'
+      expect((await post(own)).json().id).toBe(other.id)
+      headers['idempotency-key'] = 'k-4'
+      expect((await post(own)).status).toBe(201)
+      expect(await own.engine.runs()).toHaveLength(3)
+    } finally {
+      await own.close()
+      place.remove()
+    }
   })
 
   it('gives the tree from any node, and the samples', async () => {
