@@ -5,6 +5,7 @@ import { address, route } from './route.ts'
 import { broken, facts } from './studio.ts'
 import { refused, takeDropped } from './take-files.ts'
 import { theme, toggleTheme } from './theme.ts'
+import './views/views.css'
 import { Home } from './views/home.tsx'
 import { Run } from './views/run.tsx'
 
@@ -19,7 +20,7 @@ const pages = [
 
 const loadAbout = async () => (await import('./views/about.tsx')).About
 const loadNewRun = async () => (await import('./views/new-run/new-run.tsx')).NewRun
-const loadCompare = async () => (await import('./views/compare.tsx')).Compare
+const loadCompare = async () => (await import('./views/compare/compare.tsx')).Compare
 const loadOwnModel = async () => (await import('./views/own-model/own-model.tsx')).OwnModel
 const loadSolver = async () => (await import('./views/solver/solver.tsx')).Solver
 

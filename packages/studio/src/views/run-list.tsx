@@ -2,9 +2,10 @@ import type { RunConfig } from '@espalier/engine'
 import { useSignal } from '@preact/signals'
 import { download } from '../download.ts'
 import { duration, messageOf, number, whole } from '../format.ts'
-import { address, go } from '../route.ts'
+import { address } from '../route.ts'
 import { ended } from '../run/watch.ts'
-import { engine, engineAt, engines, facts, type PlacedRun, readRuns, runs, runsError } from '../studio.ts'
+import { engine, engines, facts, type PlacedRun, readRuns, runs, runsError } from '../studio.ts'
+import { runBestOfN, runSeeds, SEEDS } from './compare/again.ts'
 
 /** Milliseconds in which a deletion can be undone. */
 const GRACE = 6000
@@ -154,7 +155,7 @@ function Row({ run, act, onDelete }: RowProps) {
   const { id, config, status, place } = run
   const name = nameOf(config)
   const still = !ended(status) && status !== 'paused'
-  const tree = config.method !== 'best-of-n'
+  const searched = config.method !== 'best-of-n'
   return (
     <tr>
       <th scope="row">
@@ -178,13 +179,21 @@ function Row({ run, act, onDelete }: RowProps) {
         <a href={address(['new'], { from: id })} aria-label={`Duplicate ${name}`}>
           Duplicate
         </a>
-        {tree && (
+        <button
+          type="button"
+          class="link"
+          aria-label={`Run ${name} with ${SEEDS} seeds`}
+          onClick={() => act(runSeeds(run))}
+        >
+          {SEEDS} seeds
+        </button>
+        {searched && (
           <button
             type="button"
             class="link"
             disabled={run.nfe === 0}
             aria-label={`Compare ${name} with best of N at the same NFE`}
-            onClick={() => act(againstBestOfN(run))}
+            onClick={() => act(runBestOfN(run))}
           >
             Against best-of-N
           </button>
@@ -204,12 +213,4 @@ function Row({ run, act, onDelete }: RowProps) {
       </td>
     </tr>
   )
-}
-
-/** Best-of-N with the NFE that a run has spent, and the view of both. */
-async function againstBestOfN({ id, config, nfe, place }: PlacedRun): Promise<void> {
-  const { origin: _, ...same } = config
-  const other = await engineAt(place).start({ ...same, method: 'best-of-n', budget: nfe })
-  await readRuns()
-  go(address(['compare', [id, other].join()]))
 }
