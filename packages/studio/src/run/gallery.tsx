@@ -1,9 +1,14 @@
-import { useEffect, useRef } from 'preact/hooks'
 import { number, whole } from '../format.ts'
-import type { Place } from '../tree/thumbnails.ts'
+import { RewardHistogram } from './histogram.tsx'
+import { narrow } from './narrow.ts'
+import { Picture } from './picture.tsx'
+import { bestOf } from './ranking.ts'
 import type { Watch } from './watch.ts'
 
+export { Picture } from './picture.tsx'
+
 const SHOWN = 48
+const SHOWN_NARROW = 18
 
 export interface GalleryProps {
   readonly watch: Watch
@@ -14,11 +19,12 @@ export interface GalleryProps {
 /** The samples found so far, best first. */
 export function Gallery({ watch, selected, onSelect }: GalleryProps) {
   watch.calmVersion.value
-  const { tree } = watch
+  const tree = watch.shown
   const trees = watch.hasTree
   const all = trees ? tree.leaves : watch.samples.map((_, i) => i)
   const rewardOf = (i: number) => (trees ? tree.reward[i] : watch.samples[i])
-  const best = [...all].sort((a, b) => rewardOf(b) - rewardOf(a) || a - b).slice(0, SHOWN)
+  const best = bestOf(all, narrow.value ? SHOWN_NARROW : SHOWN, rewardOf)
+  const words = watch.thumbnails.text.value
   return (
     <section class="gallery panel" aria-label="Samples">
       <div class="bar">
@@ -28,22 +34,25 @@ export function Gallery({ watch, selected, onSelect }: GalleryProps) {
             ? `the best ${whole(best.length)} of ${whole(all.length)}`
             : `${whole(all.length)} so far`}
         </span>
+        <RewardHistogram rewards={all.map(rewardOf)} />
       </div>
       {best.length === 0 ? (
         <p class="quiet">Samples appear here as the search finds them.</p>
       ) : (
-        <ol>
+        <ol class={words ? 'texts' : undefined}>
           {best.map((i) => (
             <li key={i}>
               <button
                 type="button"
                 class="sample"
-                aria-pressed={trees && i === selected}
+                aria-pressed={i === selected}
                 onClick={() => onSelect(i)}
-                aria-label={`${trees ? 'Sample at node' : 'Sample'} ${i}, reward ${number(rewardOf(i))}`}
+                aria-label={`${trees ? 'Sample at node' : 'Sample'} ${i}, reward ${number(rewardOf(i))}${
+                  words ? `: ${watch.thumbnails.state(trees ? { node: i } : { sample: i })?.text ?? ''}` : ''
+                }`}
               >
                 <Picture watch={watch} place={trees ? { node: i } : { sample: i }} />
-                <span>{number(rewardOf(i))}</span>
+                <span class="reward">{number(rewardOf(i))}</span>
               </button>
             </li>
           ))}
@@ -51,24 +60,4 @@ export function Gallery({ watch, selected, onSelect }: GalleryProps) {
       )}
     </section>
   )
-}
-
-/** A state, in a slot of fixed size. */
-export function Picture({ watch, place, large }: { watch: Watch; place: Place; large?: boolean }) {
-  watch.thumbnails.arrived.value
-  const slot = useRef<HTMLCanvasElement>(null)
-  const picture = watch.thumbnails.picture(place)
-  useEffect(() => {
-    const canvas = slot.current
-    const context = canvas?.getContext('2d')
-    if (!canvas || !context) return
-    if (!picture) {
-      context.clearRect(0, 0, canvas.width, canvas.height)
-      return
-    }
-    canvas.width = picture.width
-    canvas.height = picture.height
-    context.drawImage(picture, 0, 0)
-  }, [picture])
-  return <canvas ref={slot} class={large ? 'picture large' : 'picture'} />
 }

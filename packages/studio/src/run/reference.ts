@@ -18,6 +18,14 @@ export function reference(watch: Watch): Series | undefined {
   }
   const rewards = [...first.values()]
   if (rewards.length === 0) return undefined
-  const value = expectedBest(rewards)
-  return { label: 'Best of N, expected', nfe: value.map((_, k) => (k + 1) * rolloutCost), value, style: 1 }
+  // An impossible sample among them makes the first of these expectations infinite.
+  const points = expectedBest(rewards).flatMap((value, k) =>
+    Number.isFinite(value) ? [{ nfe: (k + 1) * rolloutCost, value }] : [],
+  )
+  return {
+    label: 'Best of N, expected',
+    nfe: points.map(({ nfe }) => nfe),
+    value: points.map(({ value }) => value),
+    style: 1,
+  }
 }

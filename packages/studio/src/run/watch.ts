@@ -1,10 +1,12 @@
-import type { Level, RunStatus, RunSummary } from '@espalier/engine'
+import { endings, type Level, type RunStatus, type RunSummary } from '@espalier/engine'
 import { signal } from '@preact/signals'
 import { messageOf } from '../format.ts'
 import type { RunsEngine } from '../studio.ts'
 import { GrowingTree } from '../tree/growing-tree.ts'
 import { pictureOf } from '../tree/picture.ts'
 import { Thumbnails } from '../tree/thumbnails.ts'
+import { rolloutCost } from './budget.ts'
+import { Curve } from './curve.ts'
 
 export interface Counts {
   readonly nfe: number
@@ -20,6 +22,8 @@ const nothing: Counts = { nfe: 0, rewardEvaluations: 0, gradientEvaluations: 0, 
 const PERIOD = 50
 const CALM_PERIOD = 1000
 const LIST_PERIOD = 500
+/** The same where the person chooses the moment. */
+const MOMENT_PERIOD = 200
 
 /** A run as the page follows it: events folded into a tree, a curve, and the numbers of the top line. */
 export class Watch {
@@ -28,8 +32,7 @@ export class Watch {
   readonly tree = new GrowingTree()
   /** Rewards of the samples of a search without a tree. */
   readonly samples: number[] = []
-  /** Best reward after so many NFE: a step where it improved. */
-  readonly curve: { readonly nfe: number[]; readonly best: number[] } = { nfe: [], best: [] }
+  readonly curve = new Curve()
   levels: readonly Level[] = []
   event: readonly number[] = []
   readonly summary = signal<RunSummary | undefined>(undefined)
@@ -37,6 +40,10 @@ export class Watch {
   readonly status = signal<RunStatus>('queued')
   /** Why there is nothing to be seen, or why the run broke off. */
   readonly error = signal<string | undefined>(undefined)
+  /** Whether the run may go on, but nothing is heard of it any more; {@link Watch.follow} listens again. */
+  readonly lost = signal(false)
+  /** The run is shown as it was after so many NFE; undefined as it is now. */
+  readonly moment = signal<number | undefined>(undefined)
   /** Counts what came since the last look. */
   readonly version = signal(0)
   /** The same at most twice a second, for lists and tables. */
@@ -46,9 +53,8 @@ export class Watch {
   seen = 0
   readonly #abort = new AbortController()
   #following = false
-  /** Rewards since the last report of NFE, and where that was. */
-  readonly #found: (number | null)[] = []
-  #reported = 0
+  /** The tree of an earlier moment, and how many of its iterations it has. */
+  #past: { readonly tree: GrowingTree; readonly iterations: number } | undefined
   #pending: Counts | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #calmTimer: ReturnType<typeof setTimeout> | undefined
@@ -57,17 +63,34 @@ export class Watch {
     this.engine = engine
     this.id = id
     this.thumbnails = new Thumbnails(engine, id, (state) => pictureOf(state, dark()))
-    void this.#follow()
+    void this.follow()
   }
 
   /** NFE of one rollout from the root to a sample. */
   get rolloutCost(): number {
     const config = this.summary.peek()?.config
-    return config ? config.steps * (config.guidance === 1 ? 1 : 2) : Number.NaN
+    return config ? rolloutCost(config) : Number.NaN
   }
 
   get hasTree(): boolean {
     return this.tree.size > 1
+  }
+
+  /** The tree at the moment that is shown. */
+  get shown(): GrowingTree {
+    const moment = this.moment.peek()
+    if (moment === undefined) return this.tree
+    const iterations = this.curve.foundBy(moment)
+    if (this.#past?.iterations !== iterations) this.#past = { iterations, tree: this.tree.until(iterations) }
+    return this.#past.tree
+  }
+
+  /** Shows the run as it was after so many NFE; undefined: as it is now. */
+  show(moment: number | undefined): void {
+    if (moment === this.moment.peek()) return
+    if (moment === undefined) this.#past = undefined
+    this.moment.value = moment
+    this.#calm(MOMENT_PERIOD)
   }
 
   close(): void {
@@ -80,7 +103,7 @@ export class Watch {
   /** Lets the run go on, and follows it again where it had ended. */
   async resume(): Promise<void> {
     await this.engine.resume(this.id)
-    if (!this.#following) void this.#follow()
+    void this.follow()
   }
 
   async refresh(): Promise<void> {
@@ -88,8 +111,11 @@ export class Watch {
     this.status.value = this.summary.value.status
   }
 
-  async #follow(): Promise<void> {
+  /** Takes what comes, until the run has ended; does nothing where that is under way. */
+  async follow(): Promise<void> {
+    if (this.#following) return
     this.#following = true
+    this.lost.value = false
     try {
       // A stream that ends while the run goes on (it was resumed) is taken up again.
       for (;;) {
@@ -98,14 +124,12 @@ export class Watch {
         for await (const { number, event } of this.engine.events(this.id, this.seen, this.#abort.signal)) {
           this.seen = number + 1
           this.tree.take(event)
-          if (event.type === 'leaves') this.#found.push(...event.rewards)
+          this.curve.take(event)
           if (event.type === 'started') {
             this.levels = event.levels
             this.event = event.event
-          } else if (event.type === 'progress') {
-            this.#pending = event
-            this.#curve(event.nfe, event.best)
-          } else if (event.type === 'samples') {
+          } else if (event.type === 'progress') this.#pending = event
+          else if (event.type === 'samples') {
             for (const reward of event.rewards) this.samples.push(reward ?? Number.NEGATIVE_INFINITY)
           } else if (event.type === 'status') {
             this.status.value = event.status
@@ -119,32 +143,11 @@ export class Watch {
         if (ended(this.status.peek())) return
       }
     } catch (error) {
-      if (!this.#abort.signal.aborted) this.error.value = messageOf(error)
+      if (this.#abort.signal.aborted) return
+      this.error.value = messageOf(error)
+      this.lost.value = this.summary.peek() !== undefined
     } finally {
       this.#following = false
-    }
-  }
-
-  /** Samples between two reports came at even distances of NFE, as near as the reports tell. */
-  #curve(nfe: number, best: number | null): void {
-    const found = this.#found.splice(0)
-    const since = this.#reported
-    this.#reported = nfe
-    found.forEach((reward, i) => {
-      if (reward === null || reward <= (this.curve.best.at(-1) ?? Number.NEGATIVE_INFINITY)) return
-      this.#point(since + ((nfe - since) * (i + 1)) / found.length, reward)
-    })
-    if (best !== null) this.#point(nfe, best)
-  }
-
-  #point(nfe: number, best: number): void {
-    const { nfe: at, best: values } = this.curve
-    // Along a level stretch its ends are enough.
-    const n = at.length
-    if (n > 1 && values[n - 1] === best && values[n - 2] === best) at[n - 1] = nfe
-    else {
-      at.push(nfe)
-      values.push(best)
     }
   }
 
@@ -154,15 +157,19 @@ export class Watch {
     if (this.#pending) this.counts.value = this.#pending
     this.#pending = undefined
     this.version.value++
+    this.#calm(LIST_PERIOD)
+  }
+
+  #calm(period: number): void {
     this.#calmTimer ??= setTimeout(() => {
       this.#calmTimer = undefined
       this.calmVersion.value++
-    }, LIST_PERIOD)
+    }, period)
   }
 }
 
 export function ended(status: RunStatus): boolean {
-  return status === 'finished' || status === 'stopped' || status === 'failed' || status === 'interrupted'
+  return endings.has(status)
 }
 
 const motion = matchMedia('(prefers-reduced-motion: reduce)')

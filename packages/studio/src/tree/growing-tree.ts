@@ -21,10 +21,15 @@ export class GrowingTree {
   readonly leaves: number[] = []
   bestLeaf = -1
   maxDepth = 0
-  #values = new Float64Array(256)
+  /** Whether this is how a tree once was: nodes that came later have numbers, but are not there. */
+  #past = false
+  #values = new Float64Array(0)
   #valuesAt = ''
   #best = new Int32Array(0)
-  #bestAt = -1
+  #bestAt = ''
+  #first = new Int32Array(0)
+  #next = new Int32Array(0)
+  #linkedAt = ''
 
   add(from: number, parents: readonly number[], depths: readonly number[]): void {
     for (let i = 0; i < parents.length; i++) {
@@ -44,10 +49,7 @@ export class GrowingTree {
   /** One iteration that ended in a leaf. */
   pass(leaf: number, reward: number): void {
     if (!(leaf > ROOT && leaf < this.size)) throw new Error(`a leaf ${leaf} was told of a tree of ${this.size} nodes`)
-    if (Number.isNaN(this.reward[leaf])) this.leaves.push(leaf)
-    this.reward[leaf] = reward
-    this.iterations.push(leaf)
-    if (this.bestLeaf < 0 || reward > this.reward[this.bestLeaf]) this.bestLeaf = leaf
+    this.#found(leaf, reward)
     for (let node = leaf; node >= 0; node = this.parent[node]) this.passes[node]++
   }
 
@@ -61,6 +63,42 @@ export class GrowingTree {
     }
   }
 
+  /**
+   * The tree as it was after so many of its iterations, with the same numbers for the same nodes. Passes are exactly
+   * additive, so one loop over the iterations and one over the nodes tell them all.
+   */
+  until(iterations: number): GrowingTree {
+    const past = new GrowingTree()
+    past.#past = true
+    const { size, parent } = this
+    // What a node is does not change any more; what was found at it does.
+    past.parent = parent
+    past.depth = this.depth
+    past.passes = new Int32Array(parent.length)
+    past.children = new Int32Array(parent.length)
+    past.reward = new Float64Array(parent.length).fill(Number.NaN)
+    const { passes, children } = past
+    const count = Math.min(iterations, this.iterations.length)
+    for (let k = 0; k < count; k++) {
+      const leaf = this.iterations[k]
+      passes[leaf]++
+      past.#found(leaf, this.reward[leaf])
+    }
+    for (let i = size - 1; i > ROOT; i--) {
+      if (passes[i] === 0) continue
+      passes[parent[i]] += passes[i]
+      children[parent[i]]++
+      if (past.size === 1) past.size = i + 1
+      if (this.depth[i] > past.maxDepth) past.maxDepth = this.depth[i]
+    }
+    return past
+  }
+
+  /** Whether a node is there: in a tree of the past, later ones are not. */
+  has(node: number): boolean {
+    return node < this.size && (!this.#past || node === ROOT || this.passes[node] > 0)
+  }
+
   isLeaf(node: number): boolean {
     return !Number.isNaN(this.reward[node])
   }
@@ -72,11 +110,11 @@ export class GrowingTree {
     return path.reverse()
   }
 
+  /** In order of birth. */
   childrenOf(node: number): number[] {
+    this.#link()
     const found: number[] = []
-    for (let i = node + 1; i < this.size && found.length < this.children[node]; i++) {
-      if (this.parent[i] === node) found.push(i)
-    }
+    for (let i = this.#first[node]; i > 0; i = this.#next[i]) found.push(i)
     return found
   }
 
@@ -87,39 +125,33 @@ export class GrowingTree {
    * @param lambda inverse temperature from 0 (the plain mean) to Infinity (the maximum)
    */
   values(lambda: number): Float64Array {
-    const state = `${lambda} ${this.size} ${this.iterations.length}`
+    const state = `${lambda} ${this.#state()}`
     if (state === this.#valuesAt) return this.#values
     this.#valuesAt = state
     if (this.#values.length < this.size) this.#values = new Float64Array(this.parent.length)
     const { parent, reward, size } = this
     const values = this.#values
-    // log sum exp around the largest child, which needs one pass for the maxima and one for the sums.
+    // The log of a sum of exponentials around the largest child so far.
     const top = new Float64Array(size).fill(Number.NEGATIVE_INFINITY)
     const sum = new Float64Array(size)
     const count = new Int32Array(size)
-    // Depth by depth: a value is needed before the maximum of its parent is.
-    const order = byDepth(this)
-    for (let d = this.maxDepth; d >= 0; d--) {
-      const nodes = order[d] ?? []
-      for (const node of nodes) {
-        if (!Number.isNaN(reward[node])) values[node] = reward[node]
-        else if (count[node] === 0) values[node] = Number.NaN
-        else if (lambda === Infinity || top[node] === Number.NEGATIVE_INFINITY) values[node] = top[node]
-        else if (lambda === 0) values[node] = sum[node] / count[node]
-        else values[node] = top[node] + Math.log(sum[node] / count[node]) / lambda
+    for (let node = size - 1; node >= 0; node--) {
+      let value = reward[node]
+      if (Number.isNaN(value) && count[node] > 0) {
+        if (lambda === 0) value = sum[node] / count[node]
+        else if (lambda === Infinity || top[node] === Number.NEGATIVE_INFINITY) value = top[node]
+        else value = top[node] + Math.log(sum[node] / count[node]) / lambda
       }
-      for (const node of nodes) {
-        const above = parent[node]
-        if (above >= 0 && values[node] > top[above]) top[above] = values[node]
-      }
-      for (const node of nodes) {
-        const above = parent[node]
-        const value = values[node]
-        if (above < 0 || Number.isNaN(value)) continue
-        count[above]++
-        if (lambda === 0) sum[above] += value
-        else if (top[above] > Number.NEGATIVE_INFINITY) sum[above] += Math.exp(lambda * (value - top[above]))
-      }
+      values[node] = value
+      if (node === ROOT || Number.isNaN(value)) continue
+      const above = parent[node]
+      count[above]++
+      if (lambda === 0) sum[above] += value
+      else if (value > top[above]) {
+        if (sum[above] > 0) sum[above] *= Math.exp(lambda * (top[above] - value))
+        sum[above] += 1
+        top[above] = value
+      } else if (value > Number.NEGATIVE_INFINITY) sum[above] += Math.exp(lambda * (value - top[above]))
     }
     return values
   }
@@ -127,10 +159,11 @@ export class GrowingTree {
   /** The leaf of the largest reward below each node, itself for a leaf; -1 where there is none yet. */
   bestBelow(): Int32Array {
     const { parent, reward, size } = this
-    if (this.#bestAt === this.iterations.length && this.#best.length >= size) return this.#best
-    this.#bestAt = this.iterations.length
-    this.#best = new Int32Array(parent.length).fill(-1)
-    const best = this.#best
+    const state = this.#state()
+    if (this.#bestAt === state) return this.#best
+    this.#bestAt = state
+    if (this.#best.length < size) this.#best = new Int32Array(parent.length)
+    const best = this.#best.fill(-1)
     for (let i = size - 1; i > 0; i--) {
       if (!Number.isNaN(reward[i])) best[i] = i
       const [mine, above] = [best[i], parent[i]]
@@ -157,10 +190,43 @@ export class GrowingTree {
       return Math.exp(lambda * (values[node] - best))
     }
     for (let i = 1; i < size; i++) if (values[i] > top[parent[i]]) top[parent[i]] = values[i]
-    for (let i = 1; i < size; i++) sum[parent[i]] += weight(i)
+    // A weight stands in its node's slot until the parent's sum is known.
+    for (let i = 1; i < size; i++) {
+      out[i] = weight(i)
+      sum[parent[i]] += out[i]
+    }
     out[ROOT] = 1
-    for (let i = 1; i < size; i++) out[i] = sum[parent[i]] > 0 ? (out[parent[i]] * weight(i)) / sum[parent[i]] : 0
+    for (let i = 1; i < size; i++) out[i] = sum[parent[i]] > 0 ? (out[parent[i]] * out[i]) / sum[parent[i]] : 0
     return out
+  }
+
+  #found(leaf: number, reward: number): void {
+    if (Number.isNaN(this.reward[leaf])) this.leaves.push(leaf)
+    this.reward[leaf] = reward
+    this.iterations.push(leaf)
+    if (this.bestLeaf < 0 || reward > this.reward[this.bestLeaf]) this.bestLeaf = leaf
+  }
+
+  /** What changes with the tree. */
+  #state(): string {
+    return `${this.size} ${this.iterations.length}`
+  }
+
+  /** Each node's first child, and its next sibling; 0 is none. */
+  #link(): void {
+    const state = this.#state()
+    if (this.#linkedAt === state) return
+    this.#linkedAt = state
+    if (this.#first.length < this.size) {
+      this.#first = new Int32Array(this.parent.length)
+      this.#next = new Int32Array(this.parent.length)
+    }
+    this.#first.fill(0)
+    for (let i = this.size - 1; i > ROOT; i--) {
+      if (!this.has(i)) continue
+      this.#next[i] = this.#first[this.parent[i]]
+      this.#first[this.parent[i]] = i
+    }
   }
 
   #grow(): void {
@@ -177,10 +243,4 @@ export class GrowingTree {
     this.children = grown(this.children, 0)
     this.reward = grown(this.reward, Number.NaN)
   }
-}
-
-function byDepth(tree: GrowingTree): number[][] {
-  const order: number[][] = Array.from({ length: tree.maxDepth + 1 }, () => [])
-  for (let node = 0; node < tree.size; node++) order[tree.depth[node]].push(node)
-  return order
 }

@@ -13,6 +13,8 @@ const KEPT = 1024
 export class Thumbnails {
   /** Counts arrivals. */
   readonly arrived = signal(0)
+  /** Whether states are texts: they are read, and have no pictures. */
+  readonly text = signal(false)
   readonly #engine: RunsEngine
   readonly #id: string
   readonly #states = new Map<string, RunState | null>()
@@ -47,7 +49,7 @@ export class Thumbnails {
 
   picture(place: Place): HTMLCanvasElement | undefined {
     const state = this.state(place)
-    if (!state) return undefined
+    if (!state || state.text !== undefined) return undefined
     let picture = this.#pictures.get(state)
     if (!picture) {
       picture = this.#draw(state)
@@ -70,6 +72,7 @@ export class Thumbnails {
         .state(this.#id, place)
         .then((state) => {
           this.#states.set(key, state)
+          if (state.text !== undefined) this.text.value = true
           if (this.#states.size > KEPT) {
             for (const [old, value] of this.#states) {
               if (this.#states.size <= KEPT) break

@@ -24,8 +24,8 @@ export interface TwinProps {
 
 /** The tree as a list for keyboard and screen reader: the best children of each node, opened one by one. */
 export function Twin({ watch, selected, onSelect }: TwinProps) {
-  const { tree } = watch
   watch.calmVersion.value // the list follows the tree
+  const tree = watch.shown
   const open = useSignal<ReadonlySet<number>>(new Set([ROOT]))
   const [focused, setFocused] = useState(ROOT)
   const list = useRef<HTMLDivElement>(null)
@@ -33,7 +33,7 @@ export function Twin({ watch, selected, onSelect }: TwinProps) {
 
   // What is selected in the picture is opened here.
   useEffect(() => {
-    if (selected === undefined || selected >= tree.size) return
+    if (selected === undefined || !tree.has(selected)) return
     open.value = new Set([...open.peek(), ...tree.path(selected).slice(0, -1)])
     setFocused(selected)
   }, [selected])
@@ -44,7 +44,7 @@ export function Twin({ watch, selected, onSelect }: TwinProps) {
     const children = tree.childrenOf(node).sort((a, b) => order(values[b]) - order(values[a]) || a - b)
     const shown = children.slice(0, SHOWN)
     // A selected child is in the list, however poor.
-    const wanted = selected !== undefined && selected < tree.size ? tree.path(selected) : []
+    const wanted = selected !== undefined && tree.has(selected) ? tree.path(selected) : []
     for (const child of children.slice(SHOWN)) if (wanted.includes(child)) shown.push(child)
     return { shown, count: children.length }
   }
@@ -133,7 +133,7 @@ export function Twin({ watch, selected, onSelect }: TwinProps) {
               aria-expanded={expanded}
               aria-selected={node === selected}
               tabIndex={node === tabStop ? 0 : -1}
-              style={{ paddingInlineStart: `${(level - 1) * 0.9 + 0.4}rem` }}
+              style={{ paddingInlineStart: `${(level - 1) * 0.6 + 0.3}rem` }}
               onClick={() => {
                 if (expanded !== undefined && node === focused) toggle(node, !expanded)
                 setFocused(node)

@@ -1,0 +1,43 @@
+import { useEffect, useRef } from 'preact/hooks'
+import type { Place } from '../tree/thumbnails.ts'
+import type { Watch } from './watch.ts'
+
+/** A state, in a slot of fixed size: a picture, or words. */
+export function Picture({ watch, place, large }: { watch: Watch; place: Place; large?: boolean }) {
+  watch.thumbnails.arrived.value
+  const slot = useRef<HTMLCanvasElement>(null)
+  const words = watch.thumbnails.text.value
+  const picture = words ? undefined : watch.thumbnails.picture(place)
+  useEffect(() => {
+    const canvas = slot.current
+    const context = canvas?.getContext('2d')
+    if (!canvas || !context) return
+    if (!picture) {
+      context.clearRect(0, 0, canvas.width, canvas.height)
+      return
+    }
+    canvas.width = picture.width
+    canvas.height = picture.height
+    context.drawImage(picture, 0, 0)
+  }, [picture])
+  if (words) return <Words text={watch.thumbnails.state(place)?.text} large={large} />
+  return <canvas ref={slot} class={large ? 'picture large' : 'picture'} />
+}
+
+/** A text, its masks as gaps that can be seen and heard. */
+export function Words({ text, large }: { text: string | undefined; large?: boolean }) {
+  const parts = (text ?? '').split(/(▁+)/)
+  return (
+    <span class={large ? 'words large' : 'words'}>
+      {parts.map((part, i) =>
+        part.startsWith('▁') ? (
+          <span key={i} class="mask" role="img" aria-label={`${part.length} masked`}>
+            {part}
+          </span>
+        ) : (
+          part
+        ),
+      )}
+    </span>
+  )
+}
