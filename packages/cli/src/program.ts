@@ -10,6 +10,7 @@ import { reproduceCommand } from './commands/reproduce.ts'
 import { sampleCommand } from './commands/sample.ts'
 import { serveCommand } from './commands/serve.ts'
 import { steerCommand } from './commands/steer.ts'
+import { studioCommand } from './commands/studio.ts'
 import { trainCommand } from './commands/train.ts'
 import { treeCommand } from './commands/tree.ts'
 import { messageOf, UserError } from './errors.ts'
@@ -32,6 +33,7 @@ Examples:
   espalier sample --model mnist --count 64               64 digits and a contact sheet
   espalier sample --model kjv --prompt "In the beginning" --length 64 --samples 4
   espalier steer --model mnist --reward class:7 --budget 20000
+  espalier studio                                        watch a search grow, in the browser
   espalier grad model.onnx --out grad.onnx               the gradient of any ONNX model, as an ONNX model
   espalier doctor                                        is everything in place?
 
@@ -48,6 +50,7 @@ Exit codes: 0 done, 1 a fault of ours (ESPALIER_DEBUG=1 shows where), 2 somethin
     gradCommand(),
     planCommand(),
     serveCommand(),
+    studioCommand(),
     reproduceCommand(),
     doctorCommand(),
   ]

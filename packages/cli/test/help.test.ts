@@ -16,7 +16,7 @@ describe('help', () => {
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(120)
   })
 
-  it.each(['espalier', 'sample', 'compare', 'plan', 'serve', 'steer', 'tree', 'train', 'grad', 'doctor'])(
+  it.each(['espalier', 'sample', 'compare', 'plan', 'serve', 'studio', 'steer', 'tree', 'train', 'grad', 'doctor'])(
     '%s reads as it did',
     async (name) => {
       const command = commands.find((candidate) => candidate.name() === name)!

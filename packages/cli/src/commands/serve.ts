@@ -2,20 +2,29 @@ import { Command } from 'commander'
 import { collect, integer, number } from '../options.ts'
 import type { ServeOptions } from '../run-serve.ts'
 
-export function serveCommand(): Command {
-  return new Command('serve')
-    .description('Serves runs over HTTP: start, watch, pause, resume.')
-    .option('--host <address>', 'address to listen at; other than the loopback it needs a token', '127.0.0.1')
+/** Adds what `serve` and `studio` have in common. */
+export function addServerOptions(command: Command): Command {
+  return command
     .option('--port <n>', 'port to listen at; 0 takes one that is free', integer(0), 7333)
     .option('--token <text>', 'what clients must show; better in ESPALIER_TOKEN, which no list of processes shows')
-    .option('--allow-host <name>', 'a further name that this server is called by (may be repeated)', collect)
     .option('--models <folder>', 'a folder of models beside the zoo: <name>/card.json or <name>.json', collect)
-    .option('--runs <folder>', 'where runs are kept', 'runs/serve')
-    .option('--studio <folder>', 'a built web app to serve at /')
+    .option('--no-uploads', 'take no models from clients; those that came before stay')
+    .option('--runs <folder>', 'where runs are kept, and models that clients bring', 'runs/serve')
     .option('--max-budget <nfe>', 'NFE of one run, at most', integer(1), 10_000_000)
     .option('--max-hours <x>', 'hours of work of one run, at most', number(0), 24)
     .option('--max-queue <n>', 'runs that wait, at most', integer(1), 64)
+    .option('--max-model <mib>', 'MiB of a model that a client brings, at most', integer(1), 512)
     .option('--keep-free <gib>', 'GiB of the disk that stay free; with less, nothing new is taken', number(0), 1)
+}
+
+export function serveCommand(): Command {
+  const command = new Command('serve')
+    .description('Serves runs over HTTP: start, watch, pause, resume. And the Studio, where it is built.')
+    .option('--host <address>', 'address to listen at; other than the loopback it needs a token', '127.0.0.1')
+    .option('--allow-host <name>', 'a further name that this server is called by (may be repeated)', collect)
+    .option('--studio <folder>', 'the web app to serve at /; default: the Studio, once espalier studio has built it')
+    .option('--no-studio', 'serve no web app')
+  return addServerOptions(command)
     .addHelpText(
       'after',
       `
