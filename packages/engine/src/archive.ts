@@ -3,6 +3,7 @@
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate'
 import { endings, type RunEvent, type RunSummary } from './engine.ts'
 import { EngineError, lineOf } from './engine-error.ts'
+import { eventReader } from './parse-event.ts'
 import { type Part, parts, type RunStore } from './store.ts'
 
 /** Events that are read from a store together. */
@@ -63,7 +64,8 @@ export function unpackRun(archive: Uint8Array): PackedRun {
     }
     const summary = summaryFrom(JSON.parse(text('run.json')))
     const lines = text('events.jsonl').split('\n').filter(Boolean)
-    const events = lines.map((line) => JSON.parse(line) as RunEvent)
+    const eventOf = eventReader()
+    const events = lines.map((line) => eventOf(JSON.parse(line)))
     const kept = parts.flatMap((name): [Part, Uint8Array][] => {
       const bytes = read(`${name}.bin`)
       return bytes ? [[name, bytes]] : []

@@ -9,7 +9,7 @@ import { fitted, type RewardKinds } from './reward-kinds.ts'
 import { asked, type FittedReward, graphOf, noFile, type RewardPlace } from './rewards.ts'
 import { cardsOf, type ModelSource } from './source.ts'
 import { type TextRewardContext, textRewardKinds } from './text-reward-kinds.ts'
-import { checkSameTokens, openTokens, type Tokens } from './text-states.ts'
+import { openOther, type Tokens } from './text-states.ts'
 
 type Context = TextRewardContext & { readonly place: RewardPlace }
 
@@ -64,10 +64,8 @@ async function classifierOf(
   )
   const name = wanted ?? fittingClassifier(fitting, { model, label })?.name
   if (name === undefined) throw new Error(`there is no classifier of the tokens of ${model} here`)
-  const other = await openTokens(source, name)
-  const { card } = other
+  const { card } = await openOther(source, name, tokens, 'classifier')
   if (card.type !== 'token-classifier')
     throw new Error(`"${name}" is of the type ${card.type}; a token-classifier is needed`)
-  checkSameTokens(other, tokens, `the classifier ${name}`)
   return { name, card, graph: () => graphOf(source, name) }
 }

@@ -25,7 +25,7 @@ import { gatedRuntime } from './gated-runtime.ts'
 import { graphOf } from './rewards.ts'
 import { begun, checkBudget, gatedReward, maxBatch, type Place, type Prepared } from './set-up.ts'
 import { fitTextReward } from './text-rewards.ts'
-import { checkSameTokens, openTokens, type Tokens, texts } from './text-states.ts'
+import { openOther, openTokens, type Tokens, texts } from './text-states.ts'
 
 /** A model of text that can be sampled from. @throws one line where it cannot */
 export async function openTextModel(place: Pick<Place, 'source'>, key: string): Promise<Tokens<MaskedCard>> {
@@ -129,7 +129,6 @@ export function defaultSampler({ process }: MaskedCard): string {
 async function energyOf({ energy }: NamedTokenSampler, { source }: Place, model: string, tokens: Tokens<MaskedCard>) {
   if (!energy) return undefined
   const name = energy.model ?? `${model}-autoregressive`
-  const other = await openTokens(source, name)
-  checkSameTokens(other, tokens, `the energy ${name}`)
-  return { other: other.card, carryOver: energy.of === 'co-ar', graph: () => graphOf(source, name) }
+  const { card: other } = await openOther(source, name, tokens, 'energy')
+  return { other, carryOver: energy.of === 'co-ar', graph: () => graphOf(source, name) }
 }

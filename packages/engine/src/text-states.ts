@@ -55,11 +55,17 @@ function shown({ tokenizer }: Tokens, tokens: Int32Array): RunState {
   return { shape: [tokens.length], data: Float32Array.from(tokens), text: spellTokens(tokenizer, tokens, MASK) }
 }
 
-/** @throws where a text would be other tokens to another model */
-export function checkSameTokens(other: Tokens, own: Tokens, what: string): void {
+/**
+ * Another model of the same tokens.
+ * @param what it is, for errors
+ * @throws one line where there is none of that name, or a text would be other tokens to it
+ */
+export async function openOther(source: ModelSource, name: string, own: Tokens, what: string): Promise<Tokens> {
   const { vocabulary } = own.tokenizer
+  if (!(await source.keys()).includes(name)) throw new Error(`there is no ${what} ${name} here`)
+  const other = await openTokens(source, name)
   const same = (token: number) => other.tokenizer.decode([token]) === own.tokenizer.decode([token])
   const all = Array.from({ length: vocabulary }, (_, token) => token)
-  if (other.tokenizer.vocabulary === vocabulary && all.every(same)) return
-  throw new Error(`${what} has another tokenizer than ${own.card.name}; they must read the same tokens`)
+  if (other.tokenizer.vocabulary === vocabulary && all.every(same)) return other
+  throw new Error(`the ${what} ${name} has another tokenizer than ${own.card.name}; they must read the same tokens`)
 }

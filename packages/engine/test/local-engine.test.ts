@@ -1,3 +1,4 @@
+import { nodeRuntime } from 'espalier/node'
 import type { Runtime } from 'espalier/runtime'
 import { describe, expect, it } from 'vitest'
 import {
@@ -47,8 +48,15 @@ async function closedAt(n: number, store: RunStore, last = Number.POSITIVE_INFIN
 }
 
 engineConformance('a local engine', async () => {
-  const engine = await open()
-  return { engine, close: () => engine.close() }
+  const runtime = nodeRuntime({ workers: 0 })
+  const engine = await open({ runtime })
+  return {
+    engine,
+    async close() {
+      await engine.close()
+      await runtime.close()
+    },
+  }
 })
 
 describe('a local engine over a store', { timeout: 20_000 }, () => {
