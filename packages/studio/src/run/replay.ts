@@ -1,10 +1,9 @@
 import { signal } from '@preact/signals'
-import { calm, type Watch } from './watch.ts'
+import { CALM_PERIOD, calm, type Watch } from './watch.ts'
 
 /** Milliseconds of a whole replay, and between two of its pictures. */
 const LASTS = 12_000
 const PERIOD = 50
-const CALM_PERIOD = 1000
 
 /** Shows the moments of a run one after the other. */
 export class Replay {

@@ -20,7 +20,8 @@ const nothing: Counts = { nfe: 0, rewardEvaluations: 0, gradientEvaluations: 0, 
 
 /** How often the page looks at what came, in milliseconds. */
 const PERIOD = 50
-const CALM_PERIOD = 1000
+/** The same where little motion is wanted. */
+export const CALM_PERIOD = 1000
 const LIST_PERIOD = 500
 /** The same where the person chooses the moment. */
 const MOMENT_PERIOD = 200

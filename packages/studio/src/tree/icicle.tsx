@@ -2,7 +2,7 @@ import { useSignalEffect } from '@preact/signals'
 import type { RefObject } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { number, percent, whole } from '../format.ts'
-import { calm, ended, type Watch } from '../run/watch.ts'
+import { CALM_PERIOD, calm, ended, type Watch } from '../run/watch.ts'
 import { theme } from '../theme.ts'
 import { nodeAt } from './detail.ts'
 import { Ease } from './ease.ts'
@@ -52,6 +52,7 @@ export function Icicle({ watch, selected, by, zoom, onSelect, onZoomed }: Icicle
   const drawn = useRef<{ tree: GrowingTree; iterations: number; by: Weighing } | undefined>(undefined)
   const [label, setLabel] = useState('Search tree: no nodes yet')
   const labelled = useRef(Number.NEGATIVE_INFINITY)
+  const drawnAt = useRef(Number.NEGATIVE_INFINITY)
 
   const draw = (now: number) => {
     frame.current = 0
@@ -66,6 +67,7 @@ export function Icicle({ watch, selected, by, zoom, onSelect, onZoomed }: Icicle
       element.width = Math.round(width * ratio)
       element.height = Math.round(height * ratio)
     }
+    drawnAt.current = now
     context.setTransform(ratio, 0, 0, ratio, 0, 0)
     context.clearRect(0, 0, width, height)
 
@@ -97,10 +99,27 @@ export function Icicle({ watch, selected, by, zoom, onSelect, onZoomed }: Icicle
     frame.current ||= requestAnimationFrame((now) => latest.current(now))
   }
 
+  /** Draws what has come by itself: at once, or once a second where little motion is wanted. */
+  const waiting = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
+  const follow = () => {
+    if (!calm()) return request()
+    waiting.current ??= setTimeout(
+      () => {
+        waiting.current = undefined
+        request()
+      },
+      Math.max(0, drawnAt.current + CALM_PERIOD - performance.now()),
+    )
+  }
+  useEffect(() => () => clearTimeout(waiting.current), [])
+
   useSignalEffect(() => {
     watch.version.value
-    watch.moment.value
     watch.thumbnails.arrived.value
+    follow()
+  })
+  useSignalEffect(() => {
+    watch.moment.value
     theme.value
     request()
   })
