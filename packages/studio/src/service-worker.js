@@ -27,7 +27,10 @@ self.addEventListener('activate', (event) => {
 
 self.addEventListener('fetch', (event) => {
   const { request } = event
-  if (request.method !== 'GET' || new URL(request.url).origin !== self.location.origin) return
+  if (request.method !== 'GET' || !request.url.startsWith(self.registration.scope)) return
+  // What a server of runs answers at the same address is not the app's: a stream of events, kept, would never arrive.
+  const [path] = request.url.slice(self.registration.scope.length).split(/[?#]/)
+  if (path !== '' && !path.startsWith('models/') && !files.includes(path)) return
   if (request.cache === 'only-if-cached' && request.mode !== 'same-origin') return
   event.respondWith(answer(request))
 })
