@@ -27,7 +27,14 @@ export { fitted, type Opening, type RewardKind, type RewardKinds } from './rewar
 export { type RunSearchOptions, type RunSearchResult, runSearch } from './run-search.ts'
 export { type ServerEngineOptions, serverEngine } from './server-engine.ts'
 export { type ServerSentEvent, serverSentEvents } from './server-sent-events.ts'
-export { checkModelKey, type GivenModel, type ModelSource, memorySource, unknownModel } from './source.ts'
+export {
+  checkModelFiles,
+  checkModelKey,
+  type GivenModel,
+  type ModelSource,
+  memorySource,
+  unknownModel,
+} from './source.ts'
 export { memoryStore, type Part, type RunStore } from './store.ts'
 export { type TextRewardContext, textRewardKinds, type WordLists } from './text-reward-kinds.ts'
 export { type Frame, readSamples, type Samples, type SearchView, savedView } from './view.ts'

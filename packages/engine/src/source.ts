@@ -46,8 +46,7 @@ export function memorySource(models: Map<string, GivenModel>, others?: ModelSour
     },
     async add({ key, card: json, graph, tokenizer }) {
       const card = parseCard(json, `the card of ${key}`)
-      if (card.type !== 'gaussian-mixture' && !graph) throw new Error('its ONNX file is missing')
-      if (isTextCard(card) && tokenizer === undefined) throw new Error('its tokenizer.json is missing')
+      checkModelFiles(key, card, { graph: graph !== undefined, tokenizer: tokenizer !== undefined })
       models.set(key, { card, graph, tokenizer })
     },
   }
@@ -57,6 +56,16 @@ export function memorySource(models: Map<string, GivenModel>, others?: ModelSour
 export function checkModelKey(key: string): void {
   if (/^[\w.-]{1,100}$/.test(key) && !/^\.+$/.test(key)) return
   throw new EngineError('config', `model: "${key.slice(0, 100)}" is no name; use letters, digits, - and _`)
+}
+
+/** @throws one line where a file is missing that a model with this card needs */
+export function checkModelFiles(
+  key: string,
+  card: AnyCard,
+  has: { readonly graph: boolean; readonly tokenizer: boolean },
+): void {
+  if (card.type !== 'gaussian-mixture' && !has.graph) throw new Error(`${key} is a ${card.type} and has no model.onnx`)
+  if (isTextCard(card) && !has.tokenizer) throw new Error(`${key} is a model of text and has no tokenizer.json`)
 }
 
 export function unknownModel(key: string, keys: readonly string[]): EngineError {

@@ -1,8 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { type ModelSource, unknownModel } from '@espalier/engine'
-import { parseModelCard } from 'espalier/runtime'
+import { type ModelSource, parseCard, unknownModel } from '@espalier/engine'
 
 /** Folder of the models that come with Espalier. */
 export function zooFolder(): string {
@@ -40,7 +39,7 @@ export function cardFilesSource(cards: () => ReadonlyMap<string, string>): Model
   }
   return {
     keys: async () => [...cards().keys()],
-    card: async (key) => parseModelCard(JSON.parse(readFileSync(fileOf(key), 'utf8')), `the card of ${key}`),
+    card: async (key) => parseCard(JSON.parse(readFileSync(fileOf(key), 'utf8')), `the card of ${key}`),
     async tokenizer(key) {
       const file = join(dirname(fileOf(key)), 'tokenizer.json')
       return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined

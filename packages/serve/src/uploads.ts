@@ -3,8 +3,16 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkModelKey, EngineError, lineOf, type ModelSource, type NewModel, unknownModel } from '@espalier/engine'
-import { parseModelCard } from 'espalier/runtime'
+import {
+  checkModelFiles,
+  checkModelKey,
+  EngineError,
+  lineOf,
+  type ModelSource,
+  type NewModel,
+  parseCard,
+  unknownModel,
+} from '@espalier/engine'
 import { cardFilesSource } from './folder-source.ts'
 import type { FormPart } from './multipart.ts'
 import { problem } from './problem.ts'
@@ -126,14 +134,12 @@ function checkFiles(key: string, folder: string): void {
   const fail = (reason: string) => new EngineError('config', `model: ${reason}`)
   const card = join(folder, 'card.json')
   if (!existsSync(card)) throw fail(`${key} has no card.json`)
-  let type: string
+  const has = (name: string) => existsSync(join(folder, name))
   try {
-    ;({ type } = parseModelCard(JSON.parse(readFileSync(card, 'utf8')), `the card of ${key}`))
+    const parsed = parseCard(JSON.parse(readFileSync(card, 'utf8')), `the card of ${key}`)
+    checkModelFiles(key, parsed, { graph: has('model.onnx'), tokenizer: has('tokenizer.json') })
   } catch (error) {
     throw fail(error instanceof SyntaxError ? `the card of ${key} is not JSON` : lineOf(error))
-  }
-  if (type !== 'gaussian-mixture' && !existsSync(join(folder, 'model.onnx'))) {
-    throw fail(`${key} is a ${type} and has no model.onnx`)
   }
 }
 

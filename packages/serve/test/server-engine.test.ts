@@ -1,17 +1,20 @@
 import { createServer as createProxy, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { serverEngine } from '@espalier/engine'
+import { nodeRuntime } from 'espalier/node'
 import { describe, expect, it } from 'vitest'
 import { allEvents, config, engineConformance, toldIn } from '../../engine/test/support/conformance.ts'
 import { open, scratch } from './support/server.ts'
 
 engineConformance('a server engine', async () => {
   const folder = scratch()
-  const server = await open(folder.path)
+  const runtime = nodeRuntime({ workers: 0 })
+  const server = await open(folder.path, { runtime })
   return {
     engine: serverEngine({ url: server.url }),
     async close() {
       await server.close()
+      await runtime.close()
       folder.remove()
     },
   }

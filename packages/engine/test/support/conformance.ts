@@ -569,12 +569,12 @@ export function engineConformance(name: string, make: () => Promise<EngineUnderT
       }
       for (const [wrong, message] of [
         [{ key: '../up' }, /^model: "\.\.\/up" is no name; use letters, digits, - and _$/],
-        [{ key: '' }, /^model: "" is no name/],
+        [{ key: 'two words' }, /^model: "two words" is no name/],
         [{ key: 'other', card: { type: 'moon' } }, /^model: .*the type is "moon"; it is one of network, /],
         [{ key: 'other', card: { type: 'masked', name: 'x' } }, /^model: .*vocabulary/],
         [{ key: 'other', card: null }, /^model: .*the type is missing/],
-        [{ key: 'other', graph: undefined }, /^model: .*ONNX/],
-        [{ key: 'other', tokenizer: undefined }, /^model: .*tokenizer\.json/],
+        [{ key: 'other', graph: undefined }, /^model: other is a masked and has no model\.onnx$/],
+        [{ key: 'other', tokenizer: undefined }, /^model: other is a model of text and has no tokenizer\.json$/],
       ] as const) {
         const adding = engine.addModel({ ...letters, ...wrong })
         await expect(adding).rejects.toThrow(message)
