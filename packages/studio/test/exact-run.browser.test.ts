@@ -5,18 +5,8 @@ import { nodeRuntime } from 'espalier/node'
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
 import { examples } from '../src/examples.ts'
-import {
-  ask,
-  describeInBrowser,
-  eventsOf,
-  inNode,
-  numbers,
-  settled,
-  spent,
-  status,
-  treeOf,
-  useStudio,
-} from './support/studio.ts'
+import { inNode, treeOf } from './support/in-node.ts'
+import { ask, describeInBrowser, eventsOf, numbers, settled, spent, status, useStudio } from './support/studio.ts'
 
 const models = fileURLToPath(new URL('../../zoo/models', import.meta.url))
 

@@ -2,17 +2,8 @@ import { createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, it } from 'vitest'
 import { examples } from '../src/examples.ts'
-import {
-  describeInBrowser,
-  numbers,
-  runOf,
-  settled,
-  spent,
-  start,
-  status,
-  treeOf,
-  useStudio,
-} from './support/studio.ts'
+import { treeOf } from './support/in-node.ts'
+import { describeInBrowser, numbers, runOf, settled, spent, start, status, useStudio } from './support/studio.ts'
 
 const quick = { model: 'mixture', reward: 'near:2,0', budget: '2000' }
 

@@ -1,16 +1,7 @@
 import { expect, it } from 'vitest'
 import { examples } from '../src/examples.ts'
-import {
-  describeInBrowser,
-  inNode,
-  numbers,
-  runOf,
-  settled,
-  spent,
-  start,
-  status,
-  useStudio,
-} from './support/studio.ts'
+import { inNode } from './support/in-node.ts'
+import { describeInBrowser, numbers, runOf, settled, spent, start, status, useStudio } from './support/studio.ts'
 
 describeInBrowser('the studio in a browser', () => {
   const studio = useStudio()

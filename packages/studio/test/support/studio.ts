@@ -3,26 +3,17 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { localEngine, memorySource, type RunConfig, type RunEvent, type RunSummary } from '@espalier/engine'
+import type { RunEvent } from '@espalier/engine'
 import { createServer, type RunningServer, type ServerOptions } from '@espalier/serve'
-import type { Runtime } from 'espalier/runtime'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, inject } from 'vitest'
-import { mixture } from '../../src/engine/models.ts'
 import { type StaticServer, serveFolder } from './app.ts'
+import { noRuntime, worlds } from './in-node.ts'
 
 const prepared = inject('studio')
 
 /** A `describe` whose tests are skipped where there is no Chromium. */
 export const describeInBrowser = describe.skipIf(!prepared)
-
-/** Worlds need no runtime. */
-const noRuntime: Runtime = {
-  name: 'none',
-  load: () => Promise.reject(new Error('a world loads no network')),
-  close: async () => {},
-}
-const source = memorySource(new Map([['mixture', mixture]]))
 
 export interface Studio {
   /** The built app. */
@@ -91,7 +82,7 @@ export function useStudio(): Studio {
       const runs = mkdtempSync(join(tmpdir(), 'espalier-served-'))
       closing.push(() => rmSync(runs, { recursive: true, force: true }))
       const running = await createServer({
-        ...{ runtime: noRuntime, source, folder: runs, pages: folder },
+        ...{ runtime: noRuntime, source: worlds, folder: runs, pages: folder },
         freeSpace: async () => Number.MAX_SAFE_INTEGER,
         ...options,
       })
@@ -212,31 +203,4 @@ export function eventsOf(page: Page, id: string): Promise<RunEvent[]> {
       }),
     id,
   )
-}
-
-/** The tree that events tell of, and the rewards of its leaves in the order in which they came, in whatever pieces. */
-export function treeOf(events: readonly RunEvent[]) {
-  const parents: number[] = []
-  const depths: number[] = []
-  const leaves: number[] = []
-  const rewards: (number | null)[] = []
-  for (const event of events) {
-    if (event.type === 'nodes') {
-      parents.push(...event.parents)
-      depths.push(...event.depths)
-    } else if (event.type === 'leaves') {
-      leaves.push(...event.nodes)
-      rewards.push(...event.rewards)
-    }
-  }
-  return { parents, depths, leaves, rewards }
-}
-
-/** What an engine in Node makes of a config that needs no network: the summary and all events. */
-export async function inNode(config: RunConfig): Promise<RunSummary & { readonly events: readonly RunEvent[] }> {
-  const engine = await localEngine({ runtime: noRuntime, source })
-  const id = await engine.start(config)
-  const events: RunEvent[] = []
-  for await (const { event } of engine.events(id, 0, new AbortController().signal)) events.push(event)
-  return { ...(await engine.run(id)), events }
 }
