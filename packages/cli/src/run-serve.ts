@@ -1,9 +1,10 @@
 /** `espalier serve`: a server from its options to the signal that ends it. */
 
 import { existsSync, statSync } from 'node:fs'
-import { createServer, folderSource, zooFolder } from '@espalier/serve'
-import { nodeRuntime, physicalCores } from 'espalier/node'
+import { checkPublicAddress, createServer, folderSource, zooFolder } from '@espalier/serve'
+import { jpegCodec, nodeRuntime, physicalCores } from 'espalier/node'
 import { asUserError, UserError } from './errors.ts'
+import { wordLists } from './reward-files.ts'
 import { builtStudio } from './studio-app.ts'
 import { versions } from './versions.ts'
 
@@ -13,6 +14,7 @@ export interface ServerOptions {
   readonly token?: string
   readonly models?: readonly string[]
   readonly uploads: boolean
+  readonly allowRemote: boolean
   readonly runs: string
   readonly maxBudget: number
   /** Hours. */
@@ -82,6 +84,8 @@ export async function serveUntilAsked(
       ...(allowHosts && { allowHosts }),
       ...(pages !== undefined && { pages }),
       ...(!uploads && { uploads: false }),
+      ...{ jpeg: jpegCodec, words: wordLists },
+      ...(options.allowRemote && { allow: { url: (url: URL) => checkPublicAddress(url) } }),
       source: folderSource([...models, zooFolder()]),
       engineName: `${runtime.name}, ${threads} threads, espalier ${version}`,
       limits: {

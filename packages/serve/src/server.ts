@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
-import { type Limits, type LocalEngine, localEngine, type ModelSource } from '@espalier/engine'
+import { type Limits, type LocalEngine, type LocalEngineOptions, localEngine, type ModelSource } from '@espalier/engine'
 import { serve } from '@hono/node-server'
 import type { Runtime } from 'espalier/runtime'
 import PQueue from 'p-queue'
@@ -47,7 +47,7 @@ export const defaultLimits: ServerLimits = {
   arrival: 30_000,
 }
 
-export interface ServerOptions {
+export interface ServerOptions extends Pick<LocalEngineOptions, 'allow' | 'jpeg' | 'words'> {
   readonly runtime: Runtime
   readonly source: ModelSource
   /** Where the folders of runs lie. */
@@ -104,7 +104,11 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const source = uploads ?? options.source
   const queue = new PQueue({ concurrency: 1 })
   const onFault = options.onFault ?? ((error) => process.stderr.write(`espalier serve: ${told(error)}\n`))
+  const { allow, jpeg, words } = options
   const engine = await localEngine({
+    ...(allow && { allow }),
+    ...(jpeg && { jpeg }),
+    ...(words && { words }),
     ...{ runtime, source, store, limits, storage: 'kept', threads: options.threads ?? 1 },
     ...(options.engineName !== undefined && { name: options.engineName }),
     ...(options.snapshotEvery !== undefined && { snapshotEvery: options.snapshotEvery }),

@@ -9,6 +9,7 @@ export function addServerOptions(command: Command): Command {
     .option('--token <text>', 'what clients must show; better in ESPALIER_TOKEN, which no list of processes shows')
     .option('--models <folder>', 'a folder of models beside the zoo: <name>/card.json or <name>.json', collect)
     .option('--no-uploads', 'take no models from clients; those that came before stay')
+    .option('--allow-remote', 'rewards may be addresses, https://..., of the public internet alone', false)
     .option('--runs <folder>', 'where runs are kept, and models that clients bring', 'runs/serve')
     .option('--max-budget <nfe>', 'NFE of one run, at most', integer(1), 10_000_000)
     .option('--max-hours <x>', 'hours of work of one run, at most', number(0), 24)
@@ -30,7 +31,8 @@ export function serveCommand(): Command {
       `
 Ctrl-C keeps what runs so that it can be resumed, and ends within 10 seconds; again, it ends at once. After a crash the
 runs of the folder are there again: what was queued is queued, what was running is interrupted, and can be resumed.
-GET /openapi.json describes every route. Rewards here are names only: no files, no addresses.
+GET /openapi.json describes every route. Rewards here are names and their combinations, and
+addresses with --allow-remote: never files.
 
 Examples:
   espalier serve
