@@ -167,7 +167,7 @@ export function heights(tree: GrowingTree, out: Float64Array): Float64Array {
   for (const leaf of tree.leaves) {
     const value = tree.reward[leaf]
     if (!Number.isFinite(value)) out[leaf] = value > 0 ? 1 : 0.05
-    else out[leaf] = high > low ? 0.15 + (0.85 * (value - low)) / (high - low) : 0.5
+    else out[leaf] = high > low ? 0.15 + 0.85 * ((value - low) / (high - low)) : 0.5
   }
   return out
 }
