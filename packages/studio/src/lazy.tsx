@@ -29,10 +29,12 @@ export function Lazy<P extends object>({ load, given }: { load: () => Promise<Co
       <h1 ref={loading} tabIndex={-1}>
         {error ? 'This view cannot be loaded' : 'Loading…'}
       </h1>
-      {error && (
+      {error ? (
         <p class="error" role="alert">
           {error}
         </p>
+      ) : (
+        <div class="waiting" />
       )}
     </>
   )

@@ -116,7 +116,7 @@ export function Run({ id }: { id: string }) {
             {watch.error.value}. <a href={address([])}>Back to the runs</a>
           </p>
         ) : (
-          <p class="quiet">Reading the run…</p>
+          <p class="quiet waiting">Reading the run…</p>
         )}
       </>
     )
