@@ -38,7 +38,7 @@ describeInBrowser('the studio for everybody', () => {
     await page.getByRole('heading', { name: /^Which runs/ }).waitFor()
     await check('compare, empty')
     await go(page, '#/compare/none,such')
-    await page.getByRole('alert').waitFor()
+    await page.getByText('2 runs of this address are not here').waitFor()
     await check('compare, absent')
     await go(page, '#/solver/dpm++3m')
     await page.getByText('Order conditions').waitFor()
