@@ -152,19 +152,11 @@ function gated(denoiser: DifferentiableDenoiser, gate: Gate): DifferentiableDeno
     process,
     event,
     rowCost,
-    async predict(x, t, target, condition, into) {
-      await gate.pass()
-      return denoiser.predict(x, t, target, condition, into)
-    },
-    async pullback(x, t, cotangent, condition) {
-      await gate.pass()
-      return denoiser.pullback(x, t, cotangent, condition)
-    },
+    predict: (x, t, target, condition, into) => gate.through(() => denoiser.predict(x, t, target, condition, into)),
+    pullback: (x, t, cotangent, condition) => gate.through(() => denoiser.pullback(x, t, cotangent, condition)),
     ...(predictEach && {
-      async predictEach(x, t, targets, condition) {
-        await gate.pass()
-        return predictEach.call(denoiser, x, t, targets, condition)
-      },
+      predictEach: (x, t, targets, condition) =>
+        gate.through(() => predictEach.call(denoiser, x, t, targets, condition)),
     }),
   } satisfies DifferentiableDenoiser
 }

@@ -52,6 +52,13 @@ export class Gate {
     if (this.signal.aborted) throw new Stopped('the run was stopped')
   }
 
+  /** Begins a piece of work when the way is free. Of several that waited together none begins behind a stop. @throws Stopped */
+  async through<T>(work: () => T | Promise<T>): Promise<T> {
+    await this.pass()
+    if (this.signal.aborted) throw new Stopped('the run was stopped')
+    return work()
+  }
+
   /** What a piece of work gives, unless the run is stopped before; nobody waits for it then. @throws Stopped */
   async orStop<T>(work: Promise<T>): Promise<T> {
     let leave = () => {}

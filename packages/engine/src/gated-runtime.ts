@@ -14,10 +14,7 @@ export function gatedRuntime(runtime: Runtime, gate: Gate): Runtime {
       const gated: Session = {
         inputs: session.inputs,
         outputs: session.outputs,
-        async run(feeds, fetches) {
-          await gate.pass()
-          return session.run(feeds, fetches)
-        },
+        run: (feeds, fetches) => gate.through(() => session.run(feeds, fetches)),
         async release() {
           if (open.delete(gated)) await session.release()
         },

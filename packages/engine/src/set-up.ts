@@ -90,9 +90,6 @@ export async function checkBudget<S, X>(
 export function gatedReward<X>(reward: Reward<X>, gate: Gate): Reward<X> {
   return {
     name: reward.name,
-    async evaluate(samples) {
-      await gate.pass()
-      return gate.orStop(reward.evaluate(samples))
-    },
+    evaluate: (samples) => gate.through(() => gate.orStop(reward.evaluate(samples))),
   }
 }
