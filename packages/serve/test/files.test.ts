@@ -10,7 +10,7 @@ import { strToU8, unzipSync, zipSync } from 'fflate'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { writeImageModel } from '../../cli/test/cli.ts'
 import { allEvents, config, longConfig, toldIn, until, world } from '../../engine/test/support/conformance.ts'
-import type { RunningServer, ServerOptions } from '../src/index.ts'
+import { folderSource, type RunningServer, type ServerOptions, withUploads } from '../src/index.ts'
 import { open, raw, type Scratch, scratch } from './support/server.ts'
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -146,6 +146,21 @@ describe('models that are brought', { timeout: 30_000 }, () => {
     expect(left()).toEqual([])
     await bring(new Uint8Array(10))
     expect(left()).toEqual(['mine'])
+  })
+
+  it('are refused where the disk has no byte left', async () => {
+    const source = withUploads(folderSource([]), join(folder.path, 'brought'))
+    async function* form() {
+      yield {
+        name: 'model.onnx',
+        body: (async function* () {
+          yield new Uint8Array(10)
+          throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+        })(),
+      }
+    }
+    await expect(source.receive('mine', form())).rejects.toThrow(/^the disk is full; remove runs, or make room$/)
+    expect(readdirSync(join(folder.path, 'brought'))).toEqual([])
   })
 
   it('are not there in halves: clients that vanish, crawl, or hang leave nothing', async () => {
