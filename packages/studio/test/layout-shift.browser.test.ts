@@ -19,7 +19,7 @@ function note(): void {
       hadRecentInput: boolean
       sources: { node?: Node }[]
     })[]) {
-      if (entry.hadRecentInput || !location.hash.startsWith('#/run/')) continue
+      if (entry.hadRecentInput) continue
       const sources = entry.sources.map(({ node }) => (node instanceof Element ? node.outerHTML : '').slice(0, 80))
       shifts.push({ value: entry.value, sources })
     }
@@ -47,7 +47,7 @@ describeInBrowser('what moves', () => {
     await page.reload()
     return page
   }
-  /** The sum of what moved in a view, and the worst of it. */
+  /** The sum of what moved, and the worst of it. */
   const moved = async (page: Page) => {
     const shifts = await noted<Shift[]>(page, 'shifts')
     const worst = [...shifts].sort((a, b) => b.value - a.value).slice(0, 3)

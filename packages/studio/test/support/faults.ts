@@ -57,7 +57,7 @@ async function axeFaults(runOnly: string[]): Promise<string[]> {
   )
 }
 
-/** Headings, landmarks and targets. */
+/** Headings, landmarks, names and targets. */
 function layoutFaults({ target, least }: { target: number; least: number }): string[] {
   const found: string[] = []
   const shown = (element: Element) => element.checkVisibility({ checkVisibilityCSS: true })
@@ -69,6 +69,11 @@ function layoutFaults({ target, least }: { target: number; least: number }): str
   ]) {
     const count = [...document.querySelectorAll(selector)].filter(shown).length
     if (count !== 1) found.push(`${count} times the ${name}`)
+  }
+  // Rules of axe ask roles that are written out for names, and not elements that have them by nature.
+  for (const element of document.querySelectorAll('progress, meter, fieldset, dialog, [role=img], [role=tree]')) {
+    const named = element.matches('[aria-label], [aria-labelledby]') || element.querySelector('legend, title')
+    if (!named && !element.closest('[aria-hidden=true]')) found.push(`no name: ${element.outerHTML.slice(0, 160)}`)
   }
   for (const element of document.querySelectorAll<HTMLElement>('button, a[href], input, select, summary, [tabindex]')) {
     if (!shown(element) || element.matches('.skip, [tabindex="-1"]:not([role])')) continue
