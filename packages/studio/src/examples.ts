@@ -26,11 +26,12 @@ export const examples: readonly Example[] = [
   },
   {
     title: 'Words that end in -ing',
-    about: 'Masked diffusion over the letters of English words; a tree search finds those that a pattern asks for.',
+    about:
+      'Masked diffusion over the letters of English words; a tree search finds texts in which as many as may be end in -ing.',
     config: {
       ...common,
-      ...{ model: 'words', reward: 'edits:/^[a-z]+ing$/', method: 'dts-star(alpha=0.6)' },
-      ...{ solver: 'first-hitting(calls=16)', budget: 3000, steps: 50, lambda: 1 },
+      ...{ model: 'words', reward: 'count:/[a-z]ing\\b/', method: 'dts-star(alpha=0.6)' },
+      ...{ solver: 'first-hitting(calls=16)', budget: 3000, steps: 50, lambda: 2 },
     },
   },
 ]

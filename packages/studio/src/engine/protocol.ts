@@ -6,10 +6,31 @@ import type { Inspection } from './inspect.ts'
 /** What the worker says of itself once it is up. */
 export interface PageFacts extends EngineFacts {
   readonly isolated: boolean
+  /** Where runs are kept: in files of the page's own, in a database of the browser, or nowhere. */
+  readonly medium: 'files' | 'database' | 'memory'
+  readonly backend: 'wasm' | 'webgpu'
+}
+
+/** What the worker is opened with. */
+export interface OpenSettings {
+  /** Where the app's files lie. */
+  readonly base: string
+  /** Of the engine. Default: half of the cores, at most 4. */
+  readonly threads?: number
+  /** Whether a graphics device that the processor only plays will do: for tests. */
+  readonly anyAdapter?: boolean
+}
+
+/** A step on the way to the first network call. */
+export interface Loading {
+  /** `runtime`, `model <name>`, `compiling`. */
+  readonly what: string
+  /** Of it so far, of what is fetched. */
+  readonly bytes?: number
 }
 
 export type ToWorker =
-  | { readonly type: 'open'; readonly base: string }
+  | { readonly type: 'open'; readonly settings: OpenSettings }
   | { readonly type: 'call'; readonly call: number; readonly method: string; readonly given: readonly unknown[] }
   | { readonly type: 'watch'; readonly watch: number; readonly id: string; readonly from: number }
   | { readonly type: 'unwatch'; readonly watch: number }
@@ -20,6 +41,15 @@ export type FromWorker =
   | { readonly type: 'events'; readonly watch: number; readonly events: readonly Numbered[] }
   | { readonly type: 'end'; readonly watch: number; readonly error?: string }
   | { readonly type: 'failed'; readonly error: string }
+  /** What is being loaded; null where nothing is. */
+  | { readonly type: 'loading'; readonly loading: Loading | null }
+  /** The graphics device is gone: this worker is of no more use. */
+  | { readonly type: 'lost'; readonly reason: string }
+  /** The graphics device computes something else. */
+  | { readonly type: 'doubt'; readonly doubt: string }
+  /** Wants a sandbox, which is to talk through the port; an end of it. */
+  | { readonly type: 'sandbox'; readonly sandbox: number; readonly port: MessagePort }
+  | { readonly type: 'unsandbox'; readonly sandbox: number }
 
 /** What forms and sheets ask of the library, which lies in the worker: no runs. */
 export interface Workshop {
@@ -50,6 +80,16 @@ export interface NamedSearch extends Named {
   readonly chain: 'any' | 'stochastic' | 'guided' | 'deterministic'
 }
 
+/** A reward that has a name. */
+export interface NamedReward {
+  readonly name: string
+  /** How it is written, such as `class:<label>`. */
+  readonly form: string
+  readonly about: string
+  /** Its options, of those that take some. */
+  readonly options?: Named
+}
+
 /** What a form offers. */
 export interface Catalogue {
   readonly searches: readonly NamedSearch[]
@@ -57,5 +97,6 @@ export interface Catalogue {
   readonly grids: readonly Named[]
   /** Of text. */
   readonly samplers: readonly Named[]
-  readonly imageRewards: readonly Named[]
+  /** Of images and points, and of text. */
+  readonly rewards: { readonly image: readonly NamedReward[]; readonly text: readonly NamedReward[] }
 }

@@ -1,13 +1,8 @@
 /** What forms and sheets ask of the library. Parts that few look at are files of their own. */
 
 import type { ModelSource } from '@espalier/engine'
-import { gridCatalogue } from 'espalier/process'
-import { imageRewards } from 'espalier/reward'
 import type { Runtime } from 'espalier/runtime'
-import { searchCatalogue } from 'espalier/search'
-import { solverCatalogue } from 'espalier/solve'
-import { tokenSamplerCatalogue } from 'espalier/text'
-import type { Named, Workshop } from './protocol.ts'
+import type { Workshop } from './protocol.ts'
 import { zooModels } from './zoo-names.ts'
 
 export function workshopOf(place: { readonly source: ModelSource; readonly runtime: Runtime }): Workshop {
@@ -18,16 +13,6 @@ export function workshopOf(place: { readonly source: ModelSource; readonly runti
     bundle: async (plan) => (await import('./analysis.ts')).bundleOf(plan),
     ownCard: async (model) => (zooModels.some((name) => name === model) ? undefined : place.source.card(model)),
     probe: async (...given) => (await import('./probe.ts')).probe(...given, place),
-    async catalogue() {
-      const named = (entries: readonly Named[]) =>
-        entries.map(({ name, about, options, choices }) => ({ name, about, options: [...options], choices }))
-      return {
-        searches: searchCatalogue.map((entry) => ({ ...named([entry])[0], chain: entry.make({}).chain })),
-        solvers: named(solverCatalogue),
-        grids: named(gridCatalogue),
-        samplers: named(tokenSamplerCatalogue),
-        imageRewards: named(imageRewards),
-      }
-    },
+    catalogue: async () => (await import('./catalogue.ts')).catalogue(),
   }
 }

@@ -4,7 +4,7 @@ import { download } from '../download.ts'
 import { duration, messageOf, number, whole } from '../format.ts'
 import { address } from '../route.ts'
 import { ended } from '../run/watch.ts'
-import { engine, engines, facts, type PlacedRun, readRuns, runs, runsError } from '../studio.ts'
+import { engine, facts, type PlacedRun, readRuns, runs, runsError } from '../studio.ts'
 import { runBestOfN, runSeeds, SEEDS } from './compare/again.ts'
 
 /** Milliseconds in which a deletion can be undone. */
@@ -171,7 +171,7 @@ function Row({ run, act, onDelete }: RowProps) {
       <td>{number(run.best)}</td>
       <td>{new Date(run.created).toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'short' })}</td>
       <td>{duration(run.seconds)}</td>
-      <td>{engines.value.server ? (place === 'page' ? 'page' : 'server') : 'page'}</td>
+      <td title={run.engine}>{place}</td>
       <td class="actions">
         <a href={address(['run', id])} aria-label={`Reopen ${name}`}>
           Reopen

@@ -36,7 +36,6 @@ export function Results({ groups, labels, at, mean95 }: ResultsProps) {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
       <section class="scroll" tabIndex={0} aria-label="Results">
         <table>
-          <caption>Means over seeds, with their 95 % intervals (Student) where there are two or more</caption>
           <thead>
             <tr>
               <th scope="col">Run</th>
@@ -73,6 +72,7 @@ export function Results({ groups, labels, at, mean95 }: ResultsProps) {
           </tbody>
         </table>
       </section>
+      <p class="hint">Means over the seeds, with their 95 % intervals by Student’s t where there are two or more.</p>
     </section>
   )
 }

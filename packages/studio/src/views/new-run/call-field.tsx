@@ -40,6 +40,7 @@ export function CallField({
           </option>
         ))}
       </select>
+      <p class="hint">{entry?.about}</p>
       <CallOptions {...{ name, call, entry, explain, onChange }} />
     </>
   )
@@ -63,12 +64,12 @@ export function CallOptions({ name, call, entry, explain, onChange }: CallOption
   }
   const setRest = (text: string) =>
     onChange(writeCall({ ...call, options: call.options.filter(([option]) => known.includes(option)), rest: text }))
-  const count = call.options.length + (call.rest === '' ? 0 : 1)
+  const inside = writeCall({ ...call, name: '' })
   const unknown = entry === undefined || rest.length > 0
   if (known.length === 0 && !unknown) return null
   return (
-    <details class="options" open={count > 0}>
-      <summary>{count === 0 ? 'Options, all at their defaults' : `Options, ${count} set`}</summary>
+    <details class="options" open={entry === undefined}>
+      <summary>{inside === '' ? 'Options, all at their defaults' : `Options: ${inside.slice(1, -1)}`}</summary>
       <div class="grid">
         {known.map((option) => {
           const { about, usual } = explain?.(call.name, option) ?? {}

@@ -8,7 +8,9 @@ export type Draft = Record<Exclude<keyof RunConfig, 'origin'>, string> & { reado
 export type DraftField = Exclude<keyof Draft, 'origin'>
 
 /** Where text is sampled and nobody has chosen how: few calls, as searches pay for each. */
-export const usualSampler = 'first-hitting(calls=16)'
+export function usualSampler({ process }: Pick<ModelEntry, 'process'>): string {
+  return process === 'uniform' ? 'ancestral(steps=16)' : 'first-hitting(calls=16)'
+}
 
 export function draftOf(config: Partial<RunConfig> & Pick<RunConfig, 'model' | 'reward'>): Draft {
   const { class: label, prompt, length, origin, ...rest } = { ...runDefaults, ...config }
@@ -103,8 +105,9 @@ export function fieldOf(message: string): DraftField | undefined {
 export function forModel(draft: Draft, next: ModelEntry, deterministic: boolean, before?: ModelEntry): Draft {
   const label =
     next.classes.length === 0 ? '' : draft.class === '' || !next.classes.includes(draft.class) ? 'none' : draft.class
-  const changed = before !== undefined && (before.kind === 'text') !== (next.kind === 'text')
-  const usual = next.kind === 'text' ? usualSampler : deterministic ? 'ddim' : runDefaults.solver
+  const samplers = (model?: ModelEntry) => (model?.kind === 'text' ? usualSampler(model) : '')
+  const changed = before !== undefined && samplers(before) !== samplers(next)
+  const usual = next.kind === 'text' ? usualSampler(next) : deterministic ? 'ddim' : runDefaults.solver
   const same = before && String(before.rewards) === String(next.rewards)
   return {
     ...draft,

@@ -66,7 +66,13 @@ function Copied({ label, text, lines }: { label: string; text: string; lines: nu
           {said.value}
         </button>
       </div>
-      <pre style={{ minHeight: `${lines * 1.45}em` }}>{text || 'A field of the form is not filled in right.'}</pre>
+      <pre style={{ minHeight: `${lines * 1.45}em` }}>
+        {text === '' && 'A field of the form is not filled in right.'}
+        {/* Broken at options, not within their dashes. */}
+        {text.split(/(?= --)/).map((part) => (
+          <span key={part}>{part}</span>
+        ))}
+      </pre>
     </>
   )
 }

@@ -181,14 +181,11 @@ export function NewRun() {
             <RewardField
               value={draft.value.reward}
               model={model}
-              imageRewards={catalogue.value?.imageRewards ?? []}
+              kinds={catalogue.value?.rewards[model.kind === 'text' ? 'text' : 'image'] ?? []}
               invalid={state.wrong === 'reward'}
               onChange={(reward) => set({ reward })}
             />
           )}
-          <p class="hint">
-            Or an expression of the page as js:…, or the address of a server that scores samples, https://…
-          </p>
           <TextField form={state} name="lambda" label="Strength λ of exp(λ reward)" inputMode="decimal" />
         </fieldset>
         <fieldset class="panel">
@@ -226,23 +223,27 @@ export function NewRun() {
           ) : (
             <>
               <CallField {...call('solver', 'Solver')} entries={catalogue.value?.solvers} />
-              <p class={table.error ? 'hint short' : 'hint'}>{table.error ?? table.said}</p>
+              <p class={table.error ? 'hint short' : 'hint'} aria-live="polite">
+                {table.error ?? table.said}
+              </p>
               <TextField form={state} name="steps" label="Steps of one sample" inputMode="numeric" />
               <CallField {...call('grid', 'Times of the steps')} entries={catalogue.value?.grids} />
             </>
           )}
         </fieldset>
-        <div class="submit">
-          {problem.value && (
-            <p id="form-error" class="error" role="alert">
-              {problem.value.message}
-            </p>
-          )}
-          <button type="submit" class="primary start">
-            {starting.value ? 'Starting…' : 'Start'}
-          </button>
+        <div class="aside">
+          <div class="submit">
+            {problem.value && (
+              <p id="form-error" class="error" role="alert">
+                {problem.value.message}
+              </p>
+            )}
+            <button type="submit" class="primary start">
+              {starting.value ? 'Starting…' : 'Start'}
+            </button>
+          </div>
+          <Elsewhere config={config} kind={model?.kind ?? 'image'} deterministic={deterministic} card={card.value} />
         </div>
-        <Elsewhere config={config} kind={model?.kind ?? 'image'} deterministic={deterministic} card={card.value} />
       </form>
     </>
   )

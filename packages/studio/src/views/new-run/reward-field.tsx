@@ -1,5 +1,5 @@
 import type { ModelEntry } from '@espalier/engine'
-import type { Named } from '../../engine/protocol.ts'
+import type { NamedReward } from '../../engine/protocol.ts'
 import { readCall } from '../texts.ts'
 import { CallOptions } from './call-field.tsx'
 import { argumentOf, formOf, formsFor, headOf, rewardOf } from './rewards.ts'
@@ -7,14 +7,15 @@ import { argumentOf, formOf, formsFor, headOf, rewardOf } from './rewards.ts'
 export interface RewardFieldProps {
   readonly value: string
   readonly model: ModelEntry
-  readonly imageRewards: readonly Named[]
+  /** Of samples of its kind. */
+  readonly kinds: readonly NamedReward[]
   readonly invalid: boolean
   onChange(text: string): void
 }
 
 /** A reward: chosen by its kind, or written out. The text is what counts; the choosers only write it. */
-export function RewardField({ value, model, imageRewards, invalid, onChange }: RewardFieldProps) {
-  const forms = formsFor(model, imageRewards)
+export function RewardField({ value, model, kinds, invalid, onChange }: RewardFieldProps) {
+  const forms = formsFor(model, kinds)
   const form = formOf(value, forms)
   const labels = model.rewards.filter((reward) => headOf(reward) === 'class').map(argumentOf)
   const points = model.rewards.filter((reward) => headOf(reward) === 'near')
@@ -70,12 +71,7 @@ export function RewardField({ value, model, imageRewards, invalid, onChange }: R
         </>
       )}
       {form.takes === 'options' && (
-        <CallOptions
-          name="reward"
-          call={readCall(value)}
-          entry={imageRewards.find(({ name }) => name === form.name)}
-          onChange={onChange}
-        />
+        <CallOptions name="reward" call={readCall(value)} entry={form.options} onChange={onChange} />
       )}
       <label for="field-reward">As it is written</label>
       <input

@@ -1,7 +1,7 @@
-/** Rewards by name, for the chooser: how each is written, and what it means in one line. */
+/** Rewards by kind, for the chooser: which fit a model, and how each is written. */
 
 import type { ModelEntry } from '@espalier/engine'
-import type { Named } from '../../engine/protocol.ts'
+import type { Named, NamedReward } from '../../engine/protocol.ts'
 
 /** A kind of reward of the chooser. */
 export interface RewardForm {
@@ -10,49 +10,40 @@ export interface RewardForm {
   readonly about: string
   /** What may stand behind it: a class, one of those offered, free text, options, or nothing. */
   readonly takes: 'class' | 'point' | 'text' | 'options' | 'nothing'
-  /** What is written where nothing was yet. */
-  readonly usual: string
+  readonly options?: Named
 }
 
-const ofClasses: readonly RewardForm[] = [
-  ['class', 'log-probability that a classifier gives to a class'],
-  ['odds', 'log-odds log p / (1 − p) of the probability that a classifier gives to a class'],
-  ['prob', 'probability that a classifier gives to a class, 0 to 1'],
-].map(([name, about]) => ({ name, about, takes: 'class', usual: '' }))
-
-const ofText: readonly RewardForm[] = [
-  ['matches', 'whether a regular expression is found, 1 or 0', 'text', '/ing$/'],
-  ['edits', 'minus the least characters to change until a regular expression is found', 'text', '/^re.*ing$/'],
-  ['count', 'number of matches of a regular expression', 'text', '/e/'],
-  ['share', 'share of the characters that lie in matches of a regular expression', 'text', '/[aeiou]/'],
-  ['length', 'minus the distance to a length or a range, in characters, words or lines', 'text', '8-10 characters'],
-  ['rhyme', 'rhymes at the ends of lines, 0 to 1', 'text', 'AA'],
-  ['sentiment', 'mean score of the words, −5 to 5 (AFINN-165)', 'nothing', ''],
-  ['words', 'share of the words that are English', 'nothing', ''],
-  ['distinct', 'share of runs of n words that are different from each other', 'text', '2'],
-  ['alliteration', 'share of neighbouring words that begin with the same letter', 'nothing', ''],
-].map(([name, about, takes, usual]) => ({ name, about, takes, usual }) as RewardForm)
+const ofClasses = ['class', 'odds', 'prob']
+/** Rewards that an engine must have something for: they are there where it offers them. */
+const ofOutside = ['jpeg', 'words', 'sentiment', 'rhyme']
+/** What is written behind the names of those that an engine offers no example of. */
+const usual: Readonly<Record<string, string>> = {
+  edits: '/^re[a-z]+ing$/',
+  share: '/[aeiou]/',
+  rhyme: 'AA',
+  distinct: '2',
+}
 
 const written: RewardForm = {
   name: '',
   about:
-    'rewards of rewards: 0.5*r, −r, sum(r, r), min(r, r), clip(r, low, high), threshold(r, x), constraint(r>=x, r)',
+    'Rewards of rewards: 0.5*r, -r, sum(r, r), min(r, r), clip(r, low, high), threshold(r, x), constraint(r>=x, r); js: and an expression; an address https://…',
   takes: 'text',
-  usual: '',
 }
 
-/** The kinds that fit a model. */
-export function formsFor(model: ModelEntry, imageRewards: readonly Named[]): readonly RewardForm[] {
+/** The kinds that fit a model, and last the one for all else. */
+export function formsFor(model: ModelEntry, kinds: readonly NamedReward[]): readonly RewardForm[] {
   const offers = (name: string) => model.rewards.some((reward) => headOf(reward) === name)
-  const forms: RewardForm[] = offers('class') ? [...ofClasses] : []
-  if (model.kind === 'points')
-    forms.push({ name: 'near', about: 'minus half the squared distance to a point', takes: 'point', usual: '' })
-  if (model.kind === 'image') {
-    for (const { name, about, options } of imageRewards) {
-      forms.push({ name, about, takes: options.length > 0 ? 'options' : 'nothing', usual: '' })
-    }
-  }
-  if (model.kind === 'text') forms.push(...ofText.filter(({ name }) => offers(name)))
+  const forms = kinds.flatMap(({ name, form, about, options }): RewardForm[] => {
+    // A page reads no files of the disk.
+    if (/<(file|image)/.test(form)) return []
+    if (ofClasses.includes(name)) return offers('class') ? [{ name, about, takes: 'class' }] : []
+    if (name === 'near') return model.kind === 'points' ? [{ name, about, takes: 'point' }] : []
+    if (ofOutside.includes(name) && !offers(name)) return []
+    if (model.kind === 'points') return []
+    if (options && options.options.length > 0) return [{ name, about, takes: 'options', options }]
+    return [{ name, about, takes: /[:<]/.test(form) ? 'text' : 'nothing' }]
+  })
   return [...forms, written]
 }
 
@@ -75,9 +66,7 @@ export function formOf(reward: string, forms: readonly RewardForm[]): RewardForm
 
 /** A reward of a form, with what the last one had where that fits. */
 export function rewardOf(form: RewardForm, model: ModelEntry, before: string): string {
-  const offered = model.rewards.filter(
-    (reward) => headOf(reward) === form.name || (form.takes === 'class' && headOf(reward) === 'class'),
-  )
+  const offered = model.rewards.filter((reward) => headOf(reward) === (form.takes === 'class' ? 'class' : form.name))
   switch (form.takes) {
     case 'class': {
       const labels = offered.map(argumentOf)
@@ -85,9 +74,12 @@ export function rewardOf(form: RewardForm, model: ModelEntry, before: string): s
       return `${form.name}:${label ?? ''}`
     }
     case 'point':
-      return offered[0] ?? `near:${model.event.length === 1 ? new Array(model.event[0]).fill(0).join() : '0'}`
-    case 'text':
-      return form.name === '' ? before : `${form.name}:${form.usual}`
+      return offered[0] ?? `near:${new Array(model.event.reduce((size, n) => size * n, 1)).fill(0).join()}`
+    case 'text': {
+      if (form.name === '') return before
+      const argument = offered.map(argumentOf).find(Boolean) ?? usual[form.name]
+      return argument ? `${form.name}:${argument}` : form.name
+    }
     default:
       return form.name
   }

@@ -46,7 +46,7 @@ export function Coefficients({ plan }: { plan: Plan }) {
         cursor: { show: false },
         scales: { x: { time: false } },
         axes: [
-          { ...axis, size: 34 },
+          { ...axis, size: 34, incrs: [1, 2, 5, 10, 20, 50, 100, 200] },
           { ...axis, size: 54, values: (_, splits) => splits.map((v) => number(v)) },
         ],
         series: [
@@ -74,7 +74,7 @@ export function Coefficients({ plan }: { plan: Plan }) {
     }
   }, [plan, now])
   return (
-    <section class="panel wide" aria-labelledby="coefficients">
+    <section class="panel coefficients" aria-labelledby="coefficients">
       <h2 id="coefficients">Coefficients over the steps</h2>
       <figure>
         <div

@@ -32,7 +32,7 @@ export function Region({ sheet: { region, analysis } }: { sheet: SolverSheet }) 
     // Labels stand on plates of the surface: the region may lie under them.
     for (const [text, at, up] of [
       [number(re[0]), 4, y(0) - 8],
-      [number(re[re.length - 1]), w - 46, y(0) - 8],
+      [number(re[re.length - 1]), w - 4 - context.measureText(number(re[re.length - 1])).width, y(0) - 8],
       [`${number(im[im.length - 1])} i`, x(0) + 6, 18],
       [`${number(im[0])} i`, x(0) + 6, h - 8],
     ] as const) {

@@ -13,9 +13,11 @@ export function Sheet({ sheet }: { sheet: SolverSheet }) {
   const { plan } = sheet
   return (
     <div class="sheet">
-      <Facts sheet={sheet} />
+      <div class="column">
+        <Facts sheet={sheet} />
+        <Conditions sheet={sheet} />
+      </div>
       <Region sheet={sheet} />
-      <Conditions sheet={sheet} />
       <BundlePlot plan={plan} />
       <Coefficients plan={plan} />
       <Stages sheet={sheet} />
@@ -32,7 +34,7 @@ function Facts({ sheet: { analysis, order } }: { sheet: SolverSheet }) {
       <dl>
         <Fact name="Network calls">{`${analysis.nfe} in ${analysis.steps} steps`}</Fact>
         <Fact name="Predicts">{analysis.target}</Fact>
-        <Fact name="Remembers">{`${memory.predictions} predictions, ${memory.states} older states`}</Fact>
+        <Fact name="Remembers">{`${counted(memory.predictions, 'prediction')}, ${counted(memory.states, 'older state')}`}</Fact>
         <Fact name="Noise">{analysis.stochastic ? 'drawn: it has no order conditions' : 'none'}</Fact>
         {order && (
           <Fact name="Order">
@@ -163,4 +165,8 @@ function Fact({ name, children }: { name: string; children: string }) {
       <dd>{children}</dd>
     </div>
   )
+}
+
+function counted(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`
 }
