@@ -7,12 +7,13 @@ import {
   fittingClassifier,
   type ImageRewardContext,
   imageRewardKinds,
+  type JpegReward,
   type RewardKinds,
   readReward,
   textRewardKinds,
 } from '@espalier/engine'
 import { jpegCodec } from 'espalier/node'
-import { functionReward, httpReward, type Reward, type RewardFunction } from 'espalier/reward'
+import { functionReward, httpReward, incompressibility, type Reward, type RewardFunction } from 'espalier/reward'
 import type { ClassifierCard, Runtime } from 'espalier/runtime'
 import type { Tensor } from 'espalier/tensor'
 import { asUserError, UserError } from './errors.ts'
@@ -53,8 +54,9 @@ export async function openReward(text: string, context: RewardContext, option = 
   const { runtime, model } = context
   const { name, event, range } = model
   const classifier = async (label?: string) => classifierOf(context, label)
+  const jpeg: JpegReward = (options) => incompressibility({ ...options, codec: jpegCodec() })
   return asUserError(`${option} ${text}`, async () => {
-    const told = { model: name, event, range, classifier, read: readRewardFile, jpeg: jpegCodec }
+    const told = { model: name, event, range, classifier, read: readRewardFile, jpeg }
     const open = await fitted(readReward(text), imageKinds, told)
     return open(runtime)
   })

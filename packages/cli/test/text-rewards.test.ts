@@ -3,11 +3,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readReward } from '@espalier/engine'
 import { GraphBuilder, tensor, writeModel } from '@espalier/graph'
 import { nodeRuntime } from 'espalier/node'
 import { createTokenizer } from 'espalier/text'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { UserError } from '../src/errors.ts'
 import type { DiffusionModel } from '../src/model.ts'
@@ -207,21 +205,6 @@ describe('a reward of text as it is written', () => {
       const error = await openReward(text, pictures).then(String, (e: Error) => e.message)
       expect(error).toContain(`--reward ${text}: ${name} is a reward of text, and the model makes images; there are`)
     }
-  })
-
-  it('with regular expressions in it is read as it stands', () => {
-    const piece = fc.constantFrom('a', '(', ')', ',', '[/]', '\\/', '\\(', '>=', '*', ':', ' ', '-')
-    fc.assert(
-      fc.property(fc.array(piece, { minLength: 1, maxLength: 8 }), (pieces) => {
-        const pattern = `/${pieces.join('')}/i`
-        const named = { type: 'named', name: 'count', argument: pattern }
-        expect(readReward(`count:${pattern}`)).toEqual(named)
-        expect(readReward(`min(rhyme,count:${pattern},count:/x/)`)).toMatchObject({ of: [{}, named, {}] })
-        expect(readReward(`constraint(count:${pattern}>=2,rhyme)`)).toMatchObject({
-          conditions: [{ measured: named, bound: 'atLeast', value: 2 }],
-        })
-      }),
-    )
   })
 })
 

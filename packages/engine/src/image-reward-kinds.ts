@@ -5,13 +5,20 @@ import {
   distanceTo,
   featureSimilarity,
   imageRewards,
-  incompressibility,
+  type JpegOptions,
+  type Reward,
 } from 'espalier/reward'
 import type { ClassifierCard } from 'espalier/runtime'
 import { fromCatalogue, readNpy, sizeOf, type Tensor } from 'espalier/tensor'
 import { lineOf } from './engine-error.ts'
 import { type FoundModel, ofClassifier } from './fitting-classifier.ts'
 import type { Opening, RewardKind } from './reward-kinds.ts'
+
+/**
+ * Bytes of images as JPEG: `incompressibility` of `espalier/reward`, given from outside since it brings an encoder that
+ * a page has no use for.
+ */
+export type JpegReward = (options: Pick<JpegOptions, 'valueRange'>) => Reward<Tensor>
 
 /** What rewards are told of the model that makes the samples, and of where they are. */
 export interface ImageRewardContext {
@@ -24,8 +31,8 @@ export interface ImageRewardContext {
   classifier(label?: string): Promise<FoundModel<ClassifierCard>>
   /** Reads a file; not there where a reward must not. */
   readonly read?: (file: string) => Uint8Array
-  /** MozJPEG as WebAssembly (`jpegCodec` of `espalier/node`), where it is there. */
-  readonly jpeg?: () => Uint8Array
+  /** Makes the reward `jpeg`, where there is an encoder. */
+  readonly jpeg?: JpegReward
 }
 
 type Kind = RewardKind<Tensor, ImageRewardContext>
@@ -63,7 +70,7 @@ export const imageRewardKinds: readonly Kind[] = [
       const valueRange = rangeOf('jpeg', context)
       const { jpeg } = context
       if (!jpeg) throw new Error('jpeg needs an encoder of JPEG, which is not here; run it on a server')
-      return () => incompressibility({ valueRange, codec: jpeg() })
+      return () => jpeg({ valueRange })
     },
   },
   ...imageRewards.map(

@@ -5,7 +5,7 @@ import type { ClassifierCard, ModelCard, Runtime } from 'espalier/runtime'
 import type { Tensor } from 'espalier/tensor'
 import type { AnyCard } from './cards.ts'
 import { type FoundModel, fittingClassifier } from './fitting-classifier.ts'
-import { type ImageRewardContext, imageRewardKinds } from './image-reward-kinds.ts'
+import { type ImageRewardContext, imageRewardKinds, type JpegReward } from './image-reward-kinds.ts'
 import { readReward } from './reward-grammar.ts'
 import { fitted, type RewardKinds } from './reward-kinds.ts'
 import { cardsOf, eventOf, type ModelSource, type NamedCard } from './source.ts'
@@ -25,8 +25,8 @@ export interface RewardPlace {
   }
   /** Makes the reward of `js:<expression>`, for samples of that shape. */
   readonly expression?: (source: string, event: readonly number[]) => Promise<OpenReward>
-  /** MozJPEG as WebAssembly, for the reward `jpeg`: `jpegCodec` of `espalier/node`. */
-  readonly jpeg?: () => Uint8Array
+  /** Of the reward `jpeg`. In Node `(options) => incompressibility({ ...options, codec: jpegCodec() })`. */
+  readonly jpeg?: JpegReward
   /** For the rewards of text that know words. */
   readonly words?: WordLists
 }
