@@ -21,8 +21,9 @@ export async function exactValue(
   source: ModelSource,
   { at, origin }: { readonly at?: { readonly state: Float32Array; readonly time: number }; readonly origin?: Origin },
 ): Promise<number | null> {
-  const card = await source.card(model)
-  if (isTextCard(card) || card.type !== 'gaussian-mixture' || !(lambda > 0)) return null
+  // A run from a file may be of a model that is not here.
+  const card = await source.card(model).catch(() => undefined)
+  if (!card || isTextCard(card) || card.type !== 'gaussian-mixture' || !(lambda > 0)) return null
   const near = nearOf(readReward(reward))
   if (!near) return null
   const { process: _, ...world } = card
