@@ -14,7 +14,7 @@ export function gatedRuntime(runtime: Runtime, gate: Gate): Runtime {
       const gated: Session = {
         inputs: session.inputs,
         outputs: session.outputs,
-        run: (feeds, fetches) => gate.through(() => session.run(feeds, fetches)),
+        run: (...given) => gate.through(() => session.run(...given)),
         async release() {
           if (open.delete(gated)) await session.release()
         },

@@ -41,9 +41,9 @@ export function counting(runtime: Runtime) {
         return {
           inputs: session.inputs,
           outputs: session.outputs,
-          run(feeds, fetches) {
+          run(...given) {
             counted.onCall(++counted.calls)
-            return session.run(feeds, fetches)
+            return session.run(...given)
           },
           release: () => session.release(),
         }
