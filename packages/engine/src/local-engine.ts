@@ -300,6 +300,12 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       const { status } = run.summary
       if (status !== 'paused' && status !== 'interrupted') return
       if (closed) throw new EngineError('closed', 'the engine is about to end and resumes no runs')
+      if (!run.work) {
+        // It may have come as a file, from where more is allowed.
+        const { config, rowSize } = await prepare(run.summary.config, place)
+        checkLimits(config, rowSize, limits)
+        if (run.summary.status !== status) return
+      }
       await put(run, { status: 'queued' })
       enqueue(run)
     },

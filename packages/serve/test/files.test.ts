@@ -191,7 +191,7 @@ describe('models that are brought', { timeout: 30_000 }, () => {
   })
 
   it('may come slowly, as long as they come', async () => {
-    const { url, client } = await start({ limits: { arrival: 100 } })
+    const { url, client } = await start({ limits: { arrival: 1000 } })
     const form = new FormData()
     form.set('card.json', new Blob([JSON.stringify(world)]), 'card.json')
     form.set('model.onnx', new Blob([new Uint8Array(3 << 20)]), 'model.onnx')
@@ -208,7 +208,7 @@ describe('models that are brought', { timeout: 30_000 }, () => {
       void (async () => {
         for (let at = 0; at < bytes.length; at += 1 << 17) {
           asking.write(bytes.subarray(at, at + (1 << 17)))
-          await pause(25)
+          await pause(60)
         }
         asking.end()
       })()
@@ -308,6 +308,19 @@ describe('runs as files', { timeout: 30_000 }, () => {
     const large = await post(url, new Uint8Array((1 << 20) + 1))
     expect([large.status, await detail(large)]).toEqual([413, 'a file has 1048576 bytes at most here'])
     expect(await client.runs()).toHaveLength(runs)
+  })
+
+  it('do not go on with more than is allowed here', async () => {
+    const { client, url } = await start({ limits: { budget: 1000 } })
+    const id = await client.start(config)
+    await allEvents(client, id)
+    const files = unzipSync(await client.archive(id))
+    const summary = JSON.parse(Buffer.from(files['run.json']).toString())
+    const large = { ...summary, status: 'interrupted', config: { ...config, budget: 10 ** 9 } }
+    const copy = await client.restore(zipSync({ ...files, 'run.json': strToU8(JSON.stringify(large)) }))
+    await expect(client.resume(copy)).rejects.toThrow(/^budget: 1000000000 NFE are asked for, 1000 are allowed here$/)
+    expect((await client.run(copy)).status).toBe('interrupted')
+    expect((await raw(`${url}/runs/${copy}/step?from=0`, { method: 'POST' })).status).toBe(422)
   })
 
   it('are no bombs: what unpacks to too much is not unpacked', async () => {
