@@ -144,9 +144,7 @@ export function Twin({ watch, selected, onSelect }: TwinProps) {
               <span aria-hidden="true" class="twist">
                 {expanded === undefined ? '·' : expanded ? '▾' : '▸'}
               </span>
-              <span>
-                {node === ROOT ? 'root' : `node ${node}`}, {nameOf(tree.depth[node], count, watch.levels)}
-              </span>
+              <span>{node === ROOT ? 'root' : `node ${node}, ${nameOf(tree.depth[node], count, watch.levels)}`}</span>
               <span class="figures">
                 {number(values[node])} · {whole(tree.passes[node])}×
               </span>
