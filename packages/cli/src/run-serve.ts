@@ -3,6 +3,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { checkPublicAddress, createServer, folderSource, zooFolder } from '@espalier/serve'
 import { jpegCodec, nodeRuntime, physicalCores } from 'espalier/node'
+import { incompressibility } from 'espalier/reward'
 import { asUserError, UserError } from './errors.ts'
 import { wordLists } from './reward-files.ts'
 import { builtStudio } from './studio-app.ts'
@@ -84,7 +85,8 @@ export async function serveUntilAsked(
       ...(allowHosts && { allowHosts }),
       ...(pages !== undefined && { pages }),
       ...(!uploads && { uploads: false }),
-      ...{ jpeg: jpegCodec, words: wordLists },
+      words: wordLists,
+      jpeg: (options) => incompressibility({ ...options, codec: jpegCodec() }),
       ...(options.allowRemote && { allow: { url: (url: URL) => checkPublicAddress(url) } }),
       source: folderSource([...models, zooFolder()]),
       engineName: `${runtime.name}, ${threads} threads, espalier ${version}`,
