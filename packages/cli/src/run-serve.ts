@@ -1,7 +1,7 @@
 /** `espalier serve`: a server from its options to the signal that ends it. */
 
 import { existsSync, statSync } from 'node:fs'
-import { checkPublicAddress, createServer, folderSource, zooFolder } from '@espalier/serve'
+import { checkPublicAddress, createServer, folderSource, refusePrivateConnections, zooFolder } from '@espalier/serve'
 import { jpegCodec, nodeRuntime, physicalCores } from 'espalier/node'
 import { incompressibility } from 'espalier/reward'
 import { asUserError, UserError } from './errors.ts'
@@ -75,6 +75,7 @@ export async function serveUntilAsked(
       throw new UserError(`${folder} is no folder; --models and --studio name folders`)
     }
   }
+  if (options.allowRemote) refusePrivateConnections()
   const runtime = nodeRuntime()
   const { espalier: version } = versions()
   const threads = physicalCores()

@@ -1,7 +1,8 @@
 /** Which addresses a stranger may have this machine ask: none of its own network. */
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { lookup } from 'node:dns/promises'
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, type Socket } from 'node:net'
 
 /** IPv4 that is not of the public internet (IANA special-purpose registry, multicast, reserved). */
 const notPublic = new BlockList()
@@ -50,7 +51,7 @@ const resolveByDns: Resolve = async (name) =>
 
 /**
  * Looks at an address that a reward is about to ask: it must lead to the public internet, with each address that its
- * name has now. The request itself resolves the name anew.
+ * name has now. The request itself resolves the name anew: see {@link refusePrivateConnections}.
  *
  * @throws Error one line
  */
@@ -67,4 +68,22 @@ export async function checkPublicAddress(url: URL, resolve: Resolve = resolveByD
   }
   if (addresses.length > 0 && addresses.every(isPublic)) return
   throw new Error(`${name} is an address of a private network; only public ones are asked`)
+}
+
+/** What Node tells of each connection that `fetch` has made, before anything is sent over it. */
+const connected = 'undici:client:connected'
+
+/**
+ * From now on no `fetch` of this process reaches a private network, whatever its name resolved to when it was looked at.
+ * @returns what ends it
+ */
+export function refusePrivateConnections(): () => void {
+  const look = (message: unknown) => {
+    const { socket } = message as { readonly socket: Socket }
+    const { remoteAddress = '' } = socket
+    if (isPublic(remoteAddress)) return
+    socket.destroy(new Error(`${remoteAddress} is an address of a private network; only public ones are asked`))
+  }
+  subscribe(connected, look)
+  return () => void unsubscribe(connected, look)
 }

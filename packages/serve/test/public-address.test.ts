@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { serverEngine } from '@espalier/engine'
 import { describe, expect, it } from 'vitest'
 import { allEvents, config, toldIn } from '../../engine/test/support/conformance.ts'
-import { checkPublicAddress, isPublic } from '../src/index.ts'
+import { checkPublicAddress, isPublic, refusePrivateConnections } from '../src/index.ts'
 import { open, scratch } from './support/server.ts'
 
 describe('addresses that rewards may ask', () => {
@@ -50,6 +50,28 @@ describe('addresses that rewards may ask', () => {
     await expect(checkPublicAddress(new URL('http://localhost:1/'))).rejects.toThrow(
       /^localhost is an address of a private/,
     )
+  })
+
+  it('are those that were connected to, whatever a name led to before', async () => {
+    let asked = 0
+    const judge = createServer((_, outgoing) => {
+      asked++
+      outgoing.end('{}')
+    })
+    await new Promise<void>((resolve) => judge.listen(0, '127.0.0.1', resolve))
+    const ask = () => fetch(`http://localhost:${(judge.address() as AddressInfo).port}/`, { method: 'POST', body: 'x' })
+    const end = refusePrivateConnections()
+    try {
+      await expect(ask()).rejects.toMatchObject({
+        cause: { message: expect.stringMatching(/^\S+ is an address of a priv/) },
+      })
+      expect(asked).toBe(0)
+    } finally {
+      end()
+    }
+    expect((await ask()).status).toBe(200)
+    judge.closeAllConnections()
+    judge.close()
   })
 
   it('are asked where the server allows it, and not where it does not', { timeout: 20_000 }, async () => {
