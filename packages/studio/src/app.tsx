@@ -1,8 +1,10 @@
 import { useEffect } from 'preact/hooks'
+import { Foot } from './foot.tsx'
 import { focusHeading, nameByHeading } from './heading.ts'
 import { Lazy } from './lazy.tsx'
+import { LogIn } from './log-in.tsx'
 import { address, route } from './route.ts'
-import { broken, facts } from './studio.ts'
+import { broken, warning } from './studio.ts'
 import { refused, takeDropped } from './take-files.ts'
 import { theme, toggleTheme } from './theme.ts'
 import './views/views.css'
@@ -76,6 +78,12 @@ export function App() {
             Nothing can be run: {broken.value}
           </p>
         )}
+        {warning.value && (
+          <p class="note" role="status">
+            {warning.value}
+          </p>
+        )}
+        <LogIn />
         {refused.value && (
           <div class="error bar" role="alert">
             <span>{refused.value}</span>
@@ -86,10 +94,7 @@ export function App() {
         )}
         <View first={first} second={second} />
       </main>
-      <footer>
-        {facts.value ? facts.value.name : 'starting the engine…'}
-        {facts.value && !facts.value.isolated && ' (the page is not isolated, so one thread)'}
-      </footer>
+      <Foot />
     </>
   )
 }

@@ -3,6 +3,7 @@
 import { signal } from '@preact/signals'
 import { dropped, droppedPlan } from './dropped.ts'
 import { exampleOfWorld } from './examples.ts'
+import { extensionOf, keyOf, kindOfJson, parse } from './file-kinds.ts'
 import { messageOf } from './format.ts'
 import { address, go } from './route.ts'
 import { engineAt, readRuns, startRun, workshop } from './studio.ts'
@@ -13,21 +14,6 @@ export const refused = signal<string | undefined>(undefined)
 const expected =
   'expected a network as .onnx (with its card.json, tokenizer.json and .data files, if it has such), a world, a solver ' +
   'table or the config of a run as .json, or a run as .zip'
-
-/** What a JSON file is, by what is in it. */
-export type JsonKind = 'world' | 'plan' | 'config' | 'card' | 'tokenizer' | 'unknown'
-
-export function kindOfJson(json: unknown): JsonKind {
-  if (typeof json !== 'object' || json === null) return 'unknown'
-  const has = (...names: string[]) => names.every((name) => name in json)
-  const { type } = json as { readonly type?: unknown }
-  if (type === 'gaussian-mixture') return 'world'
-  if (has('grid', 'stages')) return 'plan'
-  if (has('model', 'reward')) return 'config'
-  if (typeof type === 'string' && (has('inputs') || has('event') || has('vocabulary'))) return 'card'
-  if (has('vocab') || has('model') || has('tokens') || has('merges')) return 'tokenizer'
-  return 'unknown'
-}
 
 /**
  * Takes the files that were given together: a network and what belongs to it, or others one by one.
@@ -99,21 +85,4 @@ async function takeJson(file: File, json: unknown): Promise<void> {
       throw new Error('it belongs to a network: give its .onnx file together with it')
   }
   throw new Error(`what is in it is not known here; ${expected}`)
-}
-
-export function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new Error(`it is not JSON, or is cut short (${messageOf(cause)})`)
-  }
-}
-
-/** Name of a model that comes from a file. */
-export function keyOf(name: string): string {
-  return name.replace(/\.[^.]*$/, '').replace(/[^\w.-]/g, '-') || 'model'
-}
-
-export function extensionOf(name: string): string {
-  return /\.([^.]+)$/.exec(name)?.[1].toLowerCase() ?? ''
 }

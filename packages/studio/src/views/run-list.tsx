@@ -183,7 +183,7 @@ function Row({ run, act, onDelete }: RowProps) {
           type="button"
           class="link"
           aria-label={`Run ${name} with ${SEEDS} seeds`}
-          onClick={() => act(runSeeds(run))}
+          onClick={() => act(runSeeds([run]))}
         >
           {SEEDS} seeds
         </button>
@@ -193,7 +193,7 @@ function Row({ run, act, onDelete }: RowProps) {
             class="link"
             disabled={run.nfe === 0}
             aria-label={`Compare ${name} with best of N at the same NFE`}
-            onClick={() => act(runBestOfN(run))}
+            onClick={() => act(runBestOfN([run]))}
           >
             Against best-of-N
           </button>

@@ -70,7 +70,7 @@ export function Compare({ ids }: { ids: readonly string[] }) {
                       <button
                         type="button"
                         aria-label={`Run ${name} with ${SEEDS} seeds`}
-                        onClick={() => start(runSeeds(first))}
+                        onClick={() => start(runSeeds([first], chosen))}
                       >
                         Run with {SEEDS} seeds
                       </button>
@@ -80,7 +80,7 @@ export function Compare({ ids }: { ids: readonly string[] }) {
                         type="button"
                         disabled={first.nfe === 0}
                         aria-label={`Compare ${name} with best of N`}
-                        onClick={() => start(runBestOfN(first))}
+                        onClick={() => start(runBestOfN(group.runs, chosen))}
                       >
                         Against best-of-N
                       </button>
@@ -92,6 +92,23 @@ export function Compare({ ids }: { ids: readonly string[] }) {
           })}
         </ul>
       </section>
+      {compared.length > 1 && compared.some((group) => group.runs.length < SEEDS) && (
+        <p>
+          <button
+            type="button"
+            onClick={() =>
+              start(
+                runSeeds(
+                  compared.map((group) => group.runs[0]),
+                  chosen,
+                ),
+              )
+            }
+          >
+            Run each with {SEEDS} seeds
+          </button>
+        </p>
+      )}
       {error.value && (
         <p class="error" role="alert">
           {error.value}

@@ -59,13 +59,16 @@ export interface MeanCurve {
 }
 
 export function meanCurve(curves: readonly Curve[], at: number, mean95: Mean95): MeanCurve {
-  const from = Math.max(...curves.map(({ nfe }) => nfe[0] ?? Infinity))
-  const ends = curves.flatMap(({ nfe }) => nfe.filter((n) => n >= from && n <= at))
+  // Runs without a sample yet say nothing.
+  const begun = curves.filter(({ nfe }) => nfe.length > 0)
+  if (begun.length === 0) return { nfe: [], mean: [], low: [], high: [] }
+  const from = Math.max(...begun.map(({ nfe }) => nfe[0]))
+  const ends = begun.flatMap(({ nfe }) => nfe.filter((n) => n >= from && n <= at))
   if (from <= at) ends.push(from, at)
   const all = [...new Set(ends)].sort((a, b) => a - b)
   const n = Math.min(all.length, POINTS)
   const points = Array.from({ length: n }, (_, i) => all[n === 1 ? 0 : Math.round((i * (all.length - 1)) / (n - 1))])
-  const intervals = points.map((point) => mean95(curves.map((curve) => bestAt(curve, point) as number)))
+  const intervals = points.map((point) => mean95(begun.map((curve) => bestAt(curve, point) as number)))
   return {
     nfe: points,
     mean: intervals.map(({ mean }) => mean),

@@ -93,8 +93,7 @@ export function SideBySide({ ids }: { ids: readonly string[] }) {
                 for (const { watch } of runs) watch.calmVersion.value
                 const curves = runs.map(({ watch }) => watch.curve)
                 if (runs.length === 1) return { label: labels[style], style, ...cutAt(curves[0], at) }
-                const begun = curves.filter(({ nfe }) => nfe.length > 0)
-                const { nfe, mean, low, high } = meanCurve(begun, at, interval)
+                const { nfe, mean, low, high } = meanCurve(curves, at, interval)
                 return { label: `${labels[style]}, ${runs.length} seeds`, style, nfe, value: mean, band: { low, high } }
               })
             }

@@ -36,8 +36,14 @@ export function Elsewhere({ config, kind, deterministic, card }: ElsewhereProps)
       )}
       {expression !== undefined && (
         <p class="hint">
-          The terminal takes functions from a module: reward.mjs exports reward(samples), with this expression inside.
+          The terminal reads this reward from a module{' '}
+          <button type="button" class="link" onClick={() => download('reward.mjs', moduleOf(expression))}>
+            reward.mjs
+          </button>
         </p>
+      )}
+      {expression === undefined && config?.reward.includes('js:') && (
+        <p class="hint">The terminal knows no js: within other rewards; it takes a module for the whole.</p>
       )}
       {config?.origin && <p class="hint">The terminal begins at noise: it has no other run to begin in.</p>}
       <Copied label="JSON" text={config ? JSON.stringify(config, null, 2) : ''} lines={16} />
@@ -75,4 +81,15 @@ function Copied({ label, text, lines }: { label: string; text: string; lines: nu
       </pre>
     </>
   )
+}
+
+/** A reward of the page as the module that the command line takes. */
+export function moduleOf(expression: string): string {
+  return [
+    '/** One number for each sample { shape, data }. */',
+    'export function reward(samples) {',
+    `  return samples.map(({ data: x, shape }, i) => (${expression.trim()}))`,
+    '}',
+    '',
+  ].join('\n')
 }

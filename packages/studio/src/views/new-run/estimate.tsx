@@ -34,7 +34,11 @@ export function Estimate({ config, model, place, cost }: EstimateProps) {
             ? `${whole(config.budget)} NFE pay for no sample: one costs ${whole(cost as number)}. Raise the budget, or lower the steps.`
             : `Pays for ${whole(samples)} sample${samples === 1 ? '' : 's'} of ${whole(cost as number)} NFE each.`}
       </p>
-      <p class="quiet">{seconds === undefined ? '' : `About ${duration(seconds)} here, ${speed?.by}.`}</p>
+      <p class="quiet">
+        {seconds === undefined
+          ? ''
+          : `${seconds < 1 ? 'Less than 1 s' : `About ${duration(seconds)}`} here, ${speed?.by}.`}
+      </p>
     </div>
   )
 }

@@ -80,24 +80,26 @@ function ModelCard({ model, zoo }: { model: ModelEntry | undefined; zoo: boolean
     kind === 'text'
       ? `texts of up to ${event[0]} tokens`
       : `${kind === 'image' ? 'images' : 'points'}, ${event.join(' × ')}`
-  const facts: readonly (readonly [string, string])[] = model
+  const facts = model
     ? [
         ['Makes', shape],
         ['Process', process ?? '–'],
         ['Predicts', prediction ?? 'nothing: its scores are exact'],
         ['Size', parameters === undefined ? 'no network' : `${whole(parameters)} parameters`],
-        ['Learned from', data ?? 'not said'],
-        ['Licence', zoo ? 'Apache-2.0' : 'not said'],
+        ['Learned from', data],
+        ['Licence', zoo ? 'Apache-2.0' : undefined],
       ]
     : []
   return (
     <dl class="card-facts">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
+      {facts
+        .filter(([, value]) => value !== undefined)
+        .map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
     </dl>
   )
 }

@@ -27,7 +27,7 @@ const usual: Readonly<Record<string, string>> = {
 const written: RewardForm = {
   name: '',
   about:
-    'Rewards of rewards: 0.5*r, -r, sum(r, r), min(r, r), clip(r, low, high), threshold(r, x), constraint(r>=x, r); js: and an expression; an address https://…',
+    'Rewards of rewards: 0.5*r, -r, sum(r, r), min(r, r), clip(r, low, high), threshold(r, x), constraint(r>=x, r); js:x[0] and other JavaScript of a sample x, its shape, its place i; an address https://…',
   takes: 'text',
 }
 
@@ -35,8 +35,8 @@ const written: RewardForm = {
 export function formsFor(model: ModelEntry, kinds: readonly NamedReward[]): readonly RewardForm[] {
   const offers = (name: string) => model.rewards.some((reward) => headOf(reward) === name)
   const forms = kinds.flatMap(({ name, form, about, options }): RewardForm[] => {
-    // A page reads no files of the disk.
-    if (/<(file|image)/.test(form)) return []
+    // A page reads no files of the disk; words has a list of its own too.
+    if (/<(file|image)/.test(form) && !offers(name)) return []
     if (ofClasses.includes(name)) return offers('class') ? [{ name, about, takes: 'class' }] : []
     if (name === 'near') return model.kind === 'points' ? [{ name, about, takes: 'point' }] : []
     if (ofOutside.includes(name) && !offers(name)) return []

@@ -1,9 +1,9 @@
 /** A model out of the files that a person gave together. */
 
 import type { Inspection } from '../../engine/inspect.ts'
+import { extensionOf, keyOf, kindOfJson, parse } from '../../file-kinds.ts'
 import { messageOf } from '../../format.ts'
 import { workshop } from '../../studio.ts'
-import { extensionOf, keyOf, kindOfJson, parse } from '../../take-files.ts'
 
 export interface ReadModel {
   readonly key: string

@@ -16,11 +16,11 @@ const MOST = 6
 
 interface Line {
   readonly label: string
-  /** By stage; null where a stage has no such coefficient. */
+  /** By step; null where there is no such coefficient. */
   readonly values: readonly (number | null)[]
 }
 
-/** How much each kept thing counts in each stage: the table as lines over the steps. */
+/** How much each kept thing counts in the end of each step: the table as lines. */
 export function Coefficients({ plan }: { plan: Plan }) {
   const place = useRef<HTMLDivElement>(null)
   const lines = linesOf(plan)
@@ -37,7 +37,7 @@ export function Coefficients({ plan }: { plan: Plan }) {
       ticks: grid,
       font: '11px system-ui, sans-serif',
     }
-    const steps = placesOf(plan)
+    const steps = lastStages(plan).map(({ step }) => step + 1)
     const chart = new uPlot(
       {
         width: element.clientWidth,
@@ -100,6 +100,7 @@ export function Coefficients({ plan }: { plan: Plan }) {
               {label}
             </span>
           ))}
+          {plan.stages.length > shown[0]?.values.length && <span class="quiet">of the last stage of each step</span>}
           {lines.length > MOST && <span class="quiet">and {lines.length - MOST} older ones, in the table</span>}
         </figcaption>
       </figure>
@@ -107,17 +108,14 @@ export function Coefficients({ plan }: { plan: Plan }) {
   )
 }
 
-/** Where stages stand: in the middle of their step, or side by side within it. */
-function placesOf({ stages }: Plan): number[] {
-  return stages.map(({ step }, i) => {
-    const first = stages.findIndex((stage) => stage.step === step)
-    const count = stages.filter((stage) => stage.step === step).length
-    return step + 1 + (i - first) / count
-  })
+/** The stage that ends each step; those before it, of predictors and of Runge-Kutta, stand in the table. */
+function lastStages({ stages }: Plan) {
+  return stages.filter(({ step }, i) => stages[i + 1]?.step !== step)
 }
 
 /** Newest first, states before predictions, then the noise where there is some. */
-function linesOf({ stages }: Plan): Line[] {
+function linesOf(plan: Plan): Line[] {
+  const stages = lastStages(plan)
   const longest = (name: 'states' | 'predictions') => Math.max(...stages.map((stage) => stage[name].length))
   const age = (j: number) => (j === 0 ? 'newest' : j === 1 ? 'one before' : `${j} before`)
   const of = (name: 'states' | 'predictions', what: string): Line[] =>
