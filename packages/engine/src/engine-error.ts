@@ -18,7 +18,7 @@ export async function asConfigError<T>(what: string, body: () => T | Promise<T>)
   try {
     return await body()
   } catch (error) {
-    if (error instanceof EngineError) throw error
+    if (error instanceof EngineError && error.kind !== 'absent') throw error
     throw new EngineError('config', `${what}: ${lineOf(error)}`, { cause: error })
   }
 }

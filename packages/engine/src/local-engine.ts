@@ -1,7 +1,6 @@
 /** Runs where this code runs: in a worker of a page, or in the process of a server. */
 
 import type { Runtime } from 'espalier/runtime'
-import { searchFrom } from 'espalier/search'
 import { packRun, unpackRun } from './archive.ts'
 import { parseRunConfig, runDefaults } from './config.ts'
 import {
@@ -21,7 +20,7 @@ import { toldIn } from './feed.ts'
 import { Gate } from './gate.ts'
 import { checkLimits, type Limits, noLimits } from './limits.ts'
 import { modelEntries } from './models.ts'
-import { originFile, readOrigin } from './origin.ts'
+import { originAt, originFile, readOrigin } from './origin.ts'
 import { prepare } from './prepare.ts'
 import type { RewardPlace } from './rewards.ts'
 import { runSearch } from './run-search.ts'
@@ -29,7 +28,7 @@ import type { Prepared } from './set-up.ts'
 import { checkModelKey, type ModelSource } from './source.ts'
 import { memoryStore, type RunStore } from './store.ts'
 import { trial } from './trial.ts'
-import { type SavedState, type SearchView, savedView } from './view.ts'
+import { type SearchView, savedView } from './view.ts'
 
 export interface LocalEngineOptions extends RewardPlace {
   readonly runtime: Runtime
@@ -53,9 +52,6 @@ export interface LocalEngineOptions extends RewardPlace {
 
 /** Ended runs whose states stay in memory. */
 const VIEWED = 4
-
-/** What two runs must have in common where one goes on from a state of the other. */
-const sameSteps = ['model', 'steps', 'grid', 'solver', 'class', 'prompt', 'length'] as const
 
 /** An engine, and its end. */
 export interface LocalEngine extends Engine {
@@ -137,37 +133,18 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
 
   const viewOf = async (run: Run): Promise<SearchView> => run.work?.view ?? savedOf(run)
 
-  /**
-   * The state at a node of another run, for one that goes on from there.
-   * @throws EngineError where the two runs do not take the same steps, or nothing is drawn behind the node
-   */
+  /** What a run begins with that goes on from a node of another. @throws EngineError where it cannot */
   const originOf = async (prepared: Prepared, { run: id, node }: { run: string; node: number }) => {
-    const { config } = prepared
-    const wrong = (what: string) => new EngineError('config', `origin: ${what}`)
     const run = runs.get(id)
-    if (!run) throw wrong(`there is no run ${JSON.stringify(id)}`)
-    const other = run.summary.config
-    for (const name of sameSteps) {
-      if (config[name] === other[name]) continue
-      const [own, needed] = [config[name], other[name]].map((value) => value ?? 'none')
-      throw wrong(`the ${name} of the run ${id} is ${needed}, here it is ${own}; they must be the same`)
-    }
-    const method = searchFrom(config.method)
-    if (method.chain === 'deterministic') {
-      throw wrong(`${config.method} searches over start noises, and there is one start here; take another method`)
-    }
-    let state: SavedState
-    try {
-      state = (await viewOf(run)).saved(node)
-    } catch (error) {
-      throw wrong(lineOf(error))
-    }
+    if (!run) throw new EngineError('config', `origin: there is no run ${JSON.stringify(id)}`)
     const before = await store.part(id, 'origin')
-    const left = prepared.stepsLeft(searchFrom(other.method), before && readOrigin(before).left)[state.depth]
-    if (left === 0) throw wrong(`node ${node} of the run ${id} is a sample that is done; take one above it`)
-    if (!prepared.draws(left))
-      throw wrong(`nothing is drawn any more behind node ${node} of the run ${id}; take one above it`)
-    return originFile({ left, state: state.data })
+    return asConfigError('origin', async () =>
+      originAt(node, prepared, {
+        ...run.summary,
+        view: await viewOf(run),
+        origin: before && readOrigin(before),
+      }),
+    )
   }
 
   const enqueue = (run: Run) => schedule(() => turn(run))
@@ -273,7 +250,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       await store.putSummary(summary)
       const run = await opened(summary)
       await put(run, { status: 'queued' })
-      if (origin) await store.putPart(id, 'origin', [origin])
+      if (origin) await store.putPart(id, 'origin', [originFile(origin)])
       runs.set(id, run)
       enqueue(run)
       return id

@@ -21,6 +21,8 @@ export interface SearchView {
 export interface SavedState {
   /** Depth of its node. */
   readonly depth: number
+  /** Whether it is final, however deep it hangs: rollouts may be cut short. */
+  readonly leaf: boolean
   readonly data: Float32Array
 }
 
@@ -136,7 +138,7 @@ export function savedAt<S>(
     throw new EngineError('absent', `there is no state at node ${node}; there are nodes 1 to ${tree.size - 1}`)
   }
   try {
-    return { depth: tree.depth(node), data: save(tree.state(node)) }
+    return { depth: tree.depth(node), leaf: tree.isLeaf(node), data: save(tree.state(node)) }
   } catch (error) {
     throw new EngineError('absent', lineOf(error), { cause: error })
   }

@@ -444,10 +444,15 @@ export function engineConformance(name: string, make: () => Promise<EngineUnderT
       const node = depths.indexOf(2)
       const samples = await engine.start({ ...config, method: 'best-of-n' })
       await allEvents(engine, samples)
+      const short = await engine.start({ ...config, method: 'dts(alpha=0.5,rollout=finish)' })
+      const cut = toldIn(await allEvents(engine, short))
+      const early = cut.leaves.find((leaf) => cut.depths[leaf] < Math.max(...depths))
+      expect(early).toBeDefined()
       for (const [wrong, message] of [
         [{ origin: { run: 'nobody', node } }, /^origin: there is no run "nobody"$/],
         [{ origin: { run: id, node: 100_000 } }, /^origin: there is no state at node 100000; there are nodes 1 to/],
         [{ origin: { run: id, node: leaves[0] } }, /^origin: node \d+ of the run .* is a sample that is done/],
+        [{ origin: { run: short, node: early } }, /^origin: node \d+ of the run .* is a sample that is done/],
         [{ origin: { run: samples, node } }, /^origin: there is no tree yet, or this search grows none/],
         [{ origin: { run: id, node }, steps: 20 }, /^origin: the steps of the run .* is 10, here it is 20/],
         [
