@@ -40,7 +40,9 @@ function defaults(name: string, card: ConditionCard, n: number, size: number): F
     const shape = ['n', ...(card.shape ?? [])].join(', ')
     throw new Error(`This model needs the condition "${name}" [${shape}], and none was given.`)
   }
-  return Float32Array.from({ length: n * size }, (_, i) => row[i % size])
+  const rows = new Float32Array(n * size)
+  for (let i = 0; i < n; i++) rows.set(row, i * size)
+  return rows
 }
 
 /** Numbers in the element type that an input declares; integers by rounding. */

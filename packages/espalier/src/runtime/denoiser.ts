@@ -30,9 +30,10 @@ export function networkDenoiser(session: Session, config: NetworkConfig, gradien
   const { output } = names
   const size = sizeOf(event)
 
-  const predictRaw = async (x: Tensor, t: Float64Array, condition: Condition | undefined) => {
+  const predictRaw = async (x: Tensor, t: Float64Array, condition: Condition | undefined, into?: Tensor) => {
     const { feeds, mean, checkFinite } = network.call(x, t, condition)
-    const { data, shape } = (await session.run(feeds, [output]))[output]
+    const lent = into && { [output]: { type: 'float32' as const, ...into } }
+    const { data, shape } = (await session.run(feeds, [output], lent))[output]
     if (!(data instanceof Float32Array) || data.length !== t.length * size) {
       const expected = `float32 [${t.length}, ${event.join(', ')}]`
       throw new Error(`Output "${output}" is [${shape.join(', ')}]; expected ${expected}.`)
@@ -45,8 +46,8 @@ export function networkDenoiser(session: Session, config: NetworkConfig, gradien
   return {
     process,
     event,
-    async predict(x, t, target, condition) {
-      return convert(process, kind, target, await predictRaw(x, t, condition), x, t)
+    async predict(x, t, target, condition, into) {
+      return convert(process, kind, target, await predictRaw(x, t, condition, into), x, t)
     },
     async predictEach(x, t, targets, condition) {
       const result = await predictRaw(x, t, condition)

@@ -58,6 +58,7 @@ export function batched(denoiser: Denoiser, options: BatchedOptions): BatchedDen
   const { process, event, rowCost, predictEach } = denoiser
   const differentiable = isDifferentiableDenoiser(denoiser) ? denoiser : undefined
   const size = sizeOf(event)
+  /** Batches of states and of results that no call uses now. */
   const free: Float32Array[] = []
 
   const run = async (parts: readonly Part[], rows: number) => {
@@ -67,12 +68,14 @@ export function batched(denoiser: Denoiser, options: BatchedOptions): BatchedDen
       const { x, t, target, condition, cotangent } = request
       const alone = cotangent
         ? differentiable!.pullback(x, t, cotangent, condition)
-        : denoiser.predict(x, t, target, condition)
-      write(first, await alone, 0, size)
+        : denoiser.predict(x, t, target, condition, first.result)
+      const result = await alone
+      if (result !== first.result) write(first, result, 0, size)
       return
     }
     const n = pad ? maxBatch : rows
     const states = free.pop() ?? new Float32Array(maxBatch * size)
+    const results = free.pop() ?? new Float32Array(maxBatch * size)
     try {
       const x = { shape: [n, ...event], data: gather(parts, n, states, size, (part) => part.request.x.data) }
       const t = gather(parts, n, new Float64Array(n), 1, (part) => part.request.t)
@@ -83,7 +86,8 @@ export function batched(denoiser: Denoiser, options: BatchedOptions): BatchedDen
           return differentiable!.pullback(x, t, { shape: x.shape, data }, condition)
         }
         const same = parts.every((part) => part.request.target === request.target)
-        if (same) return denoiser.predict(x, t, request.target, condition)
+        const into = { shape: x.shape, data: results.subarray(0, n * size) }
+        if (same) return denoiser.predict(x, t, request.target, condition, into)
         return predictEach!.call(denoiser, x, t, targetsOf(parts, n), condition)
       }
       const result = await ask()
@@ -93,7 +97,7 @@ export function batched(denoiser: Denoiser, options: BatchedOptions): BatchedDen
         row += part.to - part.from
       }
     } finally {
-      free.push(states)
+      free.push(states, results)
     }
   }
 

@@ -96,11 +96,11 @@ export function guarded(session: Session, onRelease = () => {}): Session {
   return {
     inputs: session.inputs,
     outputs: session.outputs,
-    async run(feeds, fetches) {
+    async run(feeds, fetches, into) {
       if (released) throw new Error('This session was released; load the model again to run it.')
       checkFeeds(session.inputs, feeds)
       if (fetches) checkFetches(session.outputs, fetches)
-      return session.run(feeds, fetches)
+      return session.run(feeds, fetches, into)
     },
     release() {
       if (released) return released

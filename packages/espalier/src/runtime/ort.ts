@@ -17,12 +17,18 @@ export type ResolvedOptions = Required<Omit<SessionOptions, 'transfer'>>
  * Loads a graph into an ONNX Runtime of this thread. Runs are serial and in order; `release` waits for them.
  * Nothing is checked here: {@link guarded} does that, on the caller's side.
  *
+ * @param provider what computes, such as `webgpu`. Default: the engine's own choice
  * @throws Error when the bytes are not a model that the engine can run
  */
-export async function ortSession(ort: OrtModule, model: Uint8Array, options: ResolvedOptions): Promise<Session> {
+export async function ortSession(
+  ort: OrtModule,
+  model: Uint8Array,
+  options: ResolvedOptions,
+  provider?: string,
+): Promise<Session> {
   let session: InferenceSession
   try {
-    session = await ort.InferenceSession.create(model, engineOptions(options))
+    session = await ort.InferenceSession.create(model, engineOptions(options, provider))
   } catch (error) {
     throw new Error(`ONNX Runtime cannot load the model (${model.byteLength} bytes): ${oneLine(error)}`)
   }
@@ -60,7 +66,7 @@ export async function ortSession(ort: OrtModule, model: Uint8Array, options: Res
   }
 }
 
-function engineOptions(options: ResolvedOptions): InferenceSession.SessionOptions {
+function engineOptions(options: ResolvedOptions, provider?: string): InferenceSession.SessionOptions {
   const session: Record<string, unknown> = {
     // A thread that spins for work takes the core from whoever shares it, and single runs become many times longer there;
     // on an idle machine full batches cost the same either way, while single rows would gain.
@@ -74,6 +80,7 @@ function engineOptions(options: ResolvedOptions): InferenceSession.SessionOption
     // Fatal only: errors are thrown with their text, warnings about unused initialisers are no news to a caller.
     logSeverityLevel: 4,
     extra: { session },
+    ...(provider && { executionProviders: [provider] }),
   }
 }
 

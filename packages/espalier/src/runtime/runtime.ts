@@ -18,10 +18,15 @@ export interface ValueMetadata {
 export interface Session {
   readonly inputs: readonly ValueMetadata[]
   readonly outputs: readonly ValueMetadata[]
-  /** `fetches` limits the outputs that are computed and returned; default all. */
+  /**
+   * @param fetches the outputs that are computed and returned. Default all
+   * @param into for outputs by name, tensors that the caller has no more use for: a session may write there and return
+   *   them, so that a long run leaves no garbage; others ignore them
+   */
   run(
     feeds: Readonly<Record<string, Tensor | RuntimeTensor>>,
     fetches?: readonly string[],
+    into?: Readonly<Record<string, RuntimeTensor>>,
   ): Promise<Record<string, RuntimeTensor>>
   release(): Promise<void>
 }

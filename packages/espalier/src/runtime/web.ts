@@ -1,6 +1,6 @@
 import { guarded } from './feeds.ts'
 import { type OrtModule, ortSession } from './ort.ts'
-import type { Runtime, Session } from './runtime.ts'
+import type { Runtime, Session, SessionOptions } from './runtime.ts'
 
 export interface WebRuntimeOptions {
   /**
@@ -23,23 +23,44 @@ export interface WebRuntimeOptions {
  * `flushDenormals` neither: WebAssembly keeps denormals.
  */
 export function webRuntime(options: WebRuntimeOptions = {}): Runtime {
+  return oneByOne('onnxruntime-web', async (model, settings) => {
+    const ort = await import('onnxruntime-web/wasm')
+    setUp(ort.env.wasm, options)
+    return webSession(ort, model, options, settings)
+  })
+}
+
+/** Sets the engine up, before its first session. */
+export function setUp(wasm: { wasmPaths?: unknown; numThreads?: number }, { files, threads }: WebRuntimeOptions): void {
+  if (files) wasm.wasmPaths = { ...files }
+  if (threads !== undefined) wasm.numThreads = threads
+}
+
+/** A session of an engine of the browser. @param provider what computes, where it is not the engine's own choice */
+export function webSession(
+  ort: OrtModule,
+  model: Uint8Array,
+  { threads = 0 }: WebRuntimeOptions,
+  settings: SessionOptions,
+  provider?: string,
+): Promise<Session> {
+  const { optimization = 'all', memoryPattern = true } = settings
+  return ortSession(ort, model, { threads, optimization, memoryPattern, flushDenormals: false }, provider)
+}
+
+/** A runtime that creates its sessions one after another: at the same time they can break the engine's initialisation. */
+export function oneByOne(
+  name: string,
+  create: (model: Uint8Array, settings: SessionOptions) => Promise<Session>,
+): Runtime {
   const open = new Set<Session>()
   let closed = false
-  // One after another: sessions that are created at the same time can break the engine's initialisation.
   let tail: Promise<unknown> = Promise.resolve()
   return {
-    name: 'onnxruntime-web',
+    name,
     async load(model, settings = {}) {
       if (closed) throw new Error('This runtime was closed; create another one.')
-      const loading = tail.then(async () => {
-        const ort = await engine(options)
-        return ortSession(ort, model, {
-          threads: options.threads ?? 0,
-          optimization: settings.optimization ?? 'all',
-          memoryPattern: settings.memoryPattern ?? true,
-          flushDenormals: false,
-        })
-      })
+      const loading = tail.then(() => create(model, settings))
       tail = loading.catch(() => {})
       const session: Session = guarded(await loading, () => open.delete(session))
       open.add(session)
@@ -50,11 +71,4 @@ export function webRuntime(options: WebRuntimeOptions = {}): Runtime {
       await Promise.all([...open].map((session) => session.release()))
     },
   }
-}
-
-async function engine({ files, threads }: WebRuntimeOptions): Promise<OrtModule> {
-  const ort = await import('onnxruntime-web/wasm')
-  if (files) ort.env.wasm.wasmPaths = { ...files }
-  if (threads !== undefined) ort.env.wasm.numThreads = threads
-  return ort
 }

@@ -54,12 +54,16 @@ export class WorkerHost {
     return {
       inputs: loaded.inputs,
       outputs: loaded.outputs,
-      run: async (feeds, fetches) => {
+      run: async (feeds, fetches, into = {}) => {
         const lent: ArrayBuffer[] = []
         const moved = new Set<ArrayBuffer>()
         const sent = this.pack(feeds, transfer, lent, moved)
-        const ran = await this.ask({ kind: 'run', session, feeds: sent, fetches, lent }, [...lent, ...moved])
+        const wanted: Record<string, ArrayBuffer> = {}
+        for (const name in into) wanted[name] = this.pool.take(into[name].data.byteLength)
+        const travelling = [...lent, ...moved, ...Object.values(wanted)]
+        const ran = await this.ask({ kind: 'run', session, feeds: sent, fetches, lent, into: wanted }, travelling)
         if (ran.kind !== 'ran') throw new Error(`unexpected answer ${ran.kind}`)
+        for (const name in into) this.unpack(ran.outputs, name, into[name])
         return ran.outputs
       },
       release: async () => {
@@ -101,6 +105,15 @@ export class WorkerHost {
       }
     }
     return sent
+  }
+
+  /** Copies an output to where the caller wants it, if it fits, and keeps the buffer that it came in. */
+  private unpack(outputs: Record<string, RuntimeTensor>, name: string, into: RuntimeTensor): void {
+    const { type, shape, data } = outputs[name]
+    if (type !== into.type || data.length !== into.data.length) return
+    into.data.set(data as Float32Array & BigInt64Array)
+    this.pool.give([data.buffer as ArrayBuffer])
+    outputs[name] = { type, shape, data: into.data }
   }
 
   private ask(request: Unsent, transfer: ArrayBuffer[]): Promise<Answer> {

@@ -18,6 +18,8 @@ export type Request =
       readonly fetches?: readonly string[]
       /** Buffers of the feeds that go back to the sender's pool. */
       readonly lent: ArrayBuffer[]
+      /** Where outputs are to be written, by name, if they fit. */
+      readonly into: Readonly<Record<string, ArrayBuffer>>
     }
   | { readonly id: number; readonly kind: 'release'; readonly session: number }
 

@@ -4,6 +4,7 @@
  */
 import { parentPort } from 'node:worker_threads'
 import * as ort from 'onnxruntime-node'
+import { arrays } from '../feeds.ts'
 import { isShared, ortSession } from '../ort.ts'
 import type { RuntimeTensor, Session } from '../runtime.ts'
 import type { Answer, Request } from './protocol.ts'
@@ -28,6 +29,7 @@ async function answer(request: Request): Promise<void> {
       send({ id, kind: 'loaded', inputs: session.inputs, outputs: session.outputs }, [])
     } else if (request.kind === 'run') {
       const outputs = await sessions.get(request.session)!.run(request.feeds, request.fetches)
+      for (const name in request.into) outputs[name] = moved(outputs[name], request.into[name])
       send({ id, kind: 'ran', outputs, lent }, [...lent, ...ownBuffers(outputs)])
     } else {
       await sessions.get(request.session)!.release()
@@ -40,6 +42,15 @@ async function answer(request: Request): Promise<void> {
 }
 
 const send = (message: Answer, transfer: ArrayBuffer[]) => port.postMessage(message, transfer)
+
+/** The same tensor in a buffer of the caller, where it fits. */
+function moved(tensor: RuntimeTensor, buffer: ArrayBuffer): RuntimeTensor {
+  const { type, shape, data } = tensor
+  if (data.byteLength > buffer.byteLength) return tensor
+  const copy = new arrays[type](buffer, 0, data.length)
+  copy.set(data as Float32Array & BigInt64Array)
+  return { type, shape, data: copy }
+}
 
 /** Buffers of the outputs, each once: a graph may return one value under two names. */
 function ownBuffers(outputs: Record<string, RuntimeTensor>): Set<ArrayBuffer> {
