@@ -1,9 +1,12 @@
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
+import { examples } from '../src/examples.ts'
+import { inNode, treeOf } from './support/in-node.ts'
 import { describeInBrowser, numbers, optionOf, spent, start, status, useStudio } from './support/studio.ts'
 
 /** A run that is the same on every machine: the model is a closed form, in double precision. */
-const seeded = { model: 'mixture', reward: 'near:2,0', budget: '600', steps: '8', width: '4', seed: '7' }
+const seededConfig = { model: 'mixture', reward: 'near:2,0', lambda: 0.5, budget: 600, steps: 8, width: 4, seed: 7 }
+const seeded = Object.fromEntries(Object.entries(seededConfig).map(([name, value]) => [name, String(value)]))
 
 describeInBrowser('the studio by keyboard', () => {
   const studio = useStudio()
@@ -106,8 +109,17 @@ describeInBrowser('the studio by keyboard', () => {
     await expect.poll(async () => (await visible()).length).toBeGreaterThan(closed.length + 3)
     await press('b')
     await page.waitForURL(/node=/)
-    expect(await tree.getByRole('treeitem', { selected: true }).count()).toBe(1)
+    await expect.poll(() => tree.getByRole('treeitem', { selected: true }).count()).toBe(1)
     expect(await tree.ariaSnapshot()).toMatchSnapshot()
+    // Places count the children that are not in the list too.
+    const places = await tree
+      .getByRole('treeitem')
+      .evaluateAll((items) => items.map((i) => [i.ariaLevel, i.ariaPosInSet, i.ariaSetSize].map(Number)))
+    expect(places[0]).toEqual([1, 1, 1])
+    const top = places.filter(([level]) => level === 2)
+    expect(top.map(([, place]) => place)).toEqual(top.map((_, i) => i + 1))
+    const { parents } = treeOf((await inNode({ ...examples[1].config, ...seededConfig })).events)
+    expect(top[0][2]).toBe(parents.filter((parent) => parent === 0).length)
   })
 
   it('leaves letters alone where that is wanted', async () => {
