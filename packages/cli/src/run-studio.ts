@@ -35,8 +35,8 @@ export async function runStudio({ open, out, ...options }: StudioOptions): Promi
 
 const openers: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
   darwin: ['open'],
-  // The empty text is the title of a window.
-  win32: ['cmd', '/c', 'start', '""'],
+  // What `start` does, without a shell that reads the address.
+  win32: ['rundll32', 'url.dll,FileProtocolHandler'],
 }
 
 /** Opens a page in the person's own browser, if there is one. */

@@ -2,6 +2,7 @@
 
 import { serveStatic } from '@hono/node-server/serve-static'
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { addArchiveRoutes } from './archive-routes.ts'
 import { addEventRoutes } from './event-routes.ts'
@@ -110,7 +111,14 @@ export function createApp(options: AppOptions) {
     info: { title: 'espalier serve', version: options.version, description: 'Searches over diffusion models as runs.' },
   })
 
-  if (options.pages !== undefined) app.use('*', serveStatic({ root: options.pages }))
+  if (options.pages !== undefined) {
+    // Names below assets/ have a hash of the content in them.
+    const onFound = (path: string, c: Context) => {
+      const fixed = /[\\/]assets[\\/]/.test(path.slice(options.pages?.length))
+      c.header('cache-control', fixed ? 'public, max-age=31536000, immutable' : 'no-cache')
+    }
+    app.use('*', serveStatic({ root: options.pages, onFound }))
+  }
   return app
 }
 

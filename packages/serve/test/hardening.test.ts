@@ -185,7 +185,7 @@ describe('a server under strain', { timeout: 30_000 }, () => {
   it('serves 500 clients of which 50 never read, and turns the next away', { timeout: 90_000 }, async () => {
     const { url, engine } = await start()
     const { hostname, port, host } = new URL(url)
-    const id = await engine.start({ ...config, budget: 8000 })
+    const id = await engine.start({ ...config, budget: 3000 })
     await until(engine, id, ({ type }) => type === 'leaves')
     await engine.pause(id)
     const sockets: Socket[] = []
@@ -255,6 +255,20 @@ describe('a server under strain', { timeout: 30_000 }, () => {
     const home = await raw(`${url}/`)
     expect(home.text).toContain('Espalier')
     expect(home.headers['cross-origin-embedder-policy']).toBe('require-corp')
+    expect(home.headers['cache-control']).toBe('no-cache')
+    mkdirSync(join(pages, 'assets'))
+    for (const [name, type] of [
+      ['ort.wasm', 'application/wasm'],
+      ['ort.mjs', /^text\/javascript/],
+    ] as const) {
+      writeFileSync(join(pages, 'assets', name), '')
+      const { status, headers } = await raw(`${url}/assets/${name}`)
+      expect([status, headers['content-type'], headers['cache-control']]).toEqual([
+        200,
+        expect.stringMatching(type),
+        'public, max-age=31536000, immutable',
+      ])
+    }
     for (const path of ['/../secret.txt', '/..%2fsecret.txt', '/%2e%2e/secret.txt', '//secret.txt']) {
       const { hostname, port } = new URL(url)
       const answer = await raw(url, { hostname, port, path })
