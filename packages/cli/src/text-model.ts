@@ -13,6 +13,7 @@ import {
   type MaskedCard,
   networkAutoregressive,
   type SequenceEnergy,
+  sameTokens,
   stackTokens,
   type TextTokenizer,
   type TokenCard,
@@ -126,8 +127,6 @@ export function checkSame(
   { name, tokenizer }: Pick<TextModel, 'name' | 'tokenizer'>,
   what: string,
 ): void {
-  const { vocabulary } = tokenizer
-  const same = (token: number) => other.decode([token]) === tokenizer.decode([token])
-  if (other.vocabulary === vocabulary && Array.from({ length: vocabulary }, (_, token) => token).every(same)) return
+  if (sameTokens(other, tokenizer)) return
   throw new UserError(`${what} has another tokenizer than ${name}; they must read the same tokens`)
 }

@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type { Runtime } from 'espalier/runtime'
 import {
   countedEnergy,
+  defaultTokenSampler,
   float32Gumbels,
   maskOf,
   parsePrompt,
@@ -140,9 +141,7 @@ function readProfile(file: string): Promise<SamplerProfile> {
   )
 }
 
-/** The sampler where none is named: exact of a masked process; `few` for searches, which pay for every call. */
+/** The sampler where none is named; `few` for searches, which pay for every call. */
 export function defaultSampler(card: TokenCard, few = false): string {
-  const uniform = card.type === 'masked' && card.process.type === 'uniform'
-  if (uniform) return few ? 'ancestral(steps=16)' : 'ancestral(steps=64)'
-  return few ? 'first-hitting(calls=16)' : 'first-hitting'
+  return defaultTokenSampler(card.type === 'masked' ? card.process.type : 'masked', few)
 }

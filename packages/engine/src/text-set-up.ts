@@ -4,6 +4,7 @@ import { branchPoints } from 'espalier/chain'
 import { type SearchMethod, searchFrom } from 'espalier/search'
 import {
   batchedTokens,
+  defaultTokenSampler,
   loadEnergy,
   loadTokenDenoiser,
   type MaskedCard,
@@ -44,7 +45,11 @@ export async function prepareText(given: GivenConfig, _: TokenCard, place: Place
     throw new EngineError('config', `guidance: it strengthens a class, and the model ${model} takes none`)
   }
   const method = await asConfigError('method', () => methodOf(given.method ?? runDefaults.method))
-  const config: RunConfig = { ...runDefaults, ...given, solver: given.solver ?? defaultSampler(card) }
+  const config: RunConfig = {
+    ...runDefaults,
+    ...given,
+    solver: given.solver ?? defaultTokenSampler(card.process.type, true),
+  }
 
   const described = { process: processOf(card), context: card.context, timeFree: card.inputs.time === undefined }
   const whole = await asConfigError('prompt', () => parsePrompt(config.prompt ?? '', tokenizer))
@@ -118,11 +123,6 @@ function samplerOf(text: string): NamedTokenSampler {
   const sampler = tokenSamplerFrom(text)
   if (sampler.profile === undefined) return sampler
   throw new Error(`${text} is a file, and a run opens none; take a named sampler`)
-}
-
-/** The sampler where none is named: of few calls, since a search pays for each. */
-export function defaultSampler({ process }: MaskedCard): string {
-  return process.type === 'uniform' ? 'ancestral(steps=16)' : 'first-hitting(calls=16)'
 }
 
 /** The energy that a sampler weighs its drafts by; nothing where it has none. @throws one line where it is not there */

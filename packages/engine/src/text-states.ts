@@ -4,6 +4,7 @@ import {
   createTokenizer,
   loadTokenState,
   type MaskedCard,
+  sameTokens,
   spellTokens,
   type TextTokenizer,
   type TokenCard,
@@ -61,11 +62,8 @@ function shown({ tokenizer }: Tokens, tokens: Int32Array): RunState {
  * @throws one line where there is none of that name, or a text would be other tokens to it
  */
 export async function openOther(source: ModelSource, name: string, own: Tokens, what: string): Promise<Tokens> {
-  const { vocabulary } = own.tokenizer
   if (!(await source.keys()).includes(name)) throw new Error(`there is no ${what} ${name} here`)
   const other = await openTokens(source, name)
-  const same = (token: number) => other.tokenizer.decode([token]) === own.tokenizer.decode([token])
-  const all = Array.from({ length: vocabulary }, (_, token) => token)
-  if (other.tokenizer.vocabulary === vocabulary && all.every(same)) return other
+  if (sameTokens(other.tokenizer, own.tokenizer)) return other
   throw new Error(`the ${what} ${name} has another tokenizer than ${own.card.name}; they must read the same tokens`)
 }

@@ -15,6 +15,7 @@ import {
   tokenEuler,
 } from './kernel.ts'
 import { kernelSampler } from './kernel-sampler.ts'
+import type { TokenProcess } from './process.ts'
 import { profiledSampler, type SamplerProfile } from './profile.ts'
 import type { TokenSolver } from './sampler.ts'
 
@@ -131,6 +132,15 @@ export const tokenSamplerCatalogue: readonly CatalogueEntry<NamedTokenSampler>[]
     },
   ),
 ]
+
+/**
+ * The sampler where none is named, as {@link tokenSamplerFrom} reads it: of a masked process exact.
+ * @param few of few calls, for searches, which pay for every one
+ */
+export function defaultTokenSampler(kind: TokenProcess['kind'], few = false): string {
+  if (kind === 'uniform') return few ? 'ancestral(steps=16)' : 'ancestral(steps=64)'
+  return few ? 'first-hitting(calls=16)' : 'first-hitting'
+}
 
 /**
  * The sampler of tokens that a text asks for: `name`, or `name(option=value, ...)`, such as `first-hitting(calls=16)`;

@@ -10,6 +10,7 @@ export {
   type TokenClassifierCard,
 } from './card.ts'
 export {
+  defaultTokenSampler,
   type EnergyForm,
   energyForms,
   type NamedTokenSampler,
@@ -124,4 +125,4 @@ export {
 } from './schedule.ts'
 export { type ShapeOptions, shaped } from './shaped.ts'
 export { TokenLaw } from './token-law.ts'
-export { createTokenizer, spellTokens, type TextTokenizer } from './tokenizer.ts'
+export { createTokenizer, sameTokens, spellTokens, type TextTokenizer } from './tokenizer.ts'

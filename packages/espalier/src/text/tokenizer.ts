@@ -58,6 +58,13 @@ export function createTokenizer(tokenizerJson: unknown, what = 'tokenizer.json')
   }
 }
 
+/** Whether two tokenizers mean the same by every token. */
+export function sameTokens(one: TextTokenizer, other: TextTokenizer): boolean {
+  const { vocabulary } = one
+  const same = (token: number) => one.decode([token]) === other.decode([token])
+  return other.vocabulary === vocabulary && Array.from({ length: vocabulary }, (_, token) => token).every(same)
+}
+
 /** A sequence as text, with a sign wherever a token is not known yet. */
 export function spellTokens({ vocabulary, decode }: TextTokenizer, tokens: ArrayLike<number>, sign = '_'): string {
   let text = ''
