@@ -27,5 +27,5 @@ export async function prepare(given: GivenConfig, place: Place): Promise<Prepare
   })
   if (!isTextCard(card)) return prepareFields(given, card, place)
   // Its own file: whoever never looks at text does not load its tokenizers and samplers.
-  return (await import('./text-set-up.ts')).prepareText(given, card, place)
+  return (await import('./text-set-up.ts')).prepareText(given, place)
 }

@@ -14,7 +14,6 @@ import {
   processOf,
   promptOf,
   type SequenceEnergy,
-  type TokenCard,
   type TokenDenoiser,
   type TokenSolver,
   tokenSamplerFrom,
@@ -36,7 +35,7 @@ export async function openTextModel(place: Pick<Place, 'source'>, key: string): 
 }
 
 /** @throws EngineError one line: the field, what is wrong */
-export async function prepareText(given: GivenConfig, _: TokenCard, place: Place): Promise<Prepared> {
+export async function prepareText(given: GivenConfig, place: Place): Promise<Prepared> {
   const { model } = given
   const tokens = await asConfigError('model', () => openTextModel(place, model))
   const { card, tokenizer } = tokens
@@ -51,6 +50,7 @@ export async function prepareText(given: GivenConfig, _: TokenCard, place: Place
     solver: given.solver ?? defaultTokenSampler(card.process.type, true),
   }
 
+  // What a chain must know of the network, whose file need not be open for that.
   const described = { process: processOf(card), context: card.context, timeFree: card.inputs.time === undefined }
   const whole = await asConfigError('prompt', () => parsePrompt(config.prompt ?? '', tokenizer))
   const { vocabulary } = tokenizer
@@ -66,7 +66,6 @@ export async function prepareText(given: GivenConfig, _: TokenCard, place: Place
   /** @param branchAt remaining steps */
   const chainOf = (denoiser: TokenDenoiser, solver: TokenSolver, branchAt?: readonly number[]) =>
     maskedChain({ denoiser, sampler: solver, prompt, branchAt })
-  // Nobody asks it: whether sampler and prompt fit is told before a network is opened.
   const unopened: TokenDenoiser = { ...described, predict: () => Promise.reject(new Error('no network is open')) }
   const blank: SequenceEnergy = { name: 'none', logWeights: async ({ shape }) => new Float64Array(shape[0]) }
   const steps = await asConfigError('solver', () => {
