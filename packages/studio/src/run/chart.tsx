@@ -15,6 +15,9 @@ export type { Series } from './lines.ts'
 const ROWS = 200
 /** Pixels between two markers of a line. */
 const BETWEEN_MARKERS = 90
+/** Pixels of a letter of an axis, and beside its texts. */
+const LETTER = 6.5
+const BESIDE = 14
 
 export interface ChartProps {
   readonly title: string
@@ -226,10 +229,16 @@ function chartOf(element: HTMLElement, lines: readonly Series[], { log, until, m
         {
           ...axis,
           size: 26,
+          space: (_, __, ___, most) => BESIDE + LETTER * whole(most).length,
           label: 'network evaluations (NFE)',
           values: (_, at) => at.map((v) => (v ? whole(v) : v === 0 ? '0' : '')),
         },
-        { ...axis, size: 46, label: 'best reward', values: (_, at) => at.map((v) => number(v)) },
+        {
+          ...axis,
+          size: (_, texts) => BESIDE + LETTER * Math.max(5, ...(texts ?? []).map(({ length }) => length)),
+          label: 'best reward',
+          values: (_, at) => at.map((v) => number(v)),
+        },
       ],
       series: [
         { label: 'NFE' },

@@ -1,6 +1,7 @@
 import type { RunState } from '@espalier/engine'
 import { signal } from '@preact/signals'
 import type { RunsEngine } from '../studio.ts'
+import { theme } from '../theme.ts'
 
 export type Place = { readonly node: number } | { readonly sample: number }
 
@@ -18,9 +19,10 @@ export class Thumbnails {
   readonly #engine: RunsEngine
   readonly #id: string
   readonly #states = new Map<string, RunState | null>()
-  readonly #pictures = new WeakMap<RunState, HTMLCanvasElement>()
+  #pictures = new WeakMap<RunState, HTMLCanvasElement>()
   readonly #wanted: { readonly key: string; readonly place: Place }[] = []
   readonly #draw: (state: RunState) => HTMLCanvasElement
+  readonly #unfollow: () => void
   #busy = 0
   #closed = false
 
@@ -28,6 +30,11 @@ export class Thumbnails {
     this.#engine = engine
     this.#id = id
     this.#draw = draw
+    // Dots and bars have the colours of the theme.
+    this.#unfollow = theme.subscribe(() => {
+      this.#pictures = new WeakMap()
+      this.arrived.value++
+    })
   }
 
   /** The state, or undefined while it is on its way; {@link arrived} says when to look again. */
@@ -60,6 +67,7 @@ export class Thumbnails {
 
   close(): void {
     this.#closed = true
+    this.#unfollow()
     this.#wanted.length = 0
   }
 
