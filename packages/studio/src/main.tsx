@@ -1,3 +1,4 @@
+import './invitation.ts'
 import { render } from 'preact'
 import { App } from './app.tsx'
 import { keepOffline } from './offline.ts'

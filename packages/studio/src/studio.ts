@@ -1,8 +1,8 @@
 import { type Engine, type RunConfig, type RunSummary, serverEngine } from '@espalier/engine'
-import { signal } from '@preact/signals'
-import type { PageFacts, Workshop } from './engine/protocol.ts'
-import { workerEngine } from './engine/worker-engine.ts'
+import { computed, signal } from '@preact/signals'
+import { page } from './engine/page-engine.ts'
 import { messageOf } from './format.ts'
+import { invitation } from './invitation.ts'
 import { address, go } from './route.ts'
 
 /** Where a run happens: in a worker of this page, or on the server that the page came from. */
@@ -13,40 +13,47 @@ export interface PlacedRun extends RunSummary {
   readonly place: Place
 }
 
-const worker = new Worker(new URL('./engine/network.worker.ts', import.meta.url), { type: 'module', name: 'network' })
-const page = workerEngine(worker, document.baseURI)
+export { broken, facts, loading, warning, workshop } from './engine/page-engine.ts'
 
-/** What forms and sheets ask of the library. */
-export const workshop: Workshop = page
+const server = signal<Engine | undefined>(undefined)
 
 /** The engines there are; `server` where the page came from one that runs searches too. */
-export const engines = signal<Readonly<{ page: Engine; server?: Engine }>>({ page })
+export const engines = computed(
+  (): Readonly<{ page: Engine; server?: Engine }> =>
+    server.value ? { page: page.value, server: server.value } : { page: page.value },
+)
+
+/** Whether the server wants a token before it tells anything, or refused the last one. */
+export const login = signal<'none' | 'needed' | 'refused'>('none')
+
+const base = new URL('.', document.baseURI).href
 
 /** Resolves when it is known whether there is a server. */
 const looked = lookForServer()
 
 async function lookForServer(): Promise<void> {
-  const url = new URL('.', document.baseURI).href
   try {
-    const response = await fetch(new URL('health', url))
+    const response = await fetch(new URL('health', base))
     if (!response.ok || ((await response.json()) as { readonly status?: unknown }).status !== 'ok') return
-    engines.value = { page, server: serverEngine({ url }) }
+    if (invitation !== undefined) await present(invitation)
+    server.value = serverEngine({ url: base })
   } catch {
     // A plain folder of files: it has no engine.
   }
 }
 
-export const facts = signal<PageFacts | undefined>(undefined)
-/** Why nothing can be run in the page. */
-export const broken = signal<string | undefined>(undefined)
-page.facts().then(
-  (found) => {
-    facts.value = found
-  },
-  (error: unknown) => {
-    broken.value = messageOf(error)
-  },
-)
+/** Logs in to the server that this page came from; a cookie says so from then on. */
+export async function logIn(token: string): Promise<void> {
+  if (await present(token)) await readRuns()
+}
+
+async function present(token: string): Promise<boolean> {
+  const headers = { 'content-type': 'application/json' }
+  const body = JSON.stringify({ token })
+  const { ok } = await fetch(new URL('login', base), { method: 'POST', headers, body })
+  login.value = ok ? 'none' : 'refused'
+  return ok
+}
 
 /** All runs of all engines, newest first; undefined until they have been read. */
 export const runs = signal<readonly PlacedRun[] | undefined>(undefined)
@@ -60,7 +67,8 @@ export async function readRuns(): Promise<void> {
     try {
       for (const run of await engine.runs()) found.push({ ...run, place })
     } catch (error) {
-      failure ??= messageOf(error)
+      if ((error as { readonly status?: number }).status !== 401) failure ??= messageOf(error)
+      else if (login.peek() === 'none') login.value = 'needed'
     }
   }
   runs.value = found.sort((a, b) => b.created - a.created)
@@ -74,7 +82,19 @@ export type RunsEngine = Omit<Engine, 'models' | 'start' | 'runs' | 'restore' | 
 export const engine: RunsEngine = {
   run: async (id) => (await engineOf(id)).run(id),
   async *events(id, from, signal) {
-    yield* (await engineOf(id)).events(id, from, signal)
+    for (let next = from; ; ) {
+      const engine = await engineOf(id)
+      try {
+        for await (const numbered of engine.events(id, next, signal)) {
+          next = numbered.number + 1
+          yield numbered
+        }
+        return
+      } catch (error) {
+        // The worker was replaced by another, which has the same runs.
+        if (Object.values(engines.peek()).includes(engine)) throw error
+      }
+    }
   },
   pause: async (id) => (await engineOf(id)).pause(id),
   resume: async (id) => (await engineOf(id)).resume(id),

@@ -1,22 +1,34 @@
 import type { NewModel } from '@espalier/engine'
+import { storageError } from './storage-error.ts'
 
-/** Networks that the person brought, in the page's own file system: a folder each, as in the zoo. */
-export async function keptModels(root: FileSystemDirectoryHandle) {
+/** Networks that the person brought. */
+export interface KeptModels {
+  put(model: NewModel): Promise<void>
+  all(): Promise<NewModel[]>
+}
+
+/** The same in the page's own file system: a folder each, as in the zoo. */
+export async function keptModels(root: FileSystemDirectoryHandle): Promise<KeptModels> {
   const folder = await root.getDirectoryHandle('models', { create: true })
   return {
-    async put({ key, card, graph, tokenizer }: NewModel): Promise<void> {
+    async put({ key, card, graph, tokenizer }) {
       const place = await folder.getDirectoryHandle(key, { create: true })
       const write = async (name: string, content: string | Uint8Array) => {
         const stream = await (await place.getFileHandle(name, { create: true })).createWritable()
-        await stream.write(content as string | Uint8Array<ArrayBuffer>)
-        await stream.close()
+        try {
+          await stream.write(content as string | Uint8Array<ArrayBuffer>)
+          await stream.close()
+        } catch (error) {
+          await stream.abort().catch(() => {})
+          throw storageError(error)
+        }
       }
       if (graph) await write('model.onnx', graph)
       if (tokenizer !== undefined) await write('tokenizer.json', JSON.stringify(tokenizer))
       // Last: a model without its card was not brought to the end.
       await write('card.json', JSON.stringify(card))
     },
-    async all(): Promise<NewModel[]> {
+    async all() {
       const found: NewModel[] = []
       for await (const key of (folder as FileSystemDirectoryHandle & { keys(): AsyncIterable<string> }).keys()) {
         const place = await folder.getDirectoryHandle(key)

@@ -1,4 +1,5 @@
 import type { RunEvent, RunStore, RunSummary } from '@espalier/engine'
+import { storageError } from './storage-error.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -42,7 +43,7 @@ export async function opfsStore(root: FileSystemDirectoryHandle): Promise<RunSto
       await stream.close()
     } catch (error) {
       await stream.abort().catch(() => {})
-      throw full(error)
+      throw storageError(error)
     }
   }
   const begins = async (id: string): Promise<number[]> => {
@@ -88,7 +89,7 @@ export async function opfsStore(root: FileSystemDirectoryHandle): Promise<RunSto
         if (handle.write(whole, { at: end }) !== whole.length) throw new DOMException('', 'QuotaExceededError')
         handle.flush()
       } catch (error) {
-        throw full(error)
+        throw storageError(error)
       } finally {
         handle.close()
       }
@@ -115,11 +116,4 @@ export async function opfsStore(root: FileSystemDirectoryHandle): Promise<RunSto
       await folder.removeEntry(id, { recursive: true })
     },
   }
-}
-
-function full(error: unknown): Error {
-  if ((error as DOMException).name === 'QuotaExceededError') {
-    return new Error('the storage of this page is full; delete runs, and start it again')
-  }
-  return error as Error
 }

@@ -1,5 +1,5 @@
 import type { Engine, Numbered, RunConfig } from '@espalier/engine'
-import type { FromWorker, PageFacts, ToWorker, Workshop } from './protocol.ts'
+import type { FromWorker, OpenSettings, PageFacts, ToWorker, Workshop } from './protocol.ts'
 
 /** The part of a worker that is used; tests have one without a thread. */
 export interface WorkerPort {
@@ -12,7 +12,12 @@ export interface WorkerPort {
 export interface WorkerEngine extends Engine, Workshop {
   /** Resolves when the worker is up. @throws one line where it cannot be */
   facts(): Promise<PageFacts>
+  /** Lets go of a worker that is no more: all that waits for it is told so. */
+  abandon(why: string): void
 }
+
+/** What a worker says of itself, unasked. */
+export type Notice = Extract<FromWorker, { type: 'loading' | 'lost' | 'doubt' | 'sandbox' | 'unsandbox' }>
 
 interface Watcher {
   readonly batches: Numbered[][]
@@ -25,9 +30,13 @@ interface Watcher {
  * Runs in one worker of the page, beside its network: no message goes between them for a network call, and the page
  * gets events in batches.
  *
- * @param base where the app's files lie
+ * @param onNotice called with what the worker says of itself
  */
-export function workerEngine(port: WorkerPort, base: string): WorkerEngine {
+export function workerEngine(
+  port: WorkerPort,
+  settings: OpenSettings,
+  onNotice: (notice: Notice) => void = () => {},
+): WorkerEngine {
   const calls = new Map<number, { resolve(value: never): void; reject(error: Error): void }>()
   const watchers = new Map<number, Watcher>()
   let next = 0
@@ -65,7 +74,7 @@ export function workerEngine(port: WorkerPort, base: string): WorkerEngine {
       calls.delete(data.call)
       if (data.error !== undefined) call?.reject(new Error(data.error))
       else call?.resolve(data.value as never)
-    } else {
+    } else if (data.type === 'events' || data.type === 'end') {
       const watcher = watchers.get(data.watch)
       if (!watcher) return
       if (data.type === 'events') watcher.batches.push([...data.events])
@@ -74,9 +83,9 @@ export function workerEngine(port: WorkerPort, base: string): WorkerEngine {
         watcher.error = data.error
       }
       watcher.wake()
-    }
+    } else onNotice(data)
   }
-  port.postMessage({ type: 'open', base })
+  port.postMessage({ type: 'open', settings })
 
   const call = <T>(method: string, ...given: unknown[]): Promise<T> =>
     new Promise<T>((resolve, reject) => {
@@ -88,6 +97,7 @@ export function workerEngine(port: WorkerPort, base: string): WorkerEngine {
 
   return {
     facts: () => facts,
+    abandon: fail,
     models: () => call('models'),
     start: (config: RunConfig) => call('start', config),
     runs: () => call('runs'),
