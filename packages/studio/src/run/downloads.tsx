@@ -38,7 +38,7 @@ export function Downloads({ watch, by, series }: DownloadsProps) {
     }
   }
   const over = ended(watch.status.value)
-  const tree = watch.summary.value?.config.method.startsWith('dts')
+  const tree = watch.growsTree
   return (
     <Menu label="Download" close={close}>
       <button type="button" disabled={!over} onClick={give('.zip', () => engine.archive(watch.id))}>

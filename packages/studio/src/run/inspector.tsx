@@ -46,7 +46,7 @@ function Nothing({ watch, selected, onSelect }: InspectorProps) {
       <p class="quiet">
         {later
           ? `Node ${selected} is not there yet at this moment.`
-          : watch.hasTree
+          : watch.growsTree
             ? 'Choose a node of the tree, or a sample, to see its state and how its value came about.'
             : 'Choose a sample to see it here.'}
       </p>
@@ -86,7 +86,7 @@ function NodeSheet({ watch, node, onSelect }: { watch: Watch; node: number; onSe
       <States watch={watch} tree={tree} node={node} onSelect={onSelect} />
       <dl>
         <Fact name="Level">{nameOf(tree.depth[node], depthOf(tree, levels), levels)}</Fact>
-        {level && <Fact name="Time">{number(level.time)}</Fact>}
+        {level?.sigma != null && <Fact name="Time">{number(level.time)}</Fact>}
         <Fact name="Passes">
           {whole(tree.passes[node])} ({percent(tree.passes[node] / Math.max(1, tree.passes[ROOT]))} of the work)
         </Fact>

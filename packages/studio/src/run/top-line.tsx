@@ -1,4 +1,7 @@
+import type { RunStatus } from '@espalier/engine'
 import { duration, number, whole } from '../format.ts'
+import { loading } from '../studio.ts'
+import { stepOf } from './starting.tsx'
 import type { Watch } from './watch.ts'
 
 /** What is spent, how fast, and what it brought. */
@@ -17,7 +20,7 @@ export function TopLine({ watch }: { watch: Watch }) {
         <strong>
           {whole(nfe)} / {whole(budget)} NFE
         </strong>
-        <span>{status === 'stopped' ? 'stopped early' : status}</span>
+        <span>{wordsOf(status, nfe)}</span>
         <span>
           best <strong>{number(best)}</strong>
         </span>
@@ -28,4 +31,10 @@ export function TopLine({ watch }: { watch: Watch }) {
       </p>
     </div>
   )
+}
+
+function wordsOf(status: RunStatus, nfe: number): string {
+  if (status === 'stopped') return 'stopped early'
+  if (status !== 'running' || nfe > 0) return status
+  return loading.value ? `loading: ${stepOf(loading.value)}` : 'starting'
 }

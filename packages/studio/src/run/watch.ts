@@ -77,6 +77,11 @@ export class Watch {
     return this.tree.size > 1
   }
 
+  /** Whether its method grows a tree, be there one by now or not. */
+  get growsTree(): boolean {
+    return this.hasTree || (this.summary.peek()?.config.method.startsWith('dts') ?? false)
+  }
+
   /** The tree at the moment that is shown. */
   get shown(): GrowingTree {
     const moment = this.moment.peek()

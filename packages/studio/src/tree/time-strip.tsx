@@ -18,8 +18,8 @@ export function TimeStrip({ watch, replay }: { watch: Watch; replay: Replay }) {
   watch.calmVersion.value
   const moment = watch.moment.value
   const playing = replay.playing.value
-  const end = Math.max(1, Math.round(replay.end))
-  const at = Math.round(moment ?? end)
+  const end = Math.max(1, Math.ceil(replay.end))
+  const at = Math.ceil(moment ?? end)
 
   const draw = () => {
     const element = canvas.current
@@ -85,7 +85,12 @@ export function TimeStrip({ watch, replay }: { watch: Watch; replay: Replay }) {
         >
           {playing ? '❚❚' : '▶'}
         </button>
-        <button type="button" aria-label="To the sample before" onClick={() => replay.step(-1)} disabled={at <= 0}>
+        <button
+          type="button"
+          aria-label="To the sample before"
+          onClick={() => replay.step(-1)}
+          disabled={at <= 0 || replay.end === 0}
+        >
           ‹
         </button>
         <button

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { note, route } from '../route.ts'
 import type { Replay } from '../run/replay.ts'
+import { Starting } from '../run/starting.tsx'
 import type { Watch } from '../run/watch.ts'
 import { scale } from './colours.ts'
 import { Focus } from './focus.tsx'
@@ -80,7 +81,10 @@ export function TreeView({ watch, replay, selected, by, onZoom, onSelect }: Tree
       {focused ? (
         <Focus watch={watch} selected={selected} onSelect={onSelect} />
       ) : (
-        <Icicle watch={watch} selected={selected} by={by} zoom={zoom} onSelect={onSelect} onZoomed={setPart} />
+        <div class="stage">
+          <Icicle watch={watch} selected={selected} by={by} zoom={zoom} onSelect={onSelect} onZoomed={setPart} />
+          <Starting watch={watch} />
+        </div>
       )}
       <TimeStrip watch={watch} replay={replay} />
       {focused ? (

@@ -35,7 +35,7 @@ export function Run({ id }: { id: string }) {
     const settle = (moment: number | undefined) => {
       clearTimeout(settling.current)
       settling.current = setTimeout(() => {
-        note({ t: moment === undefined ? undefined : String(Math.round(moment)) })
+        note({ t: moment === undefined ? undefined : String(Math.ceil(moment)) })
       }, SETTLED)
     }
     return new Replay(watch, settle)
@@ -56,7 +56,7 @@ export function Run({ id }: { id: string }) {
   useEffect(() => {
     // A moment that came to rest here is there already, to the fraction.
     const shown = watch.moment.peek()
-    if (!replay.playing.peek() && (shown === undefined ? undefined : Math.round(shown)) !== moment) watch.show(moment)
+    if (!replay.playing.peek() && (shown === undefined ? undefined : Math.ceil(shown)) !== moment) watch.show(moment)
   }, [moment, watch])
   const select = (node: number | undefined) => note({ node: node === undefined ? undefined : String(node) })
   const zoom = useRef<Zoom | undefined>(undefined)
@@ -122,7 +122,7 @@ export function Run({ id }: { id: string }) {
     )
   }
   const { config } = summary
-  const trees = config.method.startsWith('dts')
+  const trees = watch.growsTree
   const own = (): readonly Series[] => {
     watch.calmVersion.value
     const line: Series = { label: 'This run', nfe: watch.curve.nfe, value: watch.curve.best, style: 0 }
