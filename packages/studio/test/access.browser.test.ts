@@ -1,8 +1,22 @@
 import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
+import { dashes, inks, markerPath } from '../src/run/line-styles.ts'
 import { faultsOf } from './support/faults.ts'
 import { describeInBrowser, runOf, spent, start, status, useStudio } from './support/studio.ts'
+
+/** WCAG's contrast of two colours, #rrggbb. */
+function contrast(a: string, b: string): number {
+  const luminance = (colour: string) => {
+    const [r, g, b] = [1, 3, 5].map((i) => {
+      const share = Number.parseInt(colour.slice(i, i + 2), 16) / 255
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+    })
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const [dark, light] = [luminance(a), luminance(b)].sort((x, y) => x - y)
+  return (light + 0.05) / (dark + 0.05)
+}
 
 const quick = { model: 'mixture', reward: 'near:2,0' }
 
@@ -101,5 +115,24 @@ describeInBrowser('the studio for everybody', () => {
     await page.getByRole('heading', { name: /^At [\d,]+ NFE/ }).waitFor()
     await check('compare')
     expect(found).toEqual([])
+  })
+
+  it('has edges, rings and lines that stand out from what is around them', async () => {
+    const page = await studio.open()
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      await expect.poll(() => page.evaluate(() => document.documentElement.dataset.theme)).toBe(colorScheme)
+      const colour = (name: string) =>
+        page.evaluate((name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim(), name)
+      const [page0, surface, soft] = [await colour('--page'), await colour('--surface'), await colour('--soft')]
+      // Edges of controls, and the ring of what has the focus or is chosen.
+      for (const name of ['--edge', '--accent']) {
+        for (const back of [page0, surface]) expect(contrast(await colour(name), back), name).toBeGreaterThanOrEqual(3)
+      }
+      expect(contrast(await colour('--accent'), soft)).toBeGreaterThanOrEqual(3)
+      for (const ink of inks[colorScheme]) expect(contrast(ink, surface), ink).toBeGreaterThanOrEqual(3)
+    }
+    // Lines are told apart without colours too.
+    expect(new Set(dashes.map((dash, i) => `${dash.join()} ${markerPath(i, 0, 0)}`)).size).toBe(inks.light.length)
   })
 })

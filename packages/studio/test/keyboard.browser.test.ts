@@ -151,7 +151,7 @@ describeInBrowser('the studio by keyboard', () => {
     }
   })
 
-  it('keeps what has the focus out from under the sticky bar', async () => {
+  it('shows what has the focus: with a ring, and not under the sticky bar', async () => {
     const page = await studio.open('', { reducedMotion: 'reduce' })
     await start(page, seeded)
     await status(page, 'finished')
@@ -177,7 +177,9 @@ describeInBrowser('the studio by keyboard', () => {
             const under = bar.getBoundingClientRect()
             const visible = bottom > 0 && top < innerHeight && right > 0 && left < innerWidth
             const hidden = bottom <= under.bottom && top >= under.top - 1
-            return { name: element.outerHTML.slice(0, 120), bad: !visible || (hidden && under.top >= -1) }
+            const { outlineStyle, outlineWidth } = getComputedStyle(element)
+            const ringed = outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2
+            return { name: element.outerHTML.slice(0, 120), bad: !visible || !ringed || (hidden && under.top >= -1) }
           })
           if (!found) continue
           seen.add(found.name)

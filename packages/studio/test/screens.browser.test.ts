@@ -41,7 +41,8 @@ describeInBrowser('pictures for eyes', () => {
       await take('run-digits')
       const world = { model: 'mixture', reward: 'near:2,0', width: '4' }
       const ids: string[] = []
-      for (const fields of [{ seed: '1' }, { seed: '2' }, { seed: '1', method: 'best-of-n' }]) {
+      const changes: Record<string, string>[] = [{ seed: '1' }, { seed: '2' }, { method: 'best-of-n' }]
+      for (const fields of changes) {
         await start(page, { ...world, budget: '4000', ...fields })
         await status(page, 'finished')
         ids.push(runOf(page))
