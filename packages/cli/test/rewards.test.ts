@@ -120,6 +120,7 @@ describe('a reward as it is written', () => {
     ['brightness)', 'do not match'],
     ['sum(ink)(ink)', 'do not match'],
     ['sum(ink)ink', /there is no reward "sum\(ink\)ink"/],
+    ['js: x[0]', 'js: is for the Studio; write a module ./my-reward.mjs that exports reward(samples)'],
     ['sum()', 'sum() is not understood; it is written sum(r,r,...)'],
     ['sum(ink,)', 'a reward is missing'],
     ['-', 'a reward is missing'],

@@ -44,14 +44,19 @@ interface Place {
   readonly rewards?: RewardPlace
 }
 
-type Context = ImageRewardContext & { readonly place: RewardPlace; keep(reward: OpenReward): OpenReward }
+type Context = ImageRewardContext & {
+  readonly place: RewardPlace
+  /** Aborted when the reward is released. */
+  readonly signal: AbortSignal
+  keep(reward: OpenReward): OpenReward
+}
 
 const kinds: RewardKinds<Tensor, Context> = {
   of: 'images',
   kinds: imageRewardKinds,
   file: noFile,
-  async url(url, { place }) {
-    const reward = httpReward(url, { redirect: 'error' })
+  async url(url, { place, signal }) {
+    const reward = httpReward(url, { redirect: 'error', signal })
     return asked(reward, url, place)
   },
   expression(source, { place, event, keep }) {
@@ -102,8 +107,9 @@ export async function fitReward(
   const { source, rewards: place = {}, key, card, range } = given
   const kept: OpenReward[] = []
   const event = eventOf(card)
+  const end = new AbortController()
   const open = await fitted(readReward(text), kinds, {
-    ...{ model: key, event, range, place, jpeg: place.jpeg },
+    ...{ model: key, event, range, place, jpeg: place.jpeg, signal: end.signal },
     classifier: async (label) => classifierOf(source, key, event, label),
     keep(reward) {
       kept.push(reward)
@@ -112,7 +118,10 @@ export async function fitReward(
   })
   return {
     open: async (runtime) => open(runtime),
-    release: async () => void (await Promise.all(kept.map((reward) => reward.release?.()))),
+    async release() {
+      end.abort()
+      await Promise.all(kept.map((reward) => reward.release?.()))
+    },
   }
 }
 

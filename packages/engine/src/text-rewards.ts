@@ -11,14 +11,14 @@ import { cardsOf, type ModelSource } from './source.ts'
 import { type TextRewardContext, textRewardKinds } from './text-reward-kinds.ts'
 import { openOther, type Tokens } from './text-states.ts'
 
-type Context = TextRewardContext & { readonly place: RewardPlace }
+type Context = TextRewardContext & { readonly place: RewardPlace; readonly signal: AbortSignal }
 
 const kinds: RewardKinds<TokenSample, Context> = {
   of: 'text',
   kinds: textRewardKinds,
   file: noFile,
-  async url(url, { place, tokenizer }) {
-    return asked(textReward(tokenizer, httpTextReward(url, { redirect: 'error' })), url, place)
+  async url(url, { place, tokenizer, signal }) {
+    return asked(textReward(tokenizer, httpTextReward(url, { redirect: 'error', signal })), url, place)
   },
   expression() {
     throw new Error('js: expressions are of images and points; the model makes text')
@@ -45,11 +45,12 @@ export async function fitTextReward(
     readonly tokens: Tokens<MaskedCard>
   },
 ): Promise<FittedReward<TokenSample>> {
+  const end = new AbortController()
   const open = await fitted(readReward(text), kinds, {
-    ...{ place, words: place.words, tokenizer: tokens.tokenizer },
+    ...{ place, words: place.words, tokenizer: tokens.tokenizer, signal: end.signal },
     classifier: (label, name) => classifierOf(source, key, tokens, label, name),
   })
-  return { open: async (runtime) => open(runtime), release: async () => {} }
+  return { open: async (runtime) => open(runtime), release: async () => end.abort() }
 }
 
 async function classifierOf(

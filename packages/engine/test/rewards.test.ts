@@ -1,7 +1,7 @@
 /** Rewards of runs: what a config may say, and what whoever runs the engine allows. */
 
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { jpegCodec, nodeRuntime } from 'espalier/node'
 import { incompressibility, jpegBytes } from 'espalier/reward'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -18,6 +18,8 @@ const picture = { type: 'gaussian-mixture', means: [new Array(16).fill(0)], stds
 let server: Server
 let url: string
 const asked: unknown[] = []
+/** Requests that are left without an answer. */
+const slow: Socket[] = []
 beforeAll(async () => {
   server = createServer((request, response) => {
     let body = ''
@@ -25,7 +27,7 @@ beforeAll(async () => {
       body += part
     })
     request.on('end', () => {
-      if (request.url === '/slow') return
+      if (request.url === '/slow') return void slow.push(request.socket)
       if (request.url === '/elsewhere') return response.writeHead(307, { location: '/judge' }).end()
       const { shape, texts } = JSON.parse(body) as { readonly shape?: number[]; readonly texts?: string[] }
       asked.push({ shape, texts })
@@ -204,11 +206,12 @@ describe('an address as a reward', () => {
   it('holds no stop up', async () => {
     const engine = await open({ allow: { url: true } })
     const id = await engine.start({ ...wanted, reward: `${url}/slow` })
-    await until(engine, id, ({ type }) => type === 'progress')
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await expect.poll(() => slow.length).toBeGreaterThan(0)
     const begun = performance.now()
     await engine.stop(id)
     expect(performance.now() - begun).toBeLessThan(1000)
+    // Nobody goes on asking.
+    await expect.poll(() => slow.filter((request) => !request.destroyed)).toEqual([])
     expect((await engine.run(id)).status).toBe('stopped')
   })
 })

@@ -22,6 +22,8 @@ export interface HttpRewardOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Whether a server may send requests on to another address. Default `follow`. */
   readonly redirect?: 'follow' | 'error'
+  /** Ends every request and every wait, for good; what waits for them then fails. */
+  readonly signal?: AbortSignal
   /** Of the jitter of the waits. Default 0. */
   readonly seed?: number
 }
@@ -70,7 +72,8 @@ function postedReward<X>(
   const limit = limitOf(inFlight)
   let requests = 0
 
-  const score = async (samples: readonly X[], signal: AbortSignal): Promise<number[]> => {
+  const score = async (samples: readonly X[], chunk: AbortSignal): Promise<number[]> => {
+    const signal = options.signal ? AbortSignal.any([chunk, options.signal]) : chunk
     const body = encode(samples)
     const waits = backOff(backoff, fold(jitter, requests++))
     for (let tries = 1; ; tries++) {

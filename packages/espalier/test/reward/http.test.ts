@@ -107,10 +107,31 @@ describe('a reward behind an HTTP endpoint', () => {
     expect(await failure(reward.evaluate(samples(8)))).toContain('returned NaN for sample 3')
     expect(server.asked.length).toBe(2)
     // The same with others under way: those that wait for another try give up.
-    server.reply = (asked) => (asked.values[0] === 2 ? { body: 'no', delay: 20 } : { status: 503 })
+    server.reply = (asked) => (asked.values[0] === 2 ? { body: 'no', delay: 200 } : { status: 503 })
     const patient = httpReward(server.url, { maxBatch: 2, inFlight: 4, retries: 9, backoff: 50_000 })
     expect(await failure(patient.evaluate(samples(8)))).toContain('failed on 2 samples from sample 2 on')
     expect(server.asked.length).toBe(2 + 4)
+  })
+
+  it('ends by its signal, in the middle of a request and of a wait', async () => {
+    for (const reply of [{ delay: 2000 }, { status: 503 }]) {
+      server.reply = () => reply
+      const end = new AbortController()
+      const reward = httpReward(server.url, { backoff: 50_000, signal: end.signal })
+      const failed = failure(reward.evaluate(samples(1)))
+      await expect.poll(() => server.asked.length).toBe(1)
+      end.abort()
+      expect(await failed).toContain('aborted')
+      expect(await failure(reward.evaluate(samples(1)))).toContain('aborted')
+      expect(server.asked.splice(0)).toHaveLength(1)
+    }
+  })
+
+  it('does not follow a server elsewhere where it must not', async () => {
+    server.reply = () => ({ status: 307, headers: { location: server.url } })
+    const reward = httpReward(server.url, { ...quick, retries: 0, redirect: 'error' })
+    expect(await failure(reward.evaluate(samples(1)))).toContain('failed on sample 0')
+    expect(server.asked.length).toBe(1)
   })
 
   it('names a server that is not there', async () => {
