@@ -104,7 +104,7 @@ export function arrayChain(options: ArrayChainOptions, blocks: readonly Block[])
   const run: ArrayChain['run'] = async (table, states, level, keys) => {
     const { from, to } = blocks[level]
     const model = recalling(denoiser, known(states, level))
-    const own = { keys, condition: conditionOf(states), from, to }
+    const own = { keys, condition: conditionOf(states), from, to, inPlace: true }
     return statesOf(await execute(table, model, batch(states), own), states)
   }
 

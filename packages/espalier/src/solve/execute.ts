@@ -34,6 +34,8 @@ export interface ExecuteOptions {
   readonly precision?: Precision
   /** Further inputs of the network, one row per state. */
   readonly condition?: Condition
+  /** Whether the states `x` may be overwritten, and returned. Default false. */
+  readonly inPlace?: boolean
   /** The first step to run. Default 0. */
   readonly from?: number
   /** The step to stop before. Default: the end. */
@@ -68,8 +70,8 @@ export function start(
  *
  * A row's result depends on its own state, key and condition alone: not on the other rows, their order, or on the run
  * being split into blocks of steps.
- * @param x states `[n, ...event]` at time `grid[from]`; not changed
- * @returns the states at time `grid[to]`, a fresh tensor
+ * @param x states `[n, ...event]` at time `grid[from]`; not changed, unless `inPlace`
+ * @returns the states at time `grid[to]`, a fresh tensor unless `inPlace`
  * @throws where the plan is for another process, where the range or the keys do not fit, where a result is not finite
  *   (naming step, time and row), and for a plan that remembers more than the state at step `from`: use {@link advance}
  */
@@ -87,7 +89,7 @@ export async function execute(
  * blocks equals one run.
  */
 export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, options: ExecuteOptions = {}): Promise<Kept> {
-  const { keys, condition, from = 0, to = stepsOf(plan), signal, onStep, precision } = options
+  const { keys, condition, from = 0, to = stepsOf(plan), inPlace = false, signal, onStep, precision } = options
   const steps = stepsOf(plan)
   const n = check(plan, denoiser, kept, from, to)
   const stages = compile(plan, from, to)
@@ -96,7 +98,7 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
   const memory = Math.max(1, end.predictions, ...stages.map(({ reach }) => reach.predictions))
   const shape = kept.states[0].shape
   const buffer = (): Tensor => ({ shape, data: new Float32Array(sizeOf(shape)) })
-  const states = kept.states.slice(0, depth).map(({ data }): Tensor => ({ shape, data: data.slice() }))
+  const states = kept.states.slice(0, depth).map(({ data }) => ({ shape, data: inPlace ? data : data.slice() }))
   const predictions = kept.predictions.slice(0, memory)
   const spare = Array.from({ length: depth - states.length }, buffer)
   const point = stages.some(({ ask }) => ask) ? buffer() : undefined

@@ -27,13 +27,19 @@ export function keyTable(keys: readonly Key[]): KeyTable {
   return { length: keys.length, words }
 }
 
-/** The WebAssembly kernel, from the first large draw on; undefined where the engine has none. */
+/** The WebAssembly kernel, as soon as it has been worth its assembly; undefined where the engine has none. */
 let kernel: NormalKernel | undefined | 'not loaded' = 'not loaded'
+/** Draws that it could have made before. */
+let missed = 0
 
 /** The kernel, if it can write `length` elements of `out`, and that is worth its assembly or, later, a call. */
 function kernelFor(out: Float32Array | Float64Array, length: number): NormalKernel | undefined {
-  if (length < (kernel === 'not loaded' ? 1024 : 24) || !(out instanceof Float32Array)) return undefined
-  if (kernel === 'not loaded') kernel = loadNormalKernel()
+  if (length < 24 || !(out instanceof Float32Array)) return undefined
+  if (kernel === 'not loaded') {
+    missed += length
+    if (missed < 1024) return undefined
+    kernel = loadNormalKernel()
+  }
   return kernel
 }
 

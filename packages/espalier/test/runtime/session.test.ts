@@ -34,6 +34,25 @@ describe.each(Object.entries(runtimes))('sessions: %s', (_, runtime) => {
     await session.release()
   })
 
+  test('gives what a caller lends room for, with the same values, and other outputs as ever', async () => {
+    const session = await runtime.load(multiplyAdd())
+    const fresh = await session.run(feeds())
+    const room = (length: number) => ({
+      y: { type: 'float32', shape: [length / 4, 4], data: new Float32Array(length).fill(99) } as const,
+    })
+    for (const into of [room(8), room(8), room(4), room(400)]) {
+      for (const fetches of [undefined, ['y']]) {
+        const { y, z } = await session.run(feeds(), fetches, into)
+        expect(y).toEqual(fresh.y)
+        if (!fetches) expect(z).toEqual(fresh.z)
+      }
+    }
+    const lent = room(8)
+    const { y } = await session.run(feeds(), ['y'], lent)
+    if (runtime === runtimes.worker) expect(y.data).toBe(lent.y.data)
+    await session.release()
+  })
+
   test('carries every type', async () => {
     const { model, feeds } = everyType()
     const session = await runtime.load(model)

@@ -213,6 +213,17 @@ describe('execute', () => {
 })
 
 describe('the buffers of a run', () => {
+  it('are those of the caller where it gives its states away', async () => {
+    const keys = rowKeys(1, 9)
+    const x = start(stochastic, denoiser, keys)
+    const fresh = await execute(stochastic, denoiser, x, { keys })
+    expect(fresh.data).not.toBe(x.data)
+    expect(x).toEqual(start(stochastic, denoiser, keys))
+    const own = await execute(stochastic, denoiser, x, { keys, inPlace: true })
+    expect(own).toEqual(fresh)
+    expect(own.data).toBe(x.data)
+  })
+
   it('are few, and given back to the denoiser only when no stage needs them', async () => {
     const grid = uniformGrid(process, 12, { to: 1e-3 })
     const plan = deis({ order: 3 })(process, grid)
