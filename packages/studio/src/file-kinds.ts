@@ -27,7 +27,7 @@ export function parse(text: string): unknown {
 
 /** Name of a model that comes from a file. */
 export function keyOf(name: string): string {
-  return name.replace(/\.[^.]*$/, '').replace(/[^\w.-]/g, '-') || 'model'
+  return name.replace(/\.[^.]*$/, '').replace(/[^\w-]/g, '-') || 'model'
 }
 
 export function extensionOf(name: string): string {

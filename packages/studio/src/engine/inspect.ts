@@ -38,7 +38,7 @@ export function inspect(bytes: Uint8Array, beside: ReadonlyMap<string, Uint8Arra
       const name = location.split('/').at(-1) as string
       const found = beside.get(name)
       if (found) return found
-      throw new Error(`its weights lie in ${name}: give that file together with it`)
+      throw new Error('it was not given; give both files together')
     },
   })
   const { opset, graph } = model

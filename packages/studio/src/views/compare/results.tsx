@@ -41,7 +41,7 @@ export function Results({ groups, labels, at, mean95 }: ResultsProps) {
               <th scope="col">Run</th>
               <th scope="col">Seeds</th>
               <th scope="col">Best reward</th>
-              <th scope="col">Less that of 1, same seeds</th>
+              <th scope="col">Difference from 1, same seeds</th>
               <th scope="col">Reward evaluations</th>
               <th scope="col">Gradient evaluations</th>
             </tr>

@@ -47,8 +47,8 @@ export function cardOf(answers: Answers, { inputs }: Inspection): unknown {
     throw new Error(`sizes of one state: expected whole numbers such as 1, 28, 28, got "${event}"`)
   }
   if (!(Number(scale) > 0)) throw new Error(`the end of its time: expected a number such as 1 or 1000, got "${scale}"`)
-  if (!/^[\w.-]+$/.test(name)) {
-    throw new Error(`its name: expected letters, digits, "-", "_" and ".", got "${name}"`)
+  if (!/^[\w-]+$/.test(name)) {
+    throw new Error(`its name: expected letters, digits, - and _, got "${name}"`)
   }
   const others = inputs.filter((port) => port.name !== state && port.name !== time)
   // Inputs that nobody was asked about are fed zeros.

@@ -126,7 +126,7 @@ export function OwnModel() {
       )}
       {tried.value && (
         <section class="panel questions" aria-labelledby="tried">
-          <h2 id="tried">What it makes of one noise</h2>
+          <h2 id="tried">One sample on its way</h2>
           <ol class="row trials">
             {tried.value.map((state, i) => (
               <li key={moments[i]}>
@@ -136,7 +136,8 @@ export function OwnModel() {
             ))}
           </ol>
           <p class="quiet">
-            Clean data, blurred at much noise, means that the answers fit; flat or wild pictures mean that they do not.
+            What the network takes the sample for. Clean data, ever sharper, means that the answers fit; flat or wild
+            pictures mean that they do not.
           </p>
           <button type="button" class="primary" onClick={() => go(address(['new'], { model: keyNow }))}>
             Use it in a new run
@@ -193,7 +194,7 @@ function Questions({ inspection, given, set }: QuestionsProps) {
     <div class="grid">
       {choice('prediction', 'What it predicts', predictions)}
       {choice('process', 'The process it was trained on', processes)}
-      {text('scale', 'Its time runs from 0 to (1; or 1000, of a table)')}
+      {text('scale', 'Its time ends at (1, or 1000)')}
       {text('event', 'Sizes of one state, such as 1, 28, 28')}
       {ask.inputs && choice('state', 'Its input of states', inputs)}
       {ask.inputs && choice('time', 'Its input of times', inputs)}
