@@ -33,6 +33,7 @@ export function predictedGumbels(steps: number, noise: GumbelNoise): TokenSolver
       steps: free,
       cost: () => 1,
       time: (state) => state.time,
+      noised: (step) => (free - step) / free,
       asksHere: () => true,
       remembers: true,
       start: (keys) => keys.map(() => ({ tokens: prompt.slice(), time: 1 })),

@@ -18,6 +18,7 @@ export function publishedAncestral(steps: number): TokenSolver {
       steps,
       cost: () => 1,
       time: (_, step) => 1 - step / steps,
+      noised: (step) => schedule.noised(1 - step / steps),
       asksHere: () => true,
       remembers: false,
       start: (keys) => keys.map(() => ({ tokens: prompt.slice(), time: 1 })),
