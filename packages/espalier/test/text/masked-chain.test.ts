@@ -300,6 +300,25 @@ describe('the chain', () => {
     expect(fill.tokens.every((token) => token < 2)).toBe(true)
   })
 
+  test.each([
+    ['first hitting, one by one', firstHitting()],
+    ['first hitting, three and one', firstHitting({ groups: [3, 1] })],
+    ['confidence', confidenceOrdered({ calls: 2 })],
+    ['ancestral', kernelSampler(ancestral, { steps: 4 })],
+    ['ancestral to a time, and a fill', kernelSampler(ancestral, { times: [1, 0.5, 0.25], removal: 'sample' })],
+  ])('says how much is noise at each level: %s', async (_, sampler) => {
+    const chain = make({ sampler, prompt: [2, 2, 2, 2], branchAt: 'every' })
+    const keys = keysOf(4, 2000)
+    let states = await chain.start(keys)
+    for (let level = 0; level <= chain.depth; level++) {
+      const masks = states.reduce((sum, { tokens }) => sum + tokens.filter((token) => token === 2).length, 0)
+      expect(Math.abs(masks / 8000 - chain.noised(level))).toBeLessThan(4.5 * Math.sqrt(0.25 / 8000))
+      if (level < chain.depth) states = await chain.step(states, level, keys)
+    }
+    expect(chain.noised(0)).toBe(1)
+    expect(chain.noised(chain.depth)).toBe(0)
+  })
+
   test('refuses what cannot be branched or sampled', () => {
     expect(() => make({ sampler: firstHitting({ order: 2 }) })).toThrow(
       'remembers earlier predictions, so its states cannot be branched',
