@@ -64,7 +64,7 @@ const over = ({ status }: { readonly status: string }) => ['finished', 'failed',
 describe('espalier serve', () => {
   it.each(['SIGKILL', 'SIGTERM'] as const)(
     'after %s in a run goes on to the result of a run left alone',
-    { timeout: 40_000 },
+    { timeout: 90_000 },
     async (signal) => {
       const first = await serving(`runs-${signal}`)
       const { body: untouched } = await first.ask('POST', '/runs', config)
@@ -96,7 +96,7 @@ describe('espalier serve', () => {
 
   it.each(['dts-star(alpha=0.5)', 'zero-order'])(
     'finds what espalier steer finds: %s',
-    { timeout: 20_000 },
+    { timeout: 60_000 },
     async (method) => {
       const server = await serving('runs-steer')
       const { body } = await server.ask('POST', '/runs', { ...config, method, budget: 2000 })

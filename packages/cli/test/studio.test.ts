@@ -44,7 +44,7 @@ function opener(): { readonly path: string; opened(): string | undefined } {
   }
 }
 
-describe('espalier studio', { timeout: 60_000 }, () => {
+describe('espalier studio', { timeout: 120_000 }, () => {
   it('writes a static site that has all it needs, and writes over nothing', async () => {
     const done = await run(['studio', '--out', 'site'], folder.path)
     expect(done.code, done.stderr).toBe(0)
@@ -120,7 +120,7 @@ describe('espalier studio', { timeout: 60_000 }, () => {
   })
 })
 
-describe('espalier serve', { timeout: 60_000 }, () => {
+describe('espalier serve', { timeout: 120_000 }, () => {
   it('serves the app where it is built, another folder, or none', async () => {
     const home = async (args: readonly string[]) => {
       const { url, end } = await serving(['serve', ...args])
