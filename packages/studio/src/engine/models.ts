@@ -1,5 +1,4 @@
-import { type GivenModel, type ModelSource, unknownModel } from '@espalier/engine'
-import { type ModelCard, parseModelCard } from 'espalier/runtime'
+import { type AnyCard, type GivenModel, type ModelSource, parseCard, unknownModel } from '@espalier/engine'
 import { zooModels } from './zoo-names.ts'
 
 /**
@@ -9,7 +8,7 @@ import { zooModels } from './zoo-names.ts'
  * @param names of the models there
  */
 export function fetchedSource(base: string, names: readonly string[] = zooModels): ModelSource {
-  const cards = new Map<string, Promise<ModelCard>>()
+  const cards = new Map<string, Promise<AnyCard>>()
   const graphs = new Map<string, Promise<Uint8Array>>()
   const get = async (key: string, file: string) => {
     const response = await fetch(new URL(`models/${key}/${file}`, base))
@@ -30,7 +29,7 @@ export function fetchedSource(base: string, names: readonly string[] = zooModels
   return {
     keys: async () => names,
     card: async (key) =>
-      once(cards, key, async () => parseModelCard(await (await get(key, 'card.json')).json(), `${key}/card.json`)),
+      once(cards, key, async () => parseCard(await (await get(key, 'card.json')).json(), `${key}/card.json`)),
     graph: async (key) =>
       once(graphs, key, async () => new Uint8Array(await (await get(key, 'model.onnx')).arrayBuffer())),
     tokenizer: async (key) => (await get(key, 'tokenizer.json')).json(),
