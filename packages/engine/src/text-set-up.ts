@@ -27,6 +27,9 @@ import { begun, checkBudget, gatedReward, maxBatch, type Place, type Prepared } 
 import { fitTextReward } from './text-rewards.ts'
 import { openOther, openTokens, type Tokens, texts } from './text-states.ts'
 
+/** Numbers of predictions that a chain remembers, at most: 256 MiB, which a page can spare. */
+const REMEMBERED = 2 ** 26
+
 /** A model of text that can be sampled from. @throws one line where it cannot */
 export async function openTextModel(place: Pick<Place, 'source'>, key: string): Promise<Tokens<MaskedCard>> {
   const { card, tokenizer } = await openTokens(place.source, key)
@@ -63,9 +66,10 @@ export async function prepareText(given: GivenConfig, place: Place): Promise<Pre
   const sampler = await asConfigError('solver', () => samplerOf(config.solver))
   const fit = await asConfigError('reward', () => fitTextReward(config.reward, { ...place, key: model, tokens }))
 
+  const remember = Math.max(1, Math.floor(REMEMBERED / (length * vocabulary)))
   /** @param branchAt remaining steps */
   const chainOf = (denoiser: TokenDenoiser, solver: TokenSolver, branchAt?: readonly number[]) =>
-    maskedChain({ denoiser, sampler: solver, prompt, branchAt })
+    maskedChain({ denoiser, sampler: solver, prompt, branchAt, remember })
   const unopened: TokenDenoiser = { ...described, predict: () => Promise.reject(new Error('no network is open')) }
   const blank: SequenceEnergy = { name: 'none', logWeights: async ({ shape }) => new Float64Array(shape[0]) }
   const steps = await asConfigError('solver', () => {
