@@ -73,6 +73,8 @@ export type RunEvent =
       readonly levels: readonly Level[]
       readonly event: readonly number[]
       readonly engine: string
+      /** NFE of one sample from where they begin; runs of older versions do not tell it. */
+      readonly rollout?: number
     }
   | {
       readonly type: 'progress'

@@ -28,9 +28,12 @@ const statuses: Readonly<Record<RunStatus, true>> = {
   interrupted: true,
 }
 
-/** What each event has, beside its type; `error` may be left out. */
+/** What each event has, beside its type; `error` and `rollout` may be left out. */
 const fields: { readonly [T in RunEvent['type']]: Readonly<Record<string, Check>> } = {
-  started: { levels: list(isLevel), event: list(isCount), engine: isText },
+  started: {
+    ...{ levels: list(isLevel), event: list(isCount), engine: isText },
+    rollout: (value) => value === undefined || isNumber(value),
+  },
   progress: {
     ...{ nfe: isNumber, rewardEvaluations: isNumber, gradientEvaluations: isNumber },
     ...{ best: orNull(isNumber), seconds: isNumber },

@@ -2,6 +2,7 @@
 
 import {
   readTree,
+  rolloutCost,
   type SavedSearch,
   SearchError,
   type SearchResult,
@@ -96,7 +97,8 @@ async function search<S, X>(
       return modality.sample(sample)
     },
   })
-  onEvents([{ type: 'started', levels, event: modality.event, engine: options.engine }])
+  const rollout = rolloutCost(chain)
+  onEvents([{ type: 'started', levels, event: modality.event, engine: options.engine, rollout }])
 
   const filed = (saved: unknown): readonly Uint8Array[] =>
     method.tree

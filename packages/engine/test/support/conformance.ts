@@ -40,7 +40,7 @@ export function engineConformance(name: string, make: () => Promise<EngineUnderT
       const { parents, depths, leaves, rewards, statuses } = toldIn(events)
       expect(statuses).toEqual(['queued', 'running', 'finished'])
       const started = events.find((event) => event.type === 'started')
-      expect(started).toMatchObject({ event: [2] })
+      expect(started).toMatchObject({ event: [2], rollout: config.steps })
       const { levels } = started as Extract<RunEvent, { type: 'started' }>
       expect(levels).toHaveLength(6)
       expect(levels.at(-1)).toMatchObject({ time: 0, sigma: 0 })
