@@ -1,7 +1,6 @@
 import type { RunEvent } from '@espalier/engine'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { tooSmall } from '../src/run/budget.ts'
 import { Curve } from '../src/run/curve.ts'
 import { fileName } from '../src/run/files.ts'
 import { formula } from '../src/run/formula.ts'
@@ -146,14 +145,6 @@ describe('the histogram', () => {
 })
 
 describe('in words', () => {
-  it('a budget below one sample is told, with what is needed', () => {
-    expect(tooSmall({ steps: 20, guidance: 1, budget: 20 })).toBeUndefined()
-    expect(tooSmall({ steps: 20, guidance: 1, budget: 19 })).toBe(
-      'a budget of 19 NFE does not pay for one sample of 20 steps; give it 20 at least',
-    )
-    expect(tooSmall({ steps: 20, guidance: 3, budget: 39 })).toContain('give it 40 at least')
-  })
-
   it('a value is the mean that it is', () => {
     expect(formula([1, 3], 2, 0)).toBe('v = mean(1, 3) = 2')
     expect(formula([3, 1], 3, Infinity)).toBe('v = max(3, 1) = 3')

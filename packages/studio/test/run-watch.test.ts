@@ -13,7 +13,8 @@ describe('a run that is watched', () => {
   let engine: Engine
   const open: { close(): void }[] = []
   beforeAll(async () => {
-    vi.stubGlobal('matchMedia', () => ({ matches: false }))
+    vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => {} }))
+    vi.stubGlobal('document', { documentElement: { dataset: {} } })
     parts = { ...(await import('../src/run/watch.ts')), ...(await import('../src/run/replay.ts')) }
     engine = await localEngine({ runtime, source: memorySource(new Map([['mixture', mixture]])) })
   })

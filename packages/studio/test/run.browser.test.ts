@@ -148,6 +148,35 @@ describeInBrowser('the view of a run', () => {
     expect(outside).toBe(0)
   })
 
+  it('shows texts as texts, their masks as gaps', async () => {
+    const page = await studio.open()
+    await start(page, { model: 'words', budget: '300', width: '4' })
+    await status(page, 'finished')
+    const cards = page.getByRole('button', { name: /^Sample at node \d+, reward [^:]+: \S/ })
+    await cards.first().waitFor()
+    expect(await page.locator('.gallery canvas').count()).toBe(0)
+    await page.keyboard.press('b')
+    const inspector = page.getByRole('region', { name: 'Inspector' })
+    const text = await inspector.locator('.words').textContent()
+    expect(text).not.toContain('▁')
+    expect(await cards.first().textContent()).toContain(text)
+    // On the way to it there are gaps.
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Escape')
+    await inspector.getByText('its noisy state').waitFor()
+    await inspector
+      .getByRole('img', { name: /^\d+ masked$/ })
+      .first()
+      .waitFor()
+    const coming = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Export as text' }).click()
+    const file = (await saved(await coming)).toString()
+    expect(file).toContain('▁')
+    expect(file).toBe(await inspector.locator('.words').first().textContent())
+    await page.getByRole('button', { name: 'Focus' }).click()
+    await page.locator('.board .words').first().waitFor()
+  })
+
   it('hands out the run, its tree as a picture, its curve, and its states', async () => {
     const page = await studio.open()
     await finished(page)

@@ -1,5 +1,4 @@
 import { whole } from '../format.ts'
-import { tooSmall } from './budget.ts'
 import type { Watch } from './watch.ts'
 
 /** What is out of the ordinary about a run. */
@@ -7,7 +6,6 @@ export function Banner({ watch }: { watch: Watch }) {
   const status = watch.status.value
   const summary = watch.summary.value
   const error = watch.error.value
-  const small = summary && tooSmall(summary.config)
   return (
     <>
       {status === 'interrupted' && (
@@ -16,7 +14,6 @@ export function Banner({ watch }: { watch: Watch }) {
           from the last snapshot.
         </p>
       )}
-      {small && <p class="note">There will be no sample: {small}.</p>}
       {error && (
         <p class="error" role="alert">
           {error}

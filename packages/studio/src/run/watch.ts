@@ -5,7 +5,6 @@ import type { RunsEngine } from '../studio.ts'
 import { GrowingTree } from '../tree/growing-tree.ts'
 import { pictureOf } from '../tree/picture.ts'
 import { Thumbnails } from '../tree/thumbnails.ts'
-import { rolloutCost } from './budget.ts'
 import { Curve } from './curve.ts'
 
 export interface Counts {
@@ -36,6 +35,8 @@ export class Watch {
   readonly curve = new Curve()
   levels: readonly Level[] = []
   event: readonly number[] = []
+  /** NFE of one sample; NaN as long as that is not told. */
+  rolloutCost = Number.NaN
   readonly summary = signal<RunSummary | undefined>(undefined)
   readonly counts = signal<Counts>(nothing)
   readonly status = signal<RunStatus>('queued')
@@ -65,12 +66,6 @@ export class Watch {
     this.id = id
     this.thumbnails = new Thumbnails(engine, id, (state) => pictureOf(state, dark()))
     void this.follow()
-  }
-
-  /** NFE of one rollout from the root to a sample. */
-  get rolloutCost(): number {
-    const config = this.summary.peek()?.config
-    return config ? rolloutCost(config) : Number.NaN
   }
 
   get hasTree(): boolean {
@@ -134,6 +129,7 @@ export class Watch {
           if (event.type === 'started') {
             this.levels = event.levels
             this.event = event.event
+            this.rolloutCost = event.rollout ?? Number.NaN
           } else if (event.type === 'progress') this.#pending = event
           else if (event.type === 'samples') {
             for (const reward of event.rewards) this.samples.push(reward ?? Number.NEGATIVE_INFINITY)

@@ -102,6 +102,34 @@ function level(look: number): number {
   return look >= 0 ? Math.min(63, Math.floor(look * 64)) : -1
 }
 
+/** What colours say: how a value ranks within its level, or the value itself. */
+export type Colouring = 'rank' | 'value'
+
+/** The lowest and the highest finite value of a tree; the other way round where there is none. */
+export function spanOf(tree: GrowingTree, values: ArrayLike<number>): readonly [number, number] {
+  let low = Infinity
+  let high = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < tree.size; i++) {
+    const value = values[i]
+    if (!Number.isFinite(value)) continue
+    if (value < low) low = value
+    if (value > high) high = value
+  }
+  return [low, high]
+}
+
+/** Each value's place between the lowest and the highest, from 0 to 1; NaN where a node has none. */
+export function places(tree: GrowingTree, values: ArrayLike<number>, out: Float64Array): Float64Array {
+  const [low, high] = spanOf(tree, values)
+  for (let i = 0; i < tree.size; i++) {
+    const value = values[i]
+    if (Number.isNaN(value)) out[i] = Number.NaN
+    else if (!Number.isFinite(value)) out[i] = value > 0 ? 1 : 0
+    else out[i] = high > low ? (value - low) / (high - low) : 0.5
+  }
+  return out
+}
+
 const BINS = 512
 
 /**

@@ -6,9 +6,9 @@ import type { FocusPicture, Placed } from './focus-layout.ts'
 import { ROOT } from './growing-tree.ts'
 import { depthOf, nameOf } from './painter.ts'
 
-const PITCH = { column: 144, row: 54 } as const
+const PITCH = { column: 146, row: 54 } as const
 /** Of a node. */
-const BOX = { width: 126, height: 46 } as const
+const BOX = { width: 132, height: 46 } as const
 /** Thickest link, in pixels: all passes of its parent. */
 const THICK = 5
 
@@ -134,7 +134,7 @@ function Node({ watch, placed: { node, x, y, hidden }, chosen, value, onSelect }
   return (
     <button
       type="button"
-      class={lit ? 'lit' : undefined}
+      class={lit ? 'spot lit' : 'spot'}
       aria-pressed={chosen}
       aria-label={`${name}, ${level}, ${tree.isLeaf(node) ? 'reward' : 'value'} ${number(value)}, ${passes} passes${hidden > 0 ? `, ${whole(hidden)} more children` : ''}`}
       style={{

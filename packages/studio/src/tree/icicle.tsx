@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { number, percent, whole } from '../format.ts'
 import { CALM_PERIOD, calm, ended, type Watch } from '../run/watch.ts'
 import { theme } from '../theme.ts'
-import { nodeAt } from './detail.ts'
+import { type Colouring, nodeAt } from './detail.ts'
 import { Ease } from './ease.ts'
 import { type GrowingTree, ROOT } from './growing-tree.ts'
 import { inkOf } from './ink.ts'
@@ -33,6 +33,7 @@ export interface IcicleProps {
   readonly watch: Watch
   readonly selected: number | undefined
   readonly by: Weighing
+  readonly colouring: Colouring
   readonly zoom: RefObject<Zoom | undefined>
   onSelect(node: number): void
   /** Whether less than all is shown. */
@@ -40,7 +41,7 @@ export interface IcicleProps {
 }
 
 /** The growing tree as an icicle on a canvas; its accessible twin is a list beside it. */
-export function Icicle({ watch, selected, by, zoom, onSelect, onZoomed }: IcicleProps) {
+export function Icicle({ watch, selected, by, colouring, zoom, onSelect, onZoomed }: IcicleProps) {
   const canvas = useRef<HTMLCanvasElement>(null)
   const view = useRef<View>(everything)
   const layout = useMemo(() => new Layout(), [])
@@ -84,7 +85,18 @@ export function Icicle({ watch, selected, by, zoom, onSelect, onZoomed }: Icicle
       const best = watch.shown.bestBelow()[node]
       return best < 0 ? undefined : watch.thumbnails.picture({ node: best })
     })
-    const scene = { tree, layout, levels, lambda, width, height, selected, view: view.current, ink: inkOf(element) }
+    const scene = {
+      tree,
+      layout,
+      levels,
+      lambda,
+      colouring,
+      width,
+      height,
+      selected,
+      view: view.current,
+      ink: inkOf(element),
+    }
     paint(surface.current, { ...scene, pictures: !watch.thumbnails.text.peek() }, looks)
     if (moving) request()
     if (now - labelled.current > LABEL_PERIOD || tree.size <= 1 || ended(watch.status.peek())) {
@@ -123,7 +135,7 @@ export function Icicle({ watch, selected, by, zoom, onSelect, onZoomed }: Icicle
     theme.value
     request()
   })
-  useEffect(request, [by, selected])
+  useEffect(request, [by, selected, colouring])
 
   const show = (next: View) => {
     view.current = next

@@ -1,7 +1,7 @@
 import type { Level } from '@espalier/engine'
 import { number } from '../format.ts'
 import { colour } from './colours.ts'
-import { type Band, detail, heights, shades } from './detail.ts'
+import { type Band, type Colouring, detail, heights, places, shades } from './detail.ts'
 import { type GrowingTree, ROOT } from './growing-tree.ts'
 import type { Layout } from './layout.ts'
 import type { Surface } from './surface.ts'
@@ -23,6 +23,8 @@ export interface Scene {
   readonly levels: readonly Level[]
   /** Inverse temperature of the values. */
   readonly lambda: number
+  /** Default: rank. */
+  readonly colouring?: Colouring
   readonly view: View
   readonly selected: number | undefined
   /** Of the picture in CSS pixels. */
@@ -61,12 +63,13 @@ export class Looked {
   shade = new Float64Array(0)
   tall = new Float64Array(0)
 
-  look(tree: GrowingTree, lambda: number): void {
+  look(tree: GrowingTree, lambda: number, colouring: Colouring): void {
     if (this.shade.length < tree.size) {
       this.shade = new Float64Array(tree.parent.length)
       this.tall = new Float64Array(tree.parent.length)
     }
-    shades(tree, tree.values(lambda), this.shade)
+    const coloured = colouring === 'rank' ? shades : places
+    coloured(tree, tree.values(lambda), this.shade)
     heights(tree, this.tall)
   }
 }
@@ -78,7 +81,7 @@ export function paint(on: Surface, scene: Scene, looks = new Looked()): void {
   const rows = bandsOf(count, height)
   const inner = width - GUTTER
   const whole = view.to - view.from >= 1
-  looks.look(tree, scene.lambda)
+  looks.look(tree, scene.lambda, scene.colouring ?? 'rank')
 
   rows.forEach(({ top, height: tall }, d) => {
     const name = d === 0 && !whole ? 'whole' : nameOf(d, count, levels)

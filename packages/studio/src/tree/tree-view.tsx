@@ -1,9 +1,11 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { number } from '../format.ts'
 import { note, route } from '../route.ts'
 import type { Replay } from '../run/replay.ts'
 import { Starting } from '../run/starting.tsx'
 import type { Watch } from '../run/watch.ts'
 import { scale } from './colours.ts'
+import { type Colouring, spanOf } from './detail.ts'
 import { Focus } from './focus.tsx'
 import { ROOT } from './growing-tree.ts'
 import { Icicle, type Zoom } from './icicle.tsx'
@@ -24,6 +26,7 @@ export interface TreeViewProps {
 export function TreeView({ watch, replay, selected, by, onZoom, onSelect }: TreeViewProps) {
   const focused = route.value.query.get('view') === 'focus'
   const zoom = useRef<Zoom | undefined>(undefined)
+  const colouring = route.value.query.get('colour') === 'value' ? 'value' : 'rank'
   const [part, setPart] = useState(false)
   useEffect(() => {
     onZoom(focused ? undefined : zoom.current)
@@ -82,7 +85,15 @@ export function TreeView({ watch, replay, selected, by, onZoom, onSelect }: Tree
         <Focus watch={watch} selected={selected} onSelect={onSelect} />
       ) : (
         <div class="stage">
-          <Icicle watch={watch} selected={selected} by={by} zoom={zoom} onSelect={onSelect} onZoomed={setPart} />
+          <Icicle
+            watch={watch}
+            selected={selected}
+            by={by}
+            colouring={colouring}
+            zoom={zoom}
+            onSelect={onSelect}
+            onZoomed={setPart}
+          />
           <Starting watch={watch} />
         </div>
       )}
@@ -90,7 +101,7 @@ export function TreeView({ watch, replay, selected, by, onZoom, onSelect }: Tree
       {focused ? (
         <p class="legend">
           Left its state, right the best sample below; value, passes, children that are not shown. Thickness of a link:
-          its share of the passes. Dark: the path of the best sample.
+          its share of the passes. Bold: the path of the best sample.
         </p>
       ) : (
         <p class="legend">
@@ -99,11 +110,28 @@ export function TreeView({ watch, replay, selected, by, onZoom, onSelect }: Tree
             style={{ background: `linear-gradient(to right, ${scale.join(',')})` }}
             aria-hidden="true"
           />
-          rank of the value within its level, low to high
+          <Meaning watch={watch} colouring={colouring} />
           {!watch.thumbnails.text.value && ' · pictures: the best sample below'} · height of samples: reward · outlined:
           path of the best · hatched: not finished
         </p>
       )}
     </section>
+  )
+}
+
+/** What the colours say, and the way to the other meaning. */
+function Meaning({ watch, colouring }: { watch: Watch; colouring: Colouring }) {
+  watch.calmVersion.value
+  const [low, high] = spanOf(watch.shown, watch.shown.values(watch.summary.value?.config.lambda ?? 1))
+  const known = high >= low
+  return (
+    <>
+      {colouring === 'rank'
+        ? 'rank of the value within its level, low to high'
+        : `value${known ? ` from ${number(low)} to ${number(high)}` : ''}`}{' '}
+      <button type="button" class="link" onClick={() => note({ colour: colouring === 'rank' ? 'value' : undefined })}>
+        {colouring === 'rank' ? 'show values' : 'show ranks'}
+      </button>
+    </>
   )
 }
