@@ -110,6 +110,8 @@ export class Watch {
   async refresh(): Promise<void> {
     this.summary.value = await this.engine.run(this.id)
     this.status.value = this.summary.value.status
+    // Where nothing more could be kept there is no event that tells it.
+    this.error.value = this.summary.value.error
   }
 
   /** Takes what comes, until the run has ended; does nothing where that is under way. */
@@ -121,7 +123,6 @@ export class Watch {
       // A stream that ends while the run goes on (it was resumed) is taken up again.
       for (;;) {
         await this.refresh()
-        this.error.value = this.summary.peek()?.error
         for await (const { number, event } of this.engine.events(this.id, this.seen, this.#abort.signal)) {
           this.seen = number + 1
           this.tree.take(event)
