@@ -209,7 +209,7 @@ describe('an address as a reward', () => {
     await expect.poll(() => slow.length).toBeGreaterThan(0)
     const begun = performance.now()
     await engine.stop(id)
-    expect(performance.now() - begun).toBeLessThan(1000)
+    expect(performance.now() - begun).toBeLessThan(10_000)
     // Nobody goes on asking.
     await expect.poll(() => slow.filter((request) => !request.destroyed)).toEqual([])
     expect((await engine.run(id)).status).toBe('stopped')
