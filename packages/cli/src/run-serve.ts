@@ -81,11 +81,10 @@ export async function serveUntilAsked(
   const threads = physicalCores()
   const server = await asUserError('serve', () =>
     createServer({
-      ...{ runtime, host, port, version, threads, folder: runs },
+      ...{ runtime, host, port, version, threads, uploads, folder: runs },
       ...(token && { token }),
       ...(allowHosts && { allowHosts }),
       ...(pages !== undefined && { pages }),
-      ...(!uploads && { uploads: false }),
       words: wordLists,
       jpeg: (options) => incompressibility({ ...options, codec: jpegCodec() }),
       ...(options.allowRemote && { allow: { url: (url: URL) => checkPublicAddress(url) } }),

@@ -52,8 +52,8 @@ export interface ServerOptions extends Pick<LocalEngineOptions, 'allow' | 'jpeg'
   readonly source: ModelSource
   /** Where the folders of runs lie. */
   readonly folder: string
-  /** Where models are kept that people bring. Default: `_models` among the runs; false: none are taken. */
-  readonly uploads?: string | false
+  /** Whether models are taken that people bring; they are kept in `_models` among the runs. Default true. */
+  readonly uploads?: boolean
   /** Default 127.0.0.1. */
   readonly host?: string
   /** Default: one that is free. */
@@ -99,9 +99,10 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const files = fileStore(folder)
   const keys = await IdempotencyKeys.open(folder, files)
   const store = keys.keeping(files)
-  const kept = options.uploads ?? join(folder, '_models')
-  const uploads = kept === false ? undefined : withUploads(options.source, kept)
-  const source = uploads ?? options.source
+  const brought = withUploads(options.source, join(folder, '_models'))
+  const { add: _, ...closed } = brought
+  const uploads = options.uploads === false ? undefined : brought
+  const source: ModelSource = uploads ?? closed
   const queue = new PQueue({ concurrency: 1 })
   const onFault = options.onFault ?? ((error) => process.stderr.write(`espalier serve: ${told(error)}\n`))
   const { allow, jpeg, words } = options

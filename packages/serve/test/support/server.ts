@@ -2,7 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { serverEngine } from '@espalier/engine'
 import type { Runtime } from 'espalier/runtime'
+import { afterEach, beforeEach } from 'vitest'
 import { world } from '../../../engine/test/support/conformance.ts'
 import { createServer, folderSource, type RunningServer, type ServerOptions } from '../../src/index.ts'
 
@@ -36,6 +38,27 @@ export function open(folder: string, options: Partial<ServerOptions> = {}): Prom
     freeSpace: async () => Number.MAX_SAFE_INTEGER,
     ...options,
   })
+}
+
+/** The folder and the servers of a test: started by the test, ended behind it. */
+export function testServers() {
+  let folder: Scratch
+  const servers: RunningServer[] = []
+  beforeEach(() => {
+    folder = scratch()
+  })
+  afterEach(async () => {
+    await Promise.all(servers.splice(0).map((server) => server.close()))
+    folder.remove()
+  })
+  return {
+    path: (...names: readonly string[]) => join(folder.path, ...names),
+    async start(options: Partial<ServerOptions> = {}) {
+      const server = await open(folder.path, options)
+      servers.push(server)
+      return { ...server, client: serverEngine({ url: server.url, ...(options.token && { token: options.token }) }) }
+    },
+  }
 }
 
 export interface Answer {
