@@ -44,9 +44,29 @@ describe('the routes', { timeout: 20_000 }, () => {
     expect((await ask('GET', '/ready')).json()).toEqual({ status: 'ready' })
     const { openapi, paths, components } = (await ask('GET', '/openapi.json')).json()
     expect(openapi).toBe('3.1.0')
-    expect(Object.keys(paths)).toEqual(
-      expect.arrayContaining(['/runs', '/runs/{id}', '/runs/{id}/events', '/runs/{id}/cancel', '/runs/{id}/tree']),
-    )
+    expect(Object.keys(paths).sort()).toEqual([
+      '/engine',
+      '/events',
+      '/health',
+      '/models',
+      '/models/{key}',
+      '/models/{key}/trial',
+      '/ready',
+      '/runs',
+      '/runs/archive',
+      '/runs/{id}',
+      '/runs/{id}/archive',
+      '/runs/{id}/cancel',
+      '/runs/{id}/events',
+      '/runs/{id}/exact',
+      '/runs/{id}/nodes/{place}',
+      '/runs/{id}/pause',
+      '/runs/{id}/resume',
+      '/runs/{id}/samples',
+      '/runs/{id}/samples/{place}',
+      '/runs/{id}/step',
+      '/runs/{id}/tree',
+    ])
     expect(Object.keys(components.schemas)).toEqual(expect.arrayContaining(['RunConfig', 'RunSummary', 'Problem']))
     // What is described is what is checked.
     expect(Object.keys(components.schemas.RunConfig.properties).sort()).toEqual(

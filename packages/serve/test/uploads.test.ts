@@ -229,6 +229,7 @@ describe('models that are brought', { timeout: 30_000 }, () => {
       ['PUT', '/models/mine'],
       ['POST', '/models/world/trial'],
       ['GET', '/engine'],
+      ['GET', '/events?runs=x'],
       ['GET', '/runs/x/archive'],
       ['GET', '/runs/x/exact'],
       ['POST', '/runs/archive'],
