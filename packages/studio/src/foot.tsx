@@ -14,9 +14,7 @@ export function Foot() {
       </span>
       {found && <span>{kept}</span>}
       {engines.value.server && <span>a server runs searches too</span>}
-      <span class="step" role="status">
-        {step && `loading: ${step.what}${step.bytes === undefined ? '' : `, ${bytes(step.bytes)}`}`}
-      </span>
+      <span>{step && `loading: ${step.what}${step.bytes === undefined ? '' : `, ${bytes(step.bytes)}`}`}</span>
     </footer>
   )
 }

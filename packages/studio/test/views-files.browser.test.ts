@@ -152,7 +152,7 @@ describeInBrowser('files that a person gives', () => {
       ['tokenizer.json', zoo('words/tokenizer.json')],
     ])
     await page.getByRole('button', { name: 'Try it' }).click()
-    await expect.poll(() => page.locator('.trials pre').count()).toBe(3)
-    expect((await page.locator('.trials pre').allTextContents()).join('')).toMatch(/[a-z]{3}/)
+    await expect.poll(() => page.locator('.trials .words').count()).toBe(3)
+    expect((await page.locator('.trials .words').allTextContents()).join('')).toMatch(/[a-z]{3}/)
   })
 })

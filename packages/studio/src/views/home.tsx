@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks'
 import { examples } from '../examples.ts'
 import { messageOf, whole } from '../format.ts'
 import { address } from '../route.ts'
-import { readRuns, startRun } from '../studio.ts'
+import { engines, readRuns, startRun } from '../studio.ts'
 import { takeDropped } from '../take-files.ts'
 import { RunList } from './run-list.tsx'
 
@@ -35,7 +35,7 @@ export function Home() {
       <h1 tabIndex={-1}>Watch a search grow</h1>
       <p class="lead">
         A diffusion model makes samples; a reward says which are wanted; a search spends network evaluations to find
-        them. All of it runs in this page.
+        them. {engines.value.server ? 'It runs in this page, or on its server.' : 'All of it runs in this page.'}
       </p>
       <section aria-labelledby="examples">
         <h2 id="examples">Start with an example</h2>

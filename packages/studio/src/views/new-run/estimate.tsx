@@ -56,7 +56,7 @@ function useSpeed(model: ModelEntry | undefined, place: Place, width: number): S
     (run) => run.place === place && run.config.model === model?.key && run.nfe > 100 && run.seconds > 1,
   )
   const busy = all.some((run) => run.place === 'page' && run.status === 'running')
-  const measurable = model && model.kind !== 'text' && place === 'page' && !last && !busy
+  const measurable = model && place === 'page' && !last && !busy
   const { key, event } = model ?? {}
   useEffect(() => {
     if (!measurable || key === undefined || !event || probed.has(key)) return

@@ -144,6 +144,23 @@ export function NewRun() {
     ...{ name, label, value: draft.value[name], invalid: state.wrong === name },
     onChange: (text: string) => set({ [name]: text }),
   })
+  // All at once, so that nothing moves while parts of it come.
+  if (!catalogue.value || models.value.length === 0) {
+    return (
+      <>
+        <h1 tabIndex={-1}>New run</h1>
+        <div class="coming">
+          {problem.value ? (
+            <p class="error" role="alert">
+              {problem.value.message}
+            </p>
+          ) : (
+            <p class="quiet">Reading what there is to choose from…</p>
+          )}
+        </div>
+      </>
+    )
+  }
   return (
     <>
       <h1 tabIndex={-1}>New run</h1>
@@ -223,9 +240,7 @@ export function NewRun() {
           ) : (
             <>
               <CallField {...call('solver', 'Solver')} entries={catalogue.value?.solvers} />
-              <p class={table.error ? 'hint short' : 'hint'} aria-live="polite">
-                {table.error ?? table.said}
-              </p>
+              <p class={table.error ? 'hint short' : 'hint'}>{table.error ?? table.said}</p>
               <TextField form={state} name="steps" label="Steps of one sample" inputMode="numeric" />
               <CallField {...call('grid', 'Times of the steps')} entries={catalogue.value?.grids} />
             </>

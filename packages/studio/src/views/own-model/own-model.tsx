@@ -6,6 +6,7 @@ import { dropped } from '../../dropped.ts'
 import type { Inspection, Port } from '../../engine/inspect.ts'
 import { messageOf, whole } from '../../format.ts'
 import { address, go } from '../../route.ts'
+import { Words } from '../../run/picture.tsx'
 import { engineAt } from '../../studio.ts'
 import { theme } from '../../theme.ts'
 import { pictureOf } from '../../tree/picture.ts'
@@ -223,6 +224,6 @@ function Shown({ state }: { state: RunState }) {
     canvas.height = picture.height
     canvas.getContext('2d')?.drawImage(picture, 0, 0)
   }, [state])
-  if (state.text !== undefined) return <pre>{state.text}</pre>
+  if (state.text !== undefined) return <Words text={state.text} large />
   return <canvas ref={place} class="picture" />
 }
