@@ -9,6 +9,8 @@ export { Picture } from './picture.tsx'
 
 const SHOWN = 48
 const SHOWN_NARROW = 18
+/** Samples after which equal rewards are no accident. */
+const ENOUGH = 20
 
 export interface GalleryProps {
   readonly watch: Watch
@@ -23,6 +25,7 @@ export function Gallery({ watch, selected, onSelect }: GalleryProps) {
   const trees = watch.hasTree
   const all = trees ? tree.leaves : watch.samples.map((_, i) => i)
   const rewardOf = (i: number) => (trees ? tree.reward[i] : watch.samples[i])
+  const rewards = all.map(rewardOf)
   const best = bestOf(all, narrow.value ? SHOWN_NARROW : SHOWN, rewardOf)
   const words = watch.thumbnails.text.value
   return (
@@ -34,8 +37,11 @@ export function Gallery({ watch, selected, onSelect }: GalleryProps) {
             ? `the best ${whole(best.length)} of ${whole(all.length)}`
             : `${whole(all.length)} so far`}
         </span>
-        <RewardHistogram rewards={all.map(rewardOf)} />
+        <RewardHistogram rewards={rewards} />
       </div>
+      {rewards.length >= ENOUGH && rewards.every((reward) => reward === rewards[0]) && (
+        <p class="note">The reward does not tell samples apart: all of them have {number(rewards[0])}.</p>
+      )}
       {best.length === 0 ? (
         <p class="quiet">Samples appear here as the search finds them.</p>
       ) : (

@@ -25,6 +25,9 @@ export class GrowingTree {
   #past = false
   #values = new Float64Array(0)
   #valuesAt = ''
+  #top = new Float64Array(0)
+  #sum = new Float64Array(0)
+  #count = new Int32Array(0)
   #best = new Int32Array(0)
   #bestAt = ''
   #first = new Int32Array(0)
@@ -128,18 +131,23 @@ export class GrowingTree {
     const state = `${lambda} ${this.#state()}`
     if (state === this.#valuesAt) return this.#values
     this.#valuesAt = state
-    if (this.#values.length < this.size) this.#values = new Float64Array(this.parent.length)
+    if (this.#values.length < this.size) {
+      this.#values = new Float64Array(this.parent.length)
+      this.#top = new Float64Array(this.parent.length)
+      this.#sum = new Float64Array(this.parent.length)
+      this.#count = new Int32Array(this.parent.length)
+    }
     const { parent, reward, size } = this
     const values = this.#values
     // The log of a sum of exponentials around the largest child so far.
-    const top = new Float64Array(size).fill(Number.NEGATIVE_INFINITY)
-    const sum = new Float64Array(size)
-    const count = new Int32Array(size)
+    const top = this.#top.fill(Number.NEGATIVE_INFINITY)
+    const sum = this.#sum.fill(0)
+    const count = this.#count.fill(0)
     for (let node = size - 1; node >= 0; node--) {
       let value = reward[node]
       if (Number.isNaN(value) && count[node] > 0) {
         if (lambda === 0) value = sum[node] / count[node]
-        else if (lambda === Infinity || top[node] === Number.NEGATIVE_INFINITY) value = top[node]
+        else if (lambda === Infinity || count[node] === 1 || top[node] === Number.NEGATIVE_INFINITY) value = top[node]
         else value = top[node] + Math.log(sum[node] / count[node]) / lambda
       }
       values[node] = value
