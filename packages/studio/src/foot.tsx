@@ -14,7 +14,9 @@ export function Foot() {
       </span>
       {found && <span>{kept}</span>}
       {engines.value.server && <span>a server runs searches too</span>}
-      <span>{step && `loading: ${step.what}${step.bytes === undefined ? '' : `, ${bytes(step.bytes)}`}`}</span>
+      <span class="step">
+        {step && `loading: ${step.what}${step.bytes === undefined ? '' : `, ${bytes(step.bytes)}`}`}
+      </span>
     </footer>
   )
 }
