@@ -17,7 +17,7 @@ export function toldFetch(ask: typeof fetch, tell: (loading: Loading) => void): 
   return async (input, init) => {
     const response = await ask(input, init)
     const what = nameOf(response.url || String(input instanceof Request ? input.url : input))
-    if (!what || !response.body) return response
+    if (!what || !response.ok || !response.body) return response
     let bytes = 0
     let told = 0
     const counted = response.body.pipeThrough(

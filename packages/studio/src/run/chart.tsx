@@ -286,6 +286,7 @@ function drawMarkers(chart: uPlot, series: number, style: number, ink: string): 
   ctx.fillStyle = ink
   // Lines are marked at places of their own, so that marks do not cover each other.
   let next = chart.bbox.left + ratio * (BETWEEN_MARKERS / 2 + 17 * (series - 1))
+  let marked = false
   let value: number | undefined
   // Behind its last point there is no line.
   let last = ys.length - 1
@@ -294,9 +295,15 @@ function drawMarkers(chart: uPlot, series: number, style: number, ink: string): 
     const here = chart.valToPos(xs[i], 'x', true)
     for (; value !== undefined && next < here; next += ratio * BETWEEN_MARKERS) {
       ctx.fill(new Path2D(markerPath(style, next, chart.valToPos(value, 'y', true), ratio * 0.9)))
+      marked = true
     }
     while (next < here) next += ratio * BETWEEN_MARKERS
     value = ys[i] ?? value
+  }
+  // A line too short for any, as one that is a point, is marked at its end.
+  if (!marked && value !== undefined) {
+    const end = chart.valToPos(xs[last], 'x', true)
+    ctx.fill(new Path2D(markerPath(style, end, chart.valToPos(value, 'y', true), ratio * 0.9)))
   }
   ctx.restore()
 }

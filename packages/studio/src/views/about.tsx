@@ -71,7 +71,7 @@ export function About() {
               </p>
             ),
         )}
-        <dl>
+        <dl class="keys">
           {rows.map(([name, value]) => (
             <div key={name}>
               <dt>{name}</dt>
@@ -101,7 +101,7 @@ export function About() {
             Single letters are commands
           </label>
         </p>
-        <dl>
+        <dl class="keys">
           {keys.map(([key, about]) => (
             <div key={key}>
               <dt>
