@@ -22,6 +22,8 @@ export class EventLog {
   #recent: RunEvent[] = []
   #tail: Promise<void> = Promise.resolve()
   #waiting = new Set<() => void>()
+  /** Whether events were lost: what comes behind them would tell of what nobody knows. */
+  #gap = false
 
   private constructor(id: string, store: RunStore, count: number) {
     this.#id = id
@@ -37,13 +39,22 @@ export class EventLog {
     return this.#count
   }
 
-  /** Adds events behind those that are on their way. Resolves once they are kept. */
+  /**
+   * Adds events behind those that are on their way. Resolves once they are kept. Behind events that could not be kept
+   * only how the run ended is added.
+   */
   add(events: readonly RunEvent[]): Promise<void> {
     if (events.length === 0) return this.#tail
     const adding = this.#tail.then(async () => {
-      await this.#store.addEvents(this.#id, events)
-      this.#count += events.length
-      this.#recent = [...this.#recent, ...events].slice(-TOGETHER)
+      const added = this.#gap ? events.filter(({ type }) => type === 'status') : events
+      try {
+        await this.#store.addEvents(this.#id, added)
+      } catch (error) {
+        this.#gap = true
+        throw error
+      }
+      this.#count += added.length
+      this.#recent = [...this.#recent, ...added].slice(-TOGETHER)
       this.wake()
     })
     this.#tail = adding.catch(() => {})

@@ -170,6 +170,33 @@ describe('a local engine over a store', { timeout: 20_000 }, () => {
     expect((await engine.run(id)).error).toBe('it ran for 0.05 seconds, the most that is allowed here')
   })
 
+  it('tells nothing behind events that could not be kept but the end', async () => {
+    const store = memoryStore()
+    let batches = 0
+    const engine = await open({
+      store: {
+        ...store,
+        async addEvents(...given) {
+          // Full for a moment, in the middle.
+          if (++batches === 8) throw new Error('no space left on the device')
+          await store.addEvents(...given)
+        },
+      },
+    })
+    const id = await engine.start({ ...longConfig, budget: 10_000_000 })
+    const { parents, statuses } = toldIn(await allEvents(engine, id))
+    expect(statuses).toEqual(['queued', 'running', 'failed'])
+    expect((await engine.run(id)).error).toBe('no space left on the device')
+    const told = (await allEvents(engine, id)).filter((event) => event.type === 'nodes')
+    let size = 0
+    for (const { from, parents } of told) {
+      expect(from).toBe(size)
+      size += parents.length
+    }
+    expect(size).toBe(parents.length)
+    expect(size).toBeGreaterThan(0)
+  })
+
   it('fails a run whose store is full, and goes on with the next', async () => {
     const store = memoryStore()
     let full = true
