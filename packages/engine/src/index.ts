@@ -37,5 +37,5 @@ export {
   unknownModel,
 } from './source.ts'
 export { memoryStore, type Part, type RunStore } from './store.ts'
-export { type TextRewardContext, textRewardKinds, type WordLists } from './text-reward-kinds.ts'
+export { type MatcherOf, type TextRewardContext, textRewardKinds, type WordLists } from './text-reward-kinds.ts'
 export { type Frame, readSamples, type Samples, type SearchView, savedView } from './view.ts'

@@ -9,7 +9,7 @@ import { type ImageRewardContext, imageRewardKinds, type JpegReward } from './im
 import { readReward } from './reward-grammar.ts'
 import { fitted, type RewardKinds } from './reward-kinds.ts'
 import { cardsOf, eventOf, type ModelSource, type NamedCard } from './source.ts'
-import type { WordLists } from './text-reward-kinds.ts'
+import type { MatcherOf, WordLists } from './text-reward-kinds.ts'
 
 /** A reward, and its end where it has one. */
 export type OpenReward = Reward<Tensor> & { release?(): Promise<void> }
@@ -29,6 +29,11 @@ export interface RewardPlace {
   readonly jpeg?: JpegReward
   /** For the rewards of text that know words. */
   readonly words?: WordLists
+  /**
+   * What finds the matches of regular expressions. Default: those of the language, which a pattern such as `(a+)+b` can
+   * hold for ever; where configs are strangers', one whose time is linear.
+   */
+  readonly matcher?: MatcherOf
 }
 
 /** A reward that fits a model. */

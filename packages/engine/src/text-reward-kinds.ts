@@ -10,7 +10,9 @@ import {
   lengthReward,
   lengthUnits,
   loadTokenClassReward,
+  type Matcher,
   nearPattern,
+  type PatternMeasure,
   type PronouncingDictionary,
   patternReward,
   rhymeReward,
@@ -34,6 +36,9 @@ export interface WordLists {
   dictionary(): Promise<PronouncingDictionary>
 }
 
+/** Makes what finds the matches of a regular expression. @throws one line where it does not understand it */
+export type MatcherOf = (source: string, flags: string) => Matcher
+
 /** What rewards are told of the model that makes the texts, and of where they are. */
 export interface TextRewardContext {
   readonly tokenizer: TextTokenizer
@@ -46,6 +51,8 @@ export interface TextRewardContext {
   readonly read?: (file: string) => Uint8Array
   /** Where there are some. */
   readonly words?: WordLists
+  /** What finds matches. Default: the regular expressions of the language. */
+  readonly matcher?: MatcherOf
 }
 
 type Kind = RewardKind<TokenSample, TextRewardContext>
@@ -59,12 +66,12 @@ export const textRewardKinds: readonly Kind[] = [
   ),
   classKind('odds', 'log-odds', 'log-odds log p / (1 - p) of the probability that a classifier gives to a class'),
   classKind('prob', 'softmax', 'probability that a classifier gives to a class'),
-  patternKind('matches', 'whether a regular expression is found, 1 or 0', (pattern) => patternReward(pattern)),
-  patternKind('edits', 'minus the least characters to change until a regular expression is found', nearPattern),
-  patternKind('count', 'number of matches of a regular expression', (pattern) => patternReward(pattern, 'count')),
-  patternKind('share', 'share of the characters that lie in matches of a regular expression', (pattern) =>
-    patternReward(pattern, 'share'),
+  matchesKind('matches', 'whether a regular expression is found, 1 or 0', 'found'),
+  patternKind('edits', 'minus the least characters to change until a regular expression is found', (source, flags) =>
+    nearPattern(new RegExp(source, flags)),
   ),
+  matchesKind('count', 'number of matches of a regular expression', 'count'),
+  matchesKind('share', 'share of the characters that lie in matches of a regular expression', 'share'),
   stringKind(
     'grammar',
     'grammar:<file>',
@@ -146,18 +153,27 @@ function stringKind(
   }
 }
 
-function patternKind(name: string, about: string, make: (pattern: RegExp) => Reward<string>): Kind {
-  return stringKind(name, `${name}:/regex/`, about, (argument) => {
+function matchesKind(name: string, about: string, measure: PatternMeasure): Kind {
+  return patternKind(name, about, (source, flags, { matcher }) =>
+    patternReward(matcher ? matcher(source, flags) : new RegExp(source, flags), measure),
+  )
+}
+
+function patternKind(
+  name: string,
+  about: string,
+  make: (source: string, flags: string, context: TextRewardContext) => Reward<string>,
+): Kind {
+  return stringKind(name, `${name}:/regex/`, about, (argument, context) => {
     const complaint = `${name} needs a regular expression between slashes, such as ${name}:/lo(ve|rd)/i`
     const [, source, flags] = /^\/(.+)\/([a-z]*)$/is.exec(argument) ?? []
     if (source === undefined) throw new Error(`${complaint}; got "${argument}"`)
-    let pattern: RegExp
+    let reward: Reward<string>
     try {
-      pattern = new RegExp(source, flags)
+      reward = make(source, flags, context)
     } catch (error) {
       throw new Error(`${complaint}: ${lineOf(error)}`)
     }
-    const reward = make(pattern)
     return () => reward
   })
 }

@@ -47,7 +47,7 @@ export async function fitTextReward(
 ): Promise<FittedReward<TokenSample>> {
   const end = new AbortController()
   const open = await fitted(readReward(text), kinds, {
-    ...{ place, words: place.words, tokenizer: tokens.tokenizer, signal: end.signal },
+    ...{ place, words: place.words, matcher: place.matcher, tokenizer: tokens.tokenizer, signal: end.signal },
     classifier: (label, name) => classifierOf(source, key, tokens, label, name),
   })
   return { open: async (runtime) => open(runtime), release: async () => end.abort() }

@@ -14,6 +14,7 @@ import { watchArrival } from './arrival.ts'
 import { fileStore } from './file-store.ts'
 import { Guard } from './guard.ts'
 import { IdempotencyKeys } from './idempotency.ts'
+import { linearMatcher } from './linear-matcher.ts'
 import { sharedRuntime } from './shared-runtime.ts'
 import { withUploads } from './uploads.ts'
 
@@ -110,6 +111,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ...(allow && { allow }),
     ...(jpeg && { jpeg }),
     ...(words && { words }),
+    matcher: linearMatcher,
     ...{ runtime, source, store, limits, storage: 'kept', threads: options.threads ?? 1 },
     ...(options.engineName !== undefined && { name: options.engineName }),
     ...(options.snapshotEvery !== undefined && { snapshotEvery: options.snapshotEvery }),
