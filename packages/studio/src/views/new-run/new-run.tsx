@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type { Catalogue } from '../../engine/protocol.ts'
 import { examples } from '../../examples.ts'
+import { kindOfJson } from '../../file-kinds.ts'
 import { messageOf } from '../../format.ts'
 import { note, route } from '../../route.ts'
 import { engine, engineAt, engines, type Place, readRuns, runs, startRun, workshop } from '../../studio.ts'
@@ -78,7 +79,9 @@ export function NewRun() {
   useEffect(() => {
     if (!given) return
     try {
-      draft.value = draftOf(JSON.parse(given))
+      const config: unknown = JSON.parse(given)
+      if (kindOfJson(config) !== 'config') throw new Error('the config of this address has no model and no reward')
+      draft.value = draftOf(config as RunConfig)
     } catch (cause) {
       fail(cause)
     }
