@@ -19,7 +19,7 @@ const responses = {
   ...problems(404, 422, 503),
 }
 const snapshots =
-  'Where more than 5000 events are missing, `snapshot` events come first, each for 5000 of them: {from, count, gzip}, ' +
+  'Where more than 5000 events are missing, `snapshot` events come first, each for 5000 of them at most: {from, count, gzip}, ' +
   'their lines of JSON packed by gzip and in base64; its id is that of the last. '
 
 export function addEventRoutes(app: OpenAPIHono, options: AppOptions, counts: Counts): void {

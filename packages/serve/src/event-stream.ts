@@ -10,8 +10,12 @@ const PING = 15_000
 const UNREAD = 30_000
 /** Characters that are handed over in one piece. */
 const PIECE = 32_768
-/** Events that may be missing before they come together, and how many do. */
+/** Events that may be missing before they come together, and how many do at most. */
 const BEHIND = 5000
+/** Characters of events that come together, about. */
+const SNAPSHOT = 1 << 21
+/** Events that are read from the store at once. */
+const PAGE = 256
 
 const encoder = new TextEncoder()
 const packed = promisify(gzip)
@@ -69,7 +73,7 @@ interface Following {
  * A stream that is only filled as it is read: a client that does not read holds one piece, and is cut off after a while.
  *
  * `run` events carry their number as `id`. Where more than 5 000 are missing, they come first as `snapshot` events, each
- * for 5 000 of them: `{ from, count, gzip }`, the lines of JSON packed, in base64; its id is the number of the last.
+ * for 5 000 of them at most: `{ from, count, gzip }`, the lines of JSON packed, in base64; its id is the number of the last.
  * `end` says that the run has ended, `bye` that the server has. In a stream of several runs an id is
  * `<run>:<number>,<other run>:<its last number>,...`, so that it tells where to go on with all of them.
  */
@@ -204,13 +208,30 @@ async function* messagesOf(
 ): AsyncGenerator<Message, void> {
   let next = from
   while (!signal.aborted && (await store.countEvents(id)) - next > behind) {
-    const events = await store.events(id, next, behind)
-    const bytes = await packed(events.map((event) => `${JSON.stringify(event)}\n`).join(''))
-    const data = JSON.stringify({ from: next, count: events.length, gzip: bytes.toString('base64') })
-    next += events.length
+    const lines = await linesFrom(store, id, next, behind)
+    // It was removed meanwhile.
+    if (lines.length === 0) break
+    const bytes = await packed(lines.join(''))
+    const data = JSON.stringify({ from: next, count: lines.length, gzip: bytes.toString('base64') })
+    next += lines.length
     yield { type: 'snapshot', number: next - 1, data }
   }
   for await (const { number, event } of engine.events(id, next, signal)) {
     yield { type: 'run', number, data: textOf(event) }
   }
+}
+
+/** Events of a run as lines of JSON: so many at most, or about as many as fill a snapshot. */
+async function linesFrom(store: RunStore, id: string, from: number, most: number): Promise<string[]> {
+  const lines: string[] = []
+  for (let size = 0; lines.length < most && size < SNAPSHOT; ) {
+    const events = await store.events(id, from + lines.length, Math.min(PAGE, most - lines.length))
+    if (events.length === 0) break
+    for (const event of events) {
+      const line = `${JSON.stringify(event)}\n`
+      lines.push(line)
+      size += line.length
+    }
+  }
+  return lines
 }

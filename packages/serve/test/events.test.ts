@@ -70,6 +70,20 @@ describe('streams of events', { timeout: 30_000 }, () => {
     expect(rest).toMatch(/^retry: 2000\n\nevent: run\nid: 10000\n/)
   })
 
+  it('give them in more pieces where they are large', async () => {
+    const runs = join(folder.path, 'runs')
+    const small = writeRun(runs, 'a', 6000)
+    const long = 'x'.repeat(6000)
+    const large = small.map((event): RunEvent => (event.type === 'started' ? { ...event, engine: long } : event))
+    const events = [...Array.from({ length: 1000 }, () => large[0]), ...small]
+    writeFileSync(join(runs, 'a', 'events.jsonl'), events.map((event) => `${JSON.stringify(event)}\n`).join(''))
+    server = await open(folder.path)
+    const { text } = await raw(`${server.url}/runs/a/events`)
+    const ids = [...text.matchAll(/^event: snapshot\nid: (\d+)$/gm)].map(([, id]) => Number(id))
+    expect(ids).toEqual([511, 1023, 6023])
+    expect(await allEvents(serverEngine({ url: server.url }), 'a')).toEqual(events)
+  })
+
   const messages = async (text: string): Promise<ServerSentEvent[]> => {
     const found: ServerSentEvent[] = []
     for await (const message of serverSentEvents(new Blob([text]).stream())) found.push(message)
@@ -140,6 +154,24 @@ describe('streams of events', { timeout: 30_000 }, () => {
     expect(await status(`?runs=${Array.from({ length: 33 }, (_, i) => `r${i}`)}`)).toBe(422)
     expect(await status(`?runs=${id},nobody`)).toBe(404)
     expect(await status(`?runs=${id}:x`)).toBe(404)
+  })
+
+  it('end when their run is removed in the middle', async () => {
+    writeRun(join(folder.path, 'runs'), 'a', 30_000)
+    server = await open(folder.path)
+    const store = fileStore(join(folder.path, 'runs'))
+    const runs = [{ id: 'a', from: 0 }]
+    const leaving = new AbortController().signal
+    const stream = eventStream({ engine: server.engine, store, runs, named: false, leaving, onEnd: () => {} })
+    const reader = stream.getReader()
+    await reader.read()
+    await reader.read()
+    await server.engine.remove('a')
+    await store.remove('a')
+    const rest = async () => {
+      while (!(await reader.read()).done) {}
+    }
+    await expect(rest()).rejects.toThrow(/^there is no run "a"$|no such file/)
   })
 
   it('end, and are counted no more, when the store fails them', async () => {
