@@ -46,8 +46,9 @@ export function Gallery({ watch, selected, onSelect }: GalleryProps) {
         <p class="quiet">Samples appear here as the search finds them.</p>
       ) : (
         <ol class={words ? 'texts' : undefined}>
-          {best.map((i) => (
-            <li key={i}>
+          {best.map((i, rank) => (
+            // A place is a rank: a better sample takes its place, and nothing moves.
+            <li key={rank}>
               <button
                 type="button"
                 class="sample"

@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { number, whole } from '../format.ts'
 import type { Watch } from '../run/watch.ts'
 import { ROOT } from './growing-tree.ts'
@@ -111,6 +111,14 @@ export function Twin({ watch, selected, onSelect }: TwinProps) {
     event.stopPropagation()
   }
 
+  // The focus stays with its node when that is told in another row.
+  useLayoutEffect(() => {
+    const active = document.activeElement
+    if (!(active instanceof HTMLElement) || !list.current?.contains(active)) return
+    if (active.dataset.node !== String(focused))
+      list.current.querySelector<HTMLElement>(`[data-node="${focused}"]`)?.focus()
+  })
+
   const tabStop = items.some(({ node }) => node === focused) ? focused : ROOT
   const count = depthOf(tree, watch.levels)
   return (
@@ -123,7 +131,8 @@ export function Twin({ watch, selected, onSelect }: TwinProps) {
           {items.map(({ node, level, position, setSize, expanded }, i) => (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the tree around it hears the keys
             <div
-              key={node}
+              // Rows stay where they are and change what they tell: nothing moves while a search goes on.
+              key={i}
               role="treeitem"
               class="node"
               data-node={node}
