@@ -69,7 +69,7 @@ describeInBrowser('where runs are kept', () => {
         return put.apply(this, given)
       }`,
     ],
-  ])('when full, ends a run in one line, and what was kept can be read (%s)', async (_, patch) => {
+  ])('when full, ends a run in one line, and what was kept can be read (%s)', async (medium, patch) => {
     const page = await studio.open()
     await patchWorker(page, patch)
     await start(page, { model: 'mixture', reward: 'near:2,0', budget: '1000000' })
@@ -82,7 +82,7 @@ describeInBrowser('where runs are kept', () => {
     expect(ended).toBe('failed')
     // Without the fault: events up to it are there, and nothing of the run goes on.
     await page.unrouteAll()
-    await page.reload()
+    await patchWorker(page, medium === 'database' ? noFiles : '')
     const kept = await ask<{ status: string; nfe: number }>(page, 'run', id)
     expect(['failed', 'interrupted']).toContain(kept.status)
     await page.getByRole('treeitem').first().waitFor()

@@ -41,6 +41,7 @@ describeInBrowser('a graphics device', () => {
     const browser = await chromium.launch({ ...options, args })
     browsers.push(browser)
     const page = await browser.newPage()
+    page.setDefaultTimeout(90_000)
     await page.goto(studio.server.address)
     const adapter = await page.evaluate(async () => Boolean(await navigator.gpu?.requestAdapter()))
     if (!adapter) return undefined
@@ -48,7 +49,7 @@ describeInBrowser('a graphics device', () => {
     return page
   }
   // Not by the form: its estimate alone would take a while there.
-  const tiny = { ...config, budget: 10, steps: 5, width: 2, reward: 'brightness' }
+  const tiny = { ...config, budget: 6, steps: 3, width: 2, reward: 'brightness' }
 
   it('that the processor only plays is not used', async () => {
     const page = await withDevice('')
@@ -78,14 +79,14 @@ describeInBrowser('a graphics device', () => {
       }
       Object.assign(window, { keptWorkers, Worker: Keeping })
     })
-    await patchWorker(page, keepDevice, 'gpu.worker')
+    await patchWorker(page, keepDevice)
     await footer(page, 'WebGPU')
     const finished = await ask<string>(page, 'start', tiny)
     await page.goto(`${page.url()}#/run/${finished}`)
     await status(page, 'finished')
 
     // Lost in the middle of a run that would take minutes there.
-    const long = await ask<string>(page, 'start', { ...tiny, budget: 600 })
+    const long = await ask<string>(page, 'start', { ...tiny, budget: 300 })
     await page.goto(`${page.url().split('#')[0]}#/run/${long}`)
     await page.waitForFunction(() => Number(document.querySelector('progress')?.value) > 0)
     await page.evaluate(() =>

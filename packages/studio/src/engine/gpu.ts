@@ -1,24 +1,23 @@
-/** Graphics devices that are worth computing on. */
-
 import type { OpenSettings } from './protocol.ts'
 
-/** An adapter, unless the processor only plays one: that is hundreds of times slower than WebAssembly. */
-export async function adapterOf({ anyAdapter = false }: Pick<OpenSettings, 'anyAdapter'>) {
-  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' })
-  if (!adapter || (adapter.info.isFallbackAdapter && !anyAdapter)) return undefined
-  return adapter
-}
+/** Milliseconds after which a browser that does not say whether it has a device has none. */
+const PATIENCE = 3000
 
-/** @throws one line where there is no such device */
-export async function deviceOf(settings: OpenSettings): Promise<GPUDevice> {
-  const adapter = await adapterOf(settings)
-  if (!adapter) throw new Error('there is no graphics device to compute on')
-  const limits = [
-    ...['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage', 'maxBindGroups'],
-    ...['maxComputeWorkgroupStorageSize', 'maxComputeWorkgroupsPerDimension', 'maxComputeInvocationsPerWorkgroup'],
-    ...['maxComputeWorkgroupSizeX', 'maxComputeWorkgroupSizeY', 'maxComputeWorkgroupSizeZ'],
-  ] as const
-  return adapter.requestDevice({
-    requiredLimits: Object.fromEntries(limits.map((name) => [name, adapter.limits[name as keyof GPUSupportedLimits]])),
-  })
+/** What onnxruntime-web wants of a device: all that it can. */
+const limits = [
+  ...['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage', 'maxBindGroups'],
+  ...['maxComputeWorkgroupStorageSize', 'maxComputeWorkgroupsPerDimension', 'maxComputeInvocationsPerWorkgroup'],
+  ...['maxComputeWorkgroupSizeX', 'maxComputeWorkgroupSizeY', 'maxComputeWorkgroupSizeZ'],
+]
+
+/**
+ * A graphics device, unless the processor only plays one: that is hundreds of times slower than WebAssembly.
+ * @returns undefined where there is none
+ */
+export async function deviceOf({ anyAdapter = false }: OpenSettings): Promise<GPUDevice | undefined> {
+  const asked = navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' })
+  const adapter = await Promise.race([asked, new Promise<undefined>((resolve) => setTimeout(resolve, PATIENCE))])
+  if (!adapter || (adapter.info.isFallbackAdapter && !anyAdapter)) return undefined
+  const most = adapter.limits as unknown as Readonly<Record<string, number>>
+  return adapter.requestDevice({ requiredLimits: Object.fromEntries(limits.map((name) => [name, most[name]])) })
 }

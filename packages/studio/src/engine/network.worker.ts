@@ -1,13 +1,19 @@
 /** The worker of the page: networks and the searches over them, in one thread. */
 
-import { webRuntime } from 'espalier/runtime'
-import mjs from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
-import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
-import { serveBackend, threadsOf } from './open-engine.ts'
+import { messageOf } from '../format.ts'
+import { deviceOf } from './gpu.ts'
+import { serveBackend } from './open-engine.ts'
+import { wasmBackend } from './wasm-backend.ts'
 
-serveBackend(async (settings) => {
-  const threads = threadsOf(settings)
-  const files = { mjs: new URL(mjs, self.location.href).href, wasm: new URL(wasm, self.location.href).href }
-  const name = `onnxruntime-web, WebAssembly, ${threads} thread${threads === 1 ? '' : 's'}`
-  return { runtime: webRuntime({ files, threads }), facts: { name, threads, backend: 'wasm' } }
+serveBackend(async (settings, post) => {
+  if (settings.backend === 'wasm') return wasmBackend(settings)
+  try {
+    const device = await deviceOf(settings)
+    if (!device) return wasmBackend(settings)
+    // A file of its own: its runtime is larger and slower to start.
+    return (await import('./gpu-backend.ts')).gpuBackend(device, settings, post)
+  } catch (error) {
+    post({ type: 'doubt', doubt: `the graphics device cannot be used: ${messageOf(error)}` })
+    return wasmBackend(settings)
+  }
 })

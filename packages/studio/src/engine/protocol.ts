@@ -15,6 +15,8 @@ export interface PageFacts extends EngineFacts {
 export interface OpenSettings {
   /** Where the app's files lie. */
   readonly base: string
+  /** Default: a graphics device where there is one. */
+  readonly backend?: 'wasm'
   /** Of the engine. Default: half of the cores, at most 4. */
   readonly threads?: number
   /** Whether a graphics device that the processor only plays will do: for tests. */

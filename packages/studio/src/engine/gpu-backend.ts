@@ -1,16 +1,15 @@
-/** The same on a graphics device: a file of its own, as its runtime is larger and slower to start. */
+/** Networks on a graphics device: a file of its own, as its runtime is larger and slower to start. */
 
 import { type Runtime, webGpuRuntime } from 'espalier/runtime'
 import mjs from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url'
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url'
-import { deviceOf } from './gpu.ts'
-import { serveBackend, threadsOf } from './open-engine.ts'
+import { type Backend, threadsOf } from './open-engine.ts'
+import type { FromWorker, OpenSettings } from './protocol.ts'
 
 /** Milliseconds in which a device that failed a call is heard of as lost. */
 const PATIENCE = 500
 
-serveBackend(async (settings, post) => {
-  const device = await deviceOf(settings)
+export function gpuBackend(device: GPUDevice, settings: OpenSettings, post: (message: FromWorker) => void): Backend {
   const { vendor, architecture } = device.adapterInfo
   let lost = false
   device.lost.then(({ message }) => {
@@ -23,7 +22,7 @@ serveBackend(async (settings, post) => {
   const runtime = untilLost(webGpuRuntime({ files, threads, device, onDoubt }), device.lost, () => lost)
   const name = `onnxruntime-web, WebGPU, ${vendor} ${architecture}`.trim()
   return { runtime, facts: { name, threads, backend: 'webgpu' } }
-})
+}
 
 /**
  * A runtime whose calls never come back once the device is lost: the page ends this worker then, and its run is
