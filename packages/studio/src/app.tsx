@@ -39,15 +39,26 @@ export function App() {
 
   // Files may be dropped anywhere.
   useEffect(() => {
-    const over = (event: DragEvent) => event.preventDefault()
+    const { dataset } = document.documentElement
+    const over = (event: DragEvent) => {
+      event.preventDefault()
+      if (event.dataTransfer?.types.includes('Files')) dataset.over = 'yes'
+    }
+    const leave = (event: DragEvent) => {
+      // From the window, not from a part of it to another.
+      if (event.relatedTarget === null) delete dataset.over
+    }
     const drop = (event: DragEvent) => {
       event.preventDefault()
+      delete dataset.over
       takeDropped([...(event.dataTransfer?.files ?? [])])
     }
     addEventListener('dragover', over)
+    addEventListener('dragleave', leave)
     addEventListener('drop', drop)
     return () => {
       removeEventListener('dragover', over)
+      removeEventListener('dragleave', leave)
       removeEventListener('drop', drop)
     }
   }, [])
