@@ -3,6 +3,7 @@ import { logSumExp } from '../tensor/log-sum-exp.ts'
 import { parseWith } from '../tensor/parse.ts'
 import { isSingle, type Precision } from '../tensor/precision.ts'
 import { categorical, type Key, stream } from '../tensor/random.ts'
+import { endOfRun } from '../tensor/run-of-equal.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { DifferentiableDenoiser, Target } from './denoiser.ts'
 import { MixtureRows } from './mixture-rows.ts'
@@ -166,9 +167,9 @@ export class GaussianMixture {
       if (x.data.length !== n * d) {
         throw new Error(`the gaussian-mixture takes [${n}, ${this.event}] at ${n} times, got [${x.shape}]`)
       }
-      for (let from = 0, to = 1; from < n; from = to++) {
+      for (let from = 0, to = 0; from < n; from = to) {
         const time = t[from]
-        while (to < n && t[to] === time) to++
+        to = endOfRun(t, from)
         stretch(rowsAt(process.a(time), process.s(time), target), from, to)
       }
     }

@@ -3,72 +3,69 @@
 import { checkTerms } from './combine.ts'
 import { firstNotFinite } from './finite.ts'
 import type { Tensor } from './tensor.ts'
-import { float, floats, i32, i32Add, instantiate, load, loadFloatSplat, WasmModule } from './wasm.ts'
+import { float, floats, i32, instantiate, load, loadFloatSplat, WasmModule } from './wasm.ts'
 
-/** Where the page holds the coefficient, four sums of `0 x`, a term, and the sum of the terms. */
-const COEFFICIENT = 0x400
+/** Where the page holds the coefficients, four sums of `0 x`, and the terms; the sum takes the place of the first one. */
+const COEFFICIENTS = 0x400
 const CHECK = 0x410
-const TERM = 0x1000
-const SUM = 0x8000
-/** How many numbers of a term one call takes: sixteen in a turn. */
+const TERMS = 0x1000
+/** How many terms, and how many numbers of each, one call takes: sixteen in a turn. */
+const TOGETHER = 3
 const CAPACITY = 4096
 const TURN = 16
 
 interface Kernel {
-  readonly coefficient: Float32Array
+  readonly coefficients: Float32Array
   readonly check: Float32Array
-  readonly term: Float32Array
-  readonly sum: Float32Array
-  /** `sum = coefficient term`, for 16 `turns` numbers. */
-  readonly first: (turns: number) => void
-  /** `sum += coefficient term`. */
-  readonly next: (turns: number) => void
-  /** Adds 0 times the sum to {@link check}: NaN where a number is not finite. */
-  readonly test: (turns: number) => void
+  readonly terms: readonly Float32Array[]
+  /**
+   * By the number of terms, from 1 on: sums 16 `turns` numbers of them, and 0 times the sums to {@link check}, which is
+   * NaN where a number is not finite.
+   */
+  readonly sum: readonly ((turns: number) => void)[]
 }
 
 export function assembleSingleCombine(): Uint8Array<ArrayBuffer> {
   const module = new WasmModule()
   const { add, mul } = floats
-  for (const name of ['first', 'next', 'test'] as const) {
+  for (let n = 1; n <= TOGETHER; n++) {
     module.define(
       ['i32'],
       (code, turns) => {
-        const at = code.keep(i32(0), 'i32')
-        const c = code.keep(loadFloatSplat(i32(COEFFICIENT)))
+        const at = code.keep(i32(TERMS), 'i32')
+        const factors = Array.from({ length: n }, (_, j) => code.keep(loadFloatSplat(i32(COEFFICIENTS + 4 * j))))
         const checks = [0, 1, 2, 3].map(() => code.keep(float(0)))
         code.repeat(turns, () => {
           for (const check of checks) {
-            const sum = load(at, SUM)
-            const term = mul(c, load(at, TERM))
-            if (name === 'test') code.assign(check, add(check, mul(sum, float(0))))
-            else code.store(i32Add(at, i32(SUM)), name === 'first' ? term : add(sum, term))
+            const products = factors.map((factor, j) => mul(factor, load(at, 4 * CAPACITY * j)))
+            const sum = code.keep(products.reduce((total, product) => add(total, product)))
+            code.assign(check, add(check, mul(sum, float(0))))
+            code.store(at, sum)
             code.advance(at, i32(16))
           }
         })
-        if (name === 'test')
-          code.store(
-            i32(CHECK),
-            checks.reduce((sum, check) => add(sum, check)),
-          )
+        code.store(
+          i32(CHECK),
+          checks.reduce((sum, check) => add(sum, check)),
+        )
         return []
       },
-      name,
+      `sum${n}`,
     )
   }
   return module.assemble()
 }
 
 function loadKernel(): Kernel | undefined {
-  const instance = instantiate<Pick<Kernel, 'first' | 'next' | 'test'>>(assembleSingleCombine())
+  const instance = instantiate<Readonly<Record<string, (turns: number) => void>>>(assembleSingleCombine())
   if (!instance) return undefined
   const { buffer, ...functions } = instance
+  const each = Array.from({ length: TOGETHER }, (_, j) => j)
   return {
-    coefficient: new Float32Array(buffer, COEFFICIENT, 1),
+    coefficients: new Float32Array(buffer, COEFFICIENTS, TOGETHER),
     check: new Float32Array(buffer, CHECK, 4),
-    term: new Float32Array(buffer, TERM, CAPACITY),
-    sum: new Float32Array(buffer, SUM, CAPACITY),
-    ...functions,
+    terms: each.map((j) => new Float32Array(buffer, TERMS + 4 * CAPACITY * j, CAPACITY)),
+    sum: each.map((j) => functions[`sum${j + 1}`]),
   }
 }
 
@@ -100,7 +97,7 @@ export function combineSingle(
 }
 
 function combineBy(
-  { coefficient, check, term, sum, first, next, test }: Kernel,
+  { coefficients: factors, check, terms, sum }: Kernel,
   out: Float32Array,
   coefficients: ArrayLike<number>,
   tensors: readonly Tensor[],
@@ -110,16 +107,19 @@ function combineBy(
   for (let from = 0; from < out.length; from += CAPACITY) {
     const some = Math.min(CAPACITY, out.length - from)
     const turns = Math.ceil(some / TURN)
-    for (let j = 0; j < n; j++) {
-      coefficient[0] = coefficients[j]
-      term.set(tensors[j].data.subarray(from, from + some))
-      if (some < CAPACITY) term.fill(0, some, TURN * turns)
-      if (j === 0) first(turns)
-      else next(turns)
+    // The sum so far is the first of the next terms, with the factor 1.
+    for (let j = 0, place = 0; j < n; j++) {
+      factors[place] = coefficients[j]
+      terms[place].set(tensors[j].data.subarray(from, from + some))
+      if (some < CAPACITY) terms[place].fill(0, some, TURN * turns)
+      place++
+      if (place < TOGETHER && j + 1 < n) continue
+      sum[place - 1](turns)
+      if (check[0] + check[1] + check[2] + check[3] !== 0) finite = false
+      factors[0] = 1
+      place = 1
     }
-    test(turns)
-    if (check[0] + check[1] + check[2] + check[3] !== 0) finite = false
-    out.set(some === CAPACITY ? sum : sum.subarray(0, some), from)
+    out.set(some === CAPACITY ? terms[0] : terms[0].subarray(0, some), from)
   }
   return finite
 }

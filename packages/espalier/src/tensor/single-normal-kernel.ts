@@ -3,8 +3,8 @@
  * single-box-muller.ts in the same order, hence the same bits.
  */
 
-import { SINGLE_NORMAL } from './philox.ts'
-import { KEY_STEPS, philoxRounds } from './philox-kernel.ts'
+import { SINGLE_NORMAL, SINGLE_ROUNDS } from './philox.ts'
+import { KEY_STEPS, MULTIPLIERS, philoxRounds, product } from './philox-kernel.ts'
 import { COSINE_SERIES, CUT, LOG_SERIES, SINE_SERIES } from './single-box-muller.ts'
 import {
   addInt,
@@ -48,6 +48,9 @@ export interface SingleNormalKernel {
 
 const lanes = (n: number) => splat(i32(n))
 
+/** The number of a group times the first multiplier, in all lanes. */
+type Group = ReturnType<typeof product>
+
 function polynomial(code: FunctionBody, z: Value, coefficients: readonly number[]): Value {
   let p = float(coefficients[0])
   for (const c of coefficients.slice(1)) p = code.keep(floats.add(floats.mul(p, z), float(c)))
@@ -88,16 +91,16 @@ export function assembleSingleNormalKernel(stages: 1 | 2 | 4): Uint8Array<ArrayB
   const module = new WasmModule()
 
   /** The four normals of a block for each of eight rows: four vectors for the first four rows, four for the others. */
-  const blocks = (code: FunctionBody, group: Value, tag: Value, keys: Value): Value[][] => {
-    // The first round of the counter (0, group, 0, tag) multiplies by zero.
+  const blocks = (code: FunctionBody, group: Group, tag: Value, keys: Value): Value[][] => {
+    // The first round of the counter (group, 0, 0, tag): the other product is zero.
     const states = [0, 32].map((offset) => {
       const [low, high] = [code.keep(load(keys, offset)), code.keep(load(keys, offset + 16))]
       const k0 = code.keep(shuffle(low, high, [0, 2, 4, 6]))
       const k1 = code.keep(shuffle(low, high, [1, 3, 5, 7]))
-      const counter = [xor(group, k0), lanes(0), xor(tag, k1), lanes(0)].map((word) => code.keep(word))
+      const counter = [k0, lanes(0), xor(group.high, xor(tag, k1)), group.low].map((word) => code.keep(word))
       return [...counter, ...[k0, k1].map((k, i) => code.keep(addInt(k, lanes(KEY_STEPS[i]))))]
     })
-    philoxRounds(code, states, 9)
+    philoxRounds(code, states, SINGLE_ROUNDS - 1)
     return states.map(([w0, w1, w2, w3]) => [...boxMuller(code, w0, w1), ...boxMuller(code, w2, w3)])
   }
 
@@ -138,7 +141,7 @@ export function assembleSingleNormalKernel(stages: 1 | 2 | 4): Uint8Array<ArrayB
   module.define(
     ['i32', 'i32', 'i32'],
     (code, group, rows, size) => {
-      const counter = code.keep(splat(group))
+      const counter = product(code, splat(group), MULTIPLIERS[0])
       const stride = code.keep(i32Mul(size, i32(4)), 'i32')
       const keys = code.keep(i32(KEYS), 'i32')
       const out = code.keep(i32(DRAWS), 'i32')

@@ -1,4 +1,4 @@
-import { block, philox, SINGLE_NORMAL } from './philox.ts'
+import { block, philox, SINGLE_NORMAL, SINGLE_ROUNDS } from './philox.ts'
 import type { KeyTable } from './random.ts'
 import { singleBoxMuller } from './single-box-muller.ts'
 import { CAPACITY, loadSingleNormalKernel, ROWS, type SingleNormalKernel, stagesOf } from './single-normal-kernel.ts'
@@ -68,10 +68,11 @@ export class SingleNormals {
   /** The definition. */
   #drawRow(group: number, row: number): void {
     const size = this.#size
+    const words = this.#words
     const stages = this.#draws.length
     const four = new Float32Array(4)
     for (let i = 0; i < size * stages; i += 4) {
-      philox(0, group, 0, SINGLE_NORMAL + (i >>> 2), this.#words[2 * row], this.#words[2 * row + 1])
+      philox(group, 0, 0, SINGLE_NORMAL + (i >>> 2), words[2 * row], words[2 * row + 1], block, SINGLE_ROUNDS)
       singleBoxMuller(block[0], block[1], four, 0)
       singleBoxMuller(block[2], block[3], four, 2)
       for (let j = 0; j < 4 && i + j < size * stages; j++) {

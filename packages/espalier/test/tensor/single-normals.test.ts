@@ -12,7 +12,7 @@ function reference({ hi, lo }: Key, stage: number, size: number): Float32Array {
   const first = (stage % stages) * size
   const draws = new Float32Array(4 * Math.ceil((size * stages) / 4))
   for (let i = 0; i < draws.length; i += 4) {
-    const w = philox(0, Math.floor(stage / stages), 0, TAG + i / 4, lo, hi, new Uint32Array(4))
+    const w = philox(Math.floor(stage / stages), 0, 0, TAG + i / 4, lo, hi, new Uint32Array(4), 7)
     singleBoxMuller(w[0], w[1], draws, i)
     singleBoxMuller(w[2], w[3], draws, i + 2)
   }
