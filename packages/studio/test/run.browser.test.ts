@@ -226,6 +226,9 @@ describeInBrowser('the view of a run', () => {
     await page.getByRole('button', { name: 'Continue from here' }).click()
     await page.waitForURL((url) => url.hash.includes('/run/') && !url.hash.includes(id))
     await status(page, 'finished')
+    // It says where it began.
+    const origin = page.getByRole('link', { name: /^node \d+ of another run$/ })
+    expect(await origin.getAttribute('href')).toContain(`/run/${id}?node=`)
     await page.getByRole('treeitem').first().waitFor()
   })
 

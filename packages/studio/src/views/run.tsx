@@ -12,6 +12,7 @@ import { KeysHelp } from '../run/keys-help.tsx'
 import { narrow } from '../run/narrow.ts'
 import { reference } from '../run/reference.ts'
 import { Replay } from '../run/replay.ts'
+import { SettingsLine } from '../run/settings-line.tsx'
 import { Sheet } from '../run/sheet.tsx'
 import { Speaker } from '../run/speaker.tsx'
 import { TopLine } from '../run/top-line.tsx'
@@ -148,6 +149,7 @@ export function Run({ id }: { id: string }) {
           </button>
         </div>
       </div>
+      <SettingsLine summary={summary} words={watch.thumbnails.text.value} />
       <div class="topline panel">
         <TopLine watch={watch} />
         <fieldset class="controls" aria-label="Run">
