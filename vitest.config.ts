@@ -19,6 +19,7 @@ export default defineConfig({
           name: 'browser',
           include: [inBrowser],
           globalSetup: ['packages/studio/test/support/browser-setup.ts'],
+          testTimeout: 120_000,
           hookTimeout: 60_000,
           expect: { poll: { timeout: 20_000 } },
         },

@@ -105,21 +105,25 @@ describeInBrowser('a run in the page', () => {
     expect([first.nfe, first.rewardEvaluations]).toEqual([second.nfe, second.rewardEvaluations])
   })
 
-  it('hears Stop within a network call', async () => {
+  it('hears the page within a network call, and so Stop', async () => {
     const page = await studio.open()
+    const id = await run(page, { ...network, budget: 1_000_000, steps: 20 })
+    await expect.poll(() => spent(page)).toBeGreaterThan(100)
+    // Asked again and again, as each answer comes: a worker that listens now and then only lets every one of them wait.
     const waits: number[] = []
-    let call = 0
-    for (let i = 0; i < 3; i++) {
-      const id = await run(page, { ...network, budget: 1_000_000, steps: 20 })
-      await expect.poll(() => spent(page)).toBeGreaterThan(100)
-      const { nfe, seconds } = await ask<{ nfe: number; seconds: number }>(page, 'run', id)
-      call = Math.max(call, (1000 * seconds * network.width) / nfe)
+    for (let i = 0; i < 8; i++) {
       const asked = performance.now()
-      await ask(page, 'stop', id)
+      await ask(page, 'run', id)
       waits.push(performance.now() - asked)
-      await status(page, 'stopped')
     }
-    // A call and 50 ms on an idle machine; the least of three, and room for one that is not.
-    expect(Math.min(...waits)).toBeLessThan(2 * call + 150)
+    const { nfe, seconds } = await ask<{ nfe: number; seconds: number }>(page, 'run', id)
+    const call = (1000 * seconds * network.width) / nfe
+    expect(Math.min(...waits)).toBeLessThan(call + 50)
+    const asked = performance.now()
+    await ask(page, 'stop', id)
+    // It comes to an end, and is written, in a time that has nothing to do with what is left of the budget.
+    expect(performance.now() - asked).toBeLessThan(5000)
+    await status(page, 'stopped')
+    expect(await spent(page)).toBeLessThan(100_000)
   })
 })

@@ -66,10 +66,6 @@ describeInBrowser('pictures for eyes', () => {
       await page.getByRole('alert').waitFor()
       await take('run-failed')
       studio.server.missing.clear()
-      await start(page, { model: 'words', budget: '1000' })
-      await status(page, 'finished')
-      await page.keyboard.press('b')
-      await take('run-words')
       await go('#/')
       await page.getByRole('link', { name: 'Duplicate' }).first().waitFor()
       await take('runs')
@@ -97,6 +93,10 @@ describeInBrowser('pictures for eyes', () => {
       await go('#/about')
       await page.getByRole('heading', { name: 'Keys' }).waitFor()
       await take('about')
+      await start(page, { model: 'words', budget: '1000' })
+      await status(page, 'finished')
+      await page.keyboard.press('b')
+      await take('run-words')
     },
     300_000,
   )

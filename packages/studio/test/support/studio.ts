@@ -68,6 +68,8 @@ export function useStudio(): Studio {
       })
       closing.push(() => context.close())
       context.on('page', (page) => page.on('pageerror', (error) => errors.push(error.message)))
+      // Machines may be busy: what is slow is no fault here.
+      context.setDefaultTimeout(60_000)
       await context.addInitScript(keepWorkers)
       const page = await context.newPage()
       await page.goto(from.address + path)
@@ -111,7 +113,7 @@ export async function start(page: Page, fields: Readonly<Record<string, string>>
 export async function optionOf(page: Page, list: string, value: string): Promise<string> {
   const found = await page.waitForFunction(
     ([list, value]) =>
-      [...(document.querySelector(list) as HTMLSelectElement).options].find((o) => o.value === value)?.text,
+      [...(document.querySelector<HTMLSelectElement>(list)?.options ?? [])].find((o) => o.value === value)?.text,
     [list, value] as const,
   )
   return (await found.jsonValue()) as string
