@@ -107,17 +107,6 @@ describe('espalier studio', { timeout: 120_000 }, () => {
     expect(code).toBe(0)
     expect(stderr).toMatch(/^No browser could be opened \([^)]+\); open the address above yourself\.$/m)
   })
-
-  it('says which port is taken', async () => {
-    const { url, end } = await serving(['studio', '--no-open'])
-    const { port } = new URL(url)
-    const other = await run(['studio', '--no-open', '--port', port, '--runs', 'other'], folder.path)
-    expect([other.code, other.stderr]).toEqual([
-      2,
-      `error: serve: port ${port} is taken, perhaps by a server of ours; choose another one, or 0\n`,
-    ])
-    await end()
-  })
 })
 
 describe('espalier serve', { timeout: 120_000 }, () => {
@@ -133,6 +122,17 @@ describe('espalier serve', { timeout: 120_000 }, () => {
     mkdirSync(join(folder.path, 'mine'))
     writeFileSync(join(folder.path, 'mine', 'index.html'), 'mine')
     expect(await home(['--studio', 'mine'])).toEqual({ status: 200, text: 'mine' })
+  })
+
+  it('says which port is taken', async () => {
+    const { url, end } = await serving(['serve'])
+    const { port } = new URL(url)
+    const other = await run(['serve', '--port', port, '--runs', 'other'], folder.path)
+    expect([other.code, other.stderr]).toEqual([
+      2,
+      `error: serve: port ${port} is taken, perhaps by a server of ours; choose another one, or 0\n`,
+    ])
+    await end()
   })
 
   it.each(['SIGKILL', 'SIGTERM'] as const)(
