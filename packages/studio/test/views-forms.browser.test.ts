@@ -137,6 +137,24 @@ describeInBrowser('the form of a run', () => {
     await expect.poll(() => page.inputValue('#field-model')).toBe('mixture')
   })
 
+  it('is not needed for the examples, which start at once', async () => {
+    const page = await studio.open()
+    for (const [name, sample] of [
+      [/^Digits/, '.sample canvas'],
+      [/^Words/, '.sample .words'],
+    ] as const) {
+      await page.goto(studio.server.address)
+      await page.getByRole('button', { name }).click()
+      await page.waitForURL(/#\/run\//)
+      await page.locator(sample).first().waitFor()
+      if (sample.endsWith('words')) {
+        await status(page, 'finished')
+        // The reward that it is about is seen in what it found.
+        await expect.poll(() => page.locator(sample).first().textContent()).toMatch(/[a-z]ing\b.*[a-z]ing\b/s)
+      } else await page.getByRole('button', { name: 'Stop' }).click()
+    }
+  })
+
   it('and the other views fit a window of 320 pixels', async () => {
     const { page } = await open()
     await page.setViewportSize({ width: 320, height: 800 })

@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs'
 import type { ModelEntry, RunConfig } from '@espalier/engine'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { planCommand } from '../../cli/src/commands/plan.ts'
 import { steerCommand } from '../../cli/src/commands/steer.ts'
 import { catalogue } from '../src/engine/catalogue.ts'
 import { kindOfJson } from '../src/file-kinds.ts'
 import { rolloutCost } from '../src/views/new-run/cost.ts'
 import { configOf, DraftError, draftOf, fieldOf, forModel } from '../src/views/new-run/draft.ts'
 import { formOf, formsFor, rewardOf } from '../src/views/new-run/rewards.ts'
-import { commandLine, readCall, writeCall } from '../src/views/texts.ts'
+import { commandLine, moduleOf, planLine, readCall, writeCall } from '../src/views/texts.ts'
 
 const image: ModelEntry = {
   ...{ key: 'mnist-small', title: 'mnist-small', kind: 'image', event: [1, 28, 28], classes: ['0', '1'] },
@@ -109,6 +110,31 @@ describe('the command line of a run', () => {
     expect(options.reward).toEqual(["matches:/it's (a|b)$/i"])
     expect(Object.keys(options)).not.toEqual(expect.arrayContaining(['steps']))
     expect(options.solver).toBeUndefined()
+  })
+})
+
+describe('what else a terminal is given', () => {
+  it('is a reward of the page as a module', async () => {
+    const module = await import(
+      `data:text/javascript,${encodeURIComponent(moduleOf('x[0] + shape[0] * 10 + i * 100'))}`
+    )
+    const sample = (first: number) => ({ shape: [2], data: Float32Array.of(first, 0) })
+    expect(module.reward([sample(1), sample(2)])).toEqual([21, 122])
+  })
+
+  it('is the analysis of a solver', () => {
+    const line = planLine('ddim(eta=0.5)', 'vp-linear', 'karras(exponent=5, rhoMax=80)', '7')
+    const [espalier, plan, analyse, ...words] = wordsOf(line)
+    expect([espalier, plan, analyse]).toEqual(['espalier', 'plan', 'analyse'])
+    const command = planCommand().commands.find((each) => each.name() === 'analyse')
+    const options = command
+      ?.exitOverride()
+      .action(() => {})
+      .parse(words, { from: 'user' })
+      .opts()
+    expect(options).toMatchObject({
+      ...{ solver: 'ddim(eta=0.5)', process: 'vp-linear', grid: 'karras(exponent=5, rhoMax=80)', steps: 7 },
+    })
   })
 })
 

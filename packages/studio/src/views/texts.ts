@@ -91,3 +91,14 @@ export function planLine(solver: string, process: string, grid: string, steps: s
   const words = [option('solver', solver), option('steps', steps), option('grid', grid), option('process', process)]
   return ['espalier plan analyse', ...words].join(' ')
 }
+
+/** A reward of the page as the module that the command line takes. */
+export function moduleOf(expression: string): string {
+  return [
+    '/** One number for each sample { shape, data }. */',
+    'export function reward(samples) {',
+    `  return samples.map(({ data: x, shape }, i) => (${expression.trim()}))`,
+    '}',
+    '',
+  ].join('\n')
+}

@@ -1,7 +1,7 @@
 import type { ModelEntry, RunConfig } from '@espalier/engine'
 import { useSignal } from '@preact/signals'
 import { download } from '../../download.ts'
-import { commandLine } from '../texts.ts'
+import { commandLine, moduleOf } from '../texts.ts'
 
 export interface ElsewhereProps {
   /** Undefined while a field holds what is no config. */
@@ -81,15 +81,4 @@ function Copied({ label, text, lines }: { label: string; text: string; lines: nu
       </pre>
     </>
   )
-}
-
-/** A reward of the page as the module that the command line takes. */
-export function moduleOf(expression: string): string {
-  return [
-    '/** One number for each sample { shape, data }. */',
-    'export function reward(samples) {',
-    `  return samples.map(({ data: x, shape }, i) => (${expression.trim()}))`,
-    '}',
-    '',
-  ].join('\n')
 }
