@@ -1,8 +1,9 @@
 /**
  * The step loop alone: 1000 steps of DDPM for 10^5 particles of a 2-D mixture, so that the model costs next to nothing, in
  * both precisions. Bytes that each part must move per second, beside what a plain copy of arrays larger than the cache
- * reaches in the same run; the same rows on all cores, bit for bit; and the memory that a step allocates (none; wrappers
- * of a denoiser, such as guidance, allocate their own batches).
+ * reaches in the same run, and beside what the arithmetic alone would take if every vector unit were busy; the same rows
+ * on all cores, bit for bit; and the memory that a step allocates (none; wrappers of a denoiser, such as guidance, allocate
+ * their own batches).
  */
 import { energyDistance, mean, mean95, variance } from 'espalier/measure'
 import { inThreads, physicalCores, rowRanges } from 'espalier/node'
@@ -15,8 +16,10 @@ import {
   SingleNormals,
   type Tensor,
 } from 'espalier/tensor'
+import { compiledBy, operationsOf } from './support/kernel-operations.ts'
 import { pairwise, ratio, report, summary } from './support/pairwise.ts'
 import { copy, type Moment, type ParticleEnds, type ParticleRows, particles, run } from './support/particle-rows.ts'
+import { peakVectorOperations } from './support/peak.ts'
 
 const count = 100_000
 const steps = 1000
@@ -75,6 +78,7 @@ function measured(precision: Precision) {
   return { oneThread, allCores, checkBits, result, cpu, fastest, buffers, ends }
 }
 
+const compiled = await compiledBy(() => particles({ from: 0, to: count, steps: 20, precision: 'single' }).run())
 const [double, single] = precisions.map(measured)
 for (const precision of precisions) await particles({ from: 0, to: count, steps: 20, precision }).run()
 const timings = await pairwise(
@@ -129,6 +133,38 @@ const parts = {
     noiseOfTwoSteps: await part(16, (i) => normals.at(2 * i)),
     predict: await part(16, () => inSingle.predict(x, times, 'data', undefined, prediction)),
   },
+}
+
+/** Vector instructions of a turn of a kernel that was compiled, over what one turn does. */
+const operations = (name: string, parameters: readonly number[], over: number) => {
+  const counts = compiled.flatMap((bytes) => operationsOf(bytes, name, parameters) ?? [])
+  if (counts.length !== 1) throw new Error(`${counts.length} kernels with a function "${name}", expected one`)
+  return counts[0] / over
+}
+/** The least time that the arithmetic of single precision can take: all its vector instructions at the highest rate. */
+function roofline() {
+  // Eight rows a turn: of normals for two steps, of predictions by two components; and sixteen numbers of a sum.
+  const vectorOperations = {
+    noise: operations('draw', [0, 0, 2], 8 * 2),
+    predict: operations('data', [0, 2], 8),
+    combine: operations('sum3', [0], 16 / 2),
+  }
+  const { noise, predict, combine } = vectorOperations
+  const perNs = peakVectorOperations()
+  const ns = (noise + predict + combine) / perNs
+  const shareOf = (seconds: number) => short((ns * count * steps) / seconds / 1e9, 3)
+  return {
+    what:
+      'single precision: vector instructions (four floats each) of a particle and step, counted in the kernels that were ' +
+      'compiled, without loads and stores; the highest rate of products, sums, integer sums and exclusive ors in equal parts; ' +
+      'and the share of a step that they would take at that rate, beside the share that moving its bytes would take as a plain copy',
+    vectorOperations,
+    highestPerNs: short(perNs),
+    nsPerParticleAndStep: short(ns),
+    GBps: short(bytes / ns),
+    shareOfAStep: { oneThread: shareOf(single.fastest.oneThread), byCpuTime: shareOf(single.cpu.oneThread) },
+    shareOfAStepAsCopy: short(speed(single.fastest.oneThread).GBps / copied.oneThread, 3),
+  }
 }
 
 /** Growth of memory over the steps after the tenth. What the collector frees in between, of the run before, is no growth. */
@@ -223,6 +259,7 @@ report('particles', {
     what: 'single against double precision: differences of moments in their standard errors; mean energy distance of 25 pairs of 1000 other rows, with 95 % intervals, beside that of double precision to itself',
     ...agreement(double.result.whole, single.result.whole),
   },
+  roofline: roofline(),
   stepNsPerParticle: { double: stepsOf(double), single: stepsOf(single) },
   parts,
   allocated: {
