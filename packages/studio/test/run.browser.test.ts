@@ -116,6 +116,15 @@ describeInBrowser('the view of a run', () => {
     await page.keyboard.press('0')
     await page.keyboard.press('f')
     await expect.poll(() => out.isDisabled()).toBe(false)
+    // What is shown stands in the address.
+    await page.waitForTimeout(500)
+    const shown = query(page).get('z')
+    expect(shown).toMatch(/^[\d.]+,[\d.]+$/)
+    await page.reload()
+    await page.getByRole('treeitem').first().waitFor()
+    await expect.poll(() => out.isDisabled()).toBe(false)
+    expect(await drawn(page)).not.toBe(whole)
+    expect(query(page).get('z')).toBe(shown)
     // On the map of the whole a press goes there.
     const before = await drawn(page)
     await page.mouse.click(box.x + 70, box.y + 10)

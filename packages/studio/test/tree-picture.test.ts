@@ -6,7 +6,7 @@ import { Layout } from '../src/tree/layout.ts'
 import { bandsOf, GUTTER, type Ink, paint, type Scene } from '../src/tree/painter.ts'
 import { posterSvg } from '../src/tree/poster.ts'
 import type { Surface } from '../src/tree/surface.ts'
-import { everything, panned, shown, zoomed } from '../src/tree/view.ts'
+import { everything, panned, shown, viewFrom, viewText, zoomed } from '../src/tree/view.ts'
 import { grow, growths } from './support/grown.ts'
 
 const ink: Ink = { surface: 'white', text: 'black', quiet: 'gray', line: 'silver', edge: 'dimgray', accent: 'green' }
@@ -148,6 +148,24 @@ describe('what is shown of the width', () => {
         },
       ),
     )
+  })
+
+  it('stands in the address, to a hundredth of the narrowest view, and nonsense there shows all', () => {
+    fc.assert(
+      fc.property(views, (view) => {
+        const text = viewText(view)
+        if (text === undefined) {
+          expect(view.to - view.from).toBeGreaterThan(1 - 2e-7)
+          return
+        }
+        const read = viewFrom(text)
+        expect(Math.abs(read.from - view.from)).toBeLessThan(2e-7)
+        expect(Math.abs(read.to - view.to)).toBeLessThan(2e-7)
+      }),
+    )
+    for (const nonsense of [null, '', 'x', '0.5', '0.6,0.2', '0,1,2', 'NaN,1'])
+      expect(viewFrom(nonsense)).toEqual(everything)
+    expect(viewText(everything)).toBeUndefined()
   })
 
   it('keeps the point under the pointer where it is', () => {

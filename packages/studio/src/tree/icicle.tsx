@@ -2,6 +2,7 @@ import { useSignalEffect } from '@preact/signals'
 import type { RefObject } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { number, percent, whole } from '../format.ts'
+import { note, route } from '../route.ts'
 import { CALM_PERIOD, calm, ended, type Watch } from '../run/watch.ts'
 import { theme } from '../theme.ts'
 import { type Colouring, nodeAt } from './detail.ts'
@@ -12,12 +13,14 @@ import { Layout, type Weighing } from './layout.ts'
 import { bandsOf, depthOf, GUTTER, Looked, paint, ROOT_HEIGHT } from './painter.ts'
 import { hear } from './pointer.ts'
 import { CanvasSurface } from './surface.ts'
-import { everything, panned, shown, type View, zoomed } from './view.ts'
+import { everything, panned, shown, type View, viewFrom, viewText, zoomed } from './view.ts'
 
 /** Milliseconds between two descriptions of the picture. */
 const LABEL_PERIOD = 10_000
 /** Trees of fewer iterations grow with easing; in later ones a border moves by less than a pixel or two. */
 const EASED = 500
+/** Milliseconds that a part is shown before it stands in the address. */
+const SETTLED = 300
 
 /** What buttons and keys do with the picture. */
 export interface Zoom {
@@ -137,11 +140,28 @@ export function Icicle({ watch, selected, by, colouring, zoom, onSelect, onZoome
   })
   useEffect(request, [by, selected, colouring])
 
+  /** What the address said last. */
+  const noted = useRef<string | null>(null)
+  const settling = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
   const show = (next: View) => {
     view.current = next
     onZoomed(next.to - next.from < 1)
     request()
+    clearTimeout(settling.current)
+    settling.current = setTimeout(() => {
+      noted.current = viewText(view.current) ?? null
+      note({ z: noted.current ?? undefined })
+    }, SETTLED)
   }
+  const given = route.value.query.get('z')
+  useEffect(() => {
+    // What was shown here first is shown already, and by now perhaps something else.
+    if (given === noted.current) return
+    noted.current = given
+    view.current = viewFrom(given)
+    onZoomed(viewText(view.current) !== undefined)
+    request()
+  }, [given])
   /** Where a point of the screen is, from 0 to 1 across the canvas, and across the whole picture. */
   const across = (clientX: number) => {
     const box = (canvas.current as HTMLCanvasElement).getBoundingClientRect()
@@ -208,6 +228,7 @@ export function Icicle({ watch, selected, by, colouring, zoom, onSelect, onZoome
       observer.disconnect()
       silent()
       cancelAnimationFrame(frame.current)
+      clearTimeout(settling.current)
       frame.current = 0
     }
   }, [])
