@@ -19,6 +19,8 @@ export default defineConfig({
           name: 'browser',
           include: [inBrowser],
           globalSetup: ['packages/studio/test/support/browser-setup.ts'],
+          // Files share what they import: it is loaded once a thread.
+          isolate: false,
           testTimeout: 120_000,
           hookTimeout: 60_000,
           expect: { poll: { timeout: 20_000 } },
