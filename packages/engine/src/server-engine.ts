@@ -1,13 +1,8 @@
 /** Runs on a server, as `espalier serve` is one. */
 
-import { gunzipSync, strFromU8 } from 'fflate'
-import type { Engine, EngineFacts, ModelEntry, RunEvent, RunState, RunSummary } from './engine.ts'
+import type { Engine, EngineFacts, ModelEntry, RunState, RunSummary } from './engine.ts'
 import { EngineError, type EngineErrorKind, lineOf } from './engine-error.ts'
-import type { Numbered } from './event-log.ts'
-import { serverSentEvents } from './server-sent-events.ts'
-
-/** Milliseconds before a stream that broke off is asked for again: doubled each time, up to the second. */
-const retryAfter = [250, 8000] as const
+import { followedEvents } from './followed-events.ts'
 
 export interface ServerEngineOptions {
   /** Address of the server. */
@@ -41,7 +36,10 @@ function isPassing(error: unknown): boolean {
   return !(error instanceof AnswerError) || error.status >= 500 || error.status === 429
 }
 
-/** The engine of a server. Event streams that break off go on with the next event; nothing is lost or doubled. */
+/**
+ * The engine of a server. All runs that are followed share one stream of events; where it breaks off, it goes on with the
+ * next ones, and nothing is lost or doubled.
+ */
 export function serverEngine({ url, token, fetch: ask = fetch }: ServerEngineOptions): Engine {
   const base = url.replace(/\/$/, '')
   const credentials: Readonly<Record<string, string>> = token === undefined ? {} : { authorization: `Bearer ${token}` }
@@ -63,6 +61,16 @@ export function serverEngine({ url, token, fetch: ask = fetch }: ServerEngineOpt
   const json = async <T>(method: string, path: string, init?: RequestInit): Promise<T> =>
     (await call(method, path, init)).json() as Promise<T>
   const of = (id: string) => `/runs/${encodeURIComponent(id)}`
+
+  const events = followedEvents({
+    async open(runs, signal) {
+      const places = Array.from(runs, ([id, from]) => `${encodeURIComponent(id)}:${from}`)
+      const response = await call('GET', `/events?runs=${places.join()}`, { signal })
+      return response.body as ReadableStream<Uint8Array>
+    },
+    isPassing,
+    check: (id) => call('GET', of(id)),
+  })
 
   return {
     async models() {
@@ -90,29 +98,7 @@ export function serverEngine({ url, token, fetch: ask = fetch }: ServerEngineOpt
 
     run: (id) => json<RunSummary>('GET', of(id)),
 
-    async *events(id, from, signal): AsyncGenerator<Numbered> {
-      let next = from
-      let wait: number = retryAfter[0]
-      while (!signal.aborted) {
-        try {
-          const response = await call('GET', `${of(id)}/events?from=${next}`, { signal })
-          for await (const { type, data } of serverSentEvents(response.body as ReadableStream<Uint8Array>)) {
-            if (signal.aborted || type === 'end') return
-            if (type !== 'run' && type !== 'snapshot') continue
-            wait = retryAfter[0]
-            for (const event of type === 'run' ? [JSON.parse(data) as RunEvent] : unpacked(data)) {
-              if (signal.aborted) return
-              yield { number: next++, event }
-            }
-          }
-        } catch (error) {
-          if (signal.aborted) return
-          if (!isPassing(error)) throw error
-        }
-        await pause(wait, signal)
-        wait = Math.min(2 * wait, retryAfter[1])
-      }
-    },
+    events,
 
     async pause(id) {
       await call('POST', `${of(id)}/pause`)
@@ -171,31 +157,8 @@ export function serverEngine({ url, token, fetch: ask = fetch }: ServerEngineOpt
   }
 }
 
-/** The events of a `snapshot`, which stands for them where many are missing. */
-function unpacked(data: string): RunEvent[] {
-  const { gzip } = JSON.parse(data) as { readonly gzip: string }
-  const lines = strFromU8(gunzipSync(Uint8Array.from(atob(gzip), (letter) => letter.charCodeAt(0))))
-  return lines
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as RunEvent)
-}
-
 type StateJson = Omit<RunState, 'data'> & { readonly data: readonly number[] }
 
 function stateOf(state: StateJson): RunState {
   return { ...state, data: Float32Array.from(state.data) }
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, milliseconds)
-    signal.addEventListener('abort', done)
-    if (signal.aborted) done()
-  })
 }

@@ -7,7 +7,7 @@ import { type AppOptions, type Counts, ofRun, problems } from './route.ts'
 import * as schemas from './schemas.ts'
 
 /** Runs of one stream, at most. */
-const TOGETHER = 32
+const TOGETHER = 128
 
 const headers = {
   'content-type': 'text/event-stream',
@@ -68,7 +68,7 @@ export function addEventRoutes(app: OpenAPIHono, options: AppOptions, counts: Co
         query: z.object({
           runs: z
             .string()
-            .max(4096)
+            .max(8192)
             .openapi({ description: 'Ids with commas between them; `id:12` begins at event 12.' }),
         }),
       },
