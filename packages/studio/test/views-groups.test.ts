@@ -75,7 +75,9 @@ describe('a mean over seeds', () => {
 
   it('leaves out runs without a sample', () => {
     const one = { nfe: [5], best: [2] }
-    expect(meanCurve([one, { nfe: [], best: [] }], 10, mean95)).toMatchObject({ nfe: [5, 10], mean: [2, 2] })
+    expect(meanCurve([one, { nfe: [], best: [] }], 10, mean95)).toEqual({
+      ...{ nfe: [5, 10], mean: [2, 2], low: [2, 2], high: [2, 2] },
+    })
     expect(meanCurve([], 10, mean95)).toEqual({ nfe: [], mean: [], low: [], high: [] })
   })
 })

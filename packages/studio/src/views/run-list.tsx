@@ -19,6 +19,7 @@ const orders = {
   nfe: (run: PlacedRun) => run.nfe,
   best: (run: PlacedRun) => run.best ?? Number.NEGATIVE_INFINITY,
   created: (run: PlacedRun) => run.created,
+  seed: (run: PlacedRun) => run.config.seed,
 } as const
 
 type Order = keyof typeof orders
@@ -102,6 +103,7 @@ export function RunList({ onError }: { onError(message: string): void }) {
               {column('nfe', 'NFE')}
               {column('best', 'Best')}
               {column('created', 'Started')}
+              {column('seed', 'Seed')}
               <th scope="col">Work</th>
               <th scope="col">Where</th>
               <th scope="col">
@@ -113,12 +115,12 @@ export function RunList({ onError }: { onError(message: string): void }) {
             {runs.value === undefined &&
               Array.from({ length: BLANKS }, (_, i) => (
                 <tr key={i} class="blank">
-                  <td colSpan={9}>{i === 0 ? 'Reading the stored runs…' : ' '}</td>
+                  <td colSpan={10}>{i === 0 ? 'Reading the stored runs…' : ' '}</td>
                 </tr>
               ))}
             {runs.value && shown.length === 0 && (
               <tr class="blank">
-                <td colSpan={9}>No runs yet. Each run that you start is listed here.</td>
+                <td colSpan={10}>No runs yet. Each run that you start is listed here.</td>
               </tr>
             )}
             {shown.map((run) => (
@@ -132,7 +134,7 @@ export function RunList({ onError }: { onError(message: string): void }) {
 }
 
 const blank = {
-  config: { method: '', reward: '', model: '' },
+  config: { method: '', reward: '', model: '', seed: 0 },
   status: 'queued',
   nfe: 0,
   best: 0,
@@ -169,7 +171,8 @@ function Row({ run, act, onDelete }: RowProps) {
         {whole(run.nfe)} / {whole(config.budget)}
       </td>
       <td>{number(run.best)}</td>
-      <td>{new Date(run.created).toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'short' })}</td>
+      <td title={new Date(run.created).toLocaleString()}>{when(run.created)}</td>
+      <td>{config.seed}</td>
       <td>{duration(run.seconds)}</td>
       <td title={run.engine}>{place}</td>
       <td class="actions">
@@ -195,7 +198,7 @@ function Row({ run, act, onDelete }: RowProps) {
             aria-label={`Compare ${name} with best of N at the same NFE`}
             onClick={() => act(runBestOfN([run]))}
           >
-            Against best-of-N
+            vs best-of-N
           </button>
         )}
         <button
@@ -213,4 +216,11 @@ function Row({ run, act, onDelete }: RowProps) {
       </td>
     </tr>
   )
+}
+
+/** The time of today, the date before. */
+function when(created: number): string {
+  const date = new Date(created)
+  const today = date.toDateString() === new Date().toDateString()
+  return today ? date.toLocaleTimeString(undefined, { timeStyle: 'short' }) : date.toLocaleDateString()
 }

@@ -68,7 +68,11 @@ export function meanCurve(curves: readonly Curve[], at: number, mean95: Mean95):
   const all = [...new Set(ends)].sort((a, b) => a - b)
   const n = Math.min(all.length, POINTS)
   const points = Array.from({ length: n }, (_, i) => all[n === 1 ? 0 : Math.round((i * (all.length - 1)) / (n - 1))])
-  const intervals = points.map((point) => mean95(begun.map((curve) => bestAt(curve, point) as number)))
+  const intervals = points.map((point) => {
+    const found = mean95(begun.map((curve) => bestAt(curve, point) as number))
+    // One run has no interval; it is drawn as a band without a width.
+    return begun.length > 1 ? found : { ...found, low: found.mean, high: found.mean }
+  })
   return {
     nfe: points,
     mean: intervals.map(({ mean }) => mean),

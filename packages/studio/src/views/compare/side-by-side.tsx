@@ -94,7 +94,9 @@ export function SideBySide({ ids }: { ids: readonly string[] }) {
                 const curves = runs.map(({ watch }) => watch.curve)
                 if (runs.length === 1) return { label: labels[style], style, ...cutAt(curves[0], at) }
                 const { nfe, mean, low, high } = meanCurve(curves, at, interval)
-                return { label: `${labels[style]}, ${runs.length} seeds`, style, nfe, value: mean, band: { low, high } }
+                const begun = curves.filter((curve) => curve.nfe.length > 0).length
+                const seeds = begun < runs.length ? `${begun} of ${runs.length} seeds` : `${begun} seeds`
+                return { label: `${labels[style]}, ${seeds}`, style, nfe, value: mean, band: { low, high } }
               })
             }
           />
