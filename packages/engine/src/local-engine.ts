@@ -1,7 +1,6 @@
 /** Runs where this code runs: in a worker of a page, or in the process of a server. */
 
 import type { Runtime } from 'espalier/runtime'
-import { packRun, unpackRun } from './archive.ts'
 import { parseRunConfig, runDefaults } from './config.ts'
 import {
   type Engine,
@@ -330,10 +329,12 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
         throw new EngineError('absent', `the run is ${status}; stop it, or wait for its end, to have it as a file`)
       }
       await run.writing
+      const { packRun } = await import('./archive.ts')
       return packRun(store, run.summary)
     },
 
     async restore(archive) {
+      const { unpackRun } = await import('./archive.ts')
       const { events, parts, summary: found } = unpackRun(archive)
       const config: RunConfig = { ...runDefaults, ...parseRunConfig(found.config) }
       const summary = { ...found, config, id: newId() }

@@ -1,5 +1,4 @@
 import type { ClassifierCard } from '../runtime/card.ts'
-import { networkGradient } from '../runtime/network-gradient.ts'
 import type { Runtime, Session } from '../runtime/runtime.ts'
 import { stack, type Tensor } from '../tensor/tensor.ts'
 import { checkCount, inChunks, limitOf } from './chunks.ts'
@@ -133,7 +132,10 @@ export async function featureSimilarity(
   const { input, event } = card
   const output = card.outputs.features
   if (output === undefined) throw new Error(`"${card.name}" gives no features (its card names none under outputs)`)
-  const gradient = async () => runtime.load(networkGradient(model, { inputs: { state: input, time: '' }, output }))
+  const gradient = async () => {
+    const { networkGradient } = await import('../runtime/gradient-graph.ts')
+    return runtime.load(networkGradient(model, { inputs: { state: input, time: '' }, output }))
+  }
   return cosineSimilarity(await runtime.load(model), target, { event, input, output, gradient })
 }
 

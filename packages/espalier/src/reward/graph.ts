@@ -1,11 +1,10 @@
-import { concat, type Expr, reduce } from '@espalier/graph'
 import type { ClassifierCard } from '../runtime/card.ts'
 import { lazySession } from '../runtime/lazy-session.ts'
 import type { Runtime, RuntimeTensor, Session, SessionOptions } from '../runtime/runtime.ts'
 import { logSumExp } from '../tensor/log-sum-exp.ts'
 import { sizeOf, stack, type Tensor } from '../tensor/tensor.ts'
 import type { DifferentiableReward, Reward } from './reward.ts'
-import { valueGradient, valueGradientNames } from './value-gradient.ts'
+import { valueGradientNames } from './value-gradient-names.ts'
 
 export interface GraphRewardOptions {
   readonly name: string
@@ -93,23 +92,6 @@ function pick(
   return transform === 'softmax' ? Math.exp(logProbability) : logProbability
 }
 
-/** {@link pick} as a formula of the graph. */
-function picked(
-  rows: Expr,
-  width: number,
-  { name, index = 0, transform = 'none' }: Pick<GraphRewardOptions, 'name' | 'index' | 'transform'>,
-): Expr {
-  if (index >= width) throw new Error(`Reward "${name}" reads number ${index} of a row, and rows have ${width}.`)
-  const at = (y: Expr) => y.slice(1, index, index + 1).squeeze([1])
-  if (transform === 'none') return at(rows)
-  if (transform === 'softmax') return at(rows.softmax())
-  if (transform === 'log-softmax') return at(rows.logSoftmax())
-  if (width === 1) throw new Error(`Reward "${name}": rows of one number have no odds; take the transform "none".`)
-  const others = [rows.slice(1, 0, index), rows.slice(1, index + 1, width)]
-  const kept = others.filter((part) => part.size(1) > 0)
-  return at(rows).sub(reduce(concat(kept, 1), 'ReduceLogSumExp', [1], false, 18))
-}
-
 /** A reward that owns its sessions. */
 export interface LoadedReward extends DifferentiableReward<Tensor> {
   release(): Promise<void>
@@ -130,12 +112,10 @@ export async function differentiableGraphReward(
   const { event, input = 'x', maxBatch = 256 } = options
   const session = await runtime.load(model, options.session)
   const output = options.output ?? session.outputs[0]?.name
-  const gradient = lazySession(async () =>
-    runtime.load(
-      valueGradient(model, { input, output }, (rows, width) => picked(rows, width, options)),
-      options.session,
-    ),
-  )
+  const gradient = lazySession(async () => {
+    const { graphGradient } = await import('./graph-gradient.ts')
+    return runtime.load(graphGradient(model, { input, output }, options), options.session)
+  })
 
   const differentiate = async (samples: readonly Tensor[]) => {
     const slope = valueGradientNames.gradient(input)

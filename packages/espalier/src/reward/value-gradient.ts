@@ -1,11 +1,5 @@
 import { type Expr, extract, GraphError, importModel, readModel, vjp, writeModel } from '@espalier/graph'
-
-/** What the names of the added values begin with: no exporter writes names like it. */
-const prefix = 'espalier_grad_'
-const value = 'espalier_value'
-
-/** Names in the graph of {@link valueGradient}. */
-export const valueGradientNames = { value, gradient: (input: string) => `${prefix}${input}` }
+import { prefix, value } from './value-gradient-names.ts'
 
 /**
  * A graph that gives one number a row of a model, and the gradient of that number in the row of an input: the model's

@@ -1,6 +1,5 @@
 import { sizeOf, stack, type Tensor } from '../tensor/tensor.ts'
 import { lazySession } from './lazy-session.ts'
-import { networkGradient } from './network-gradient.ts'
 import type { Runtime, SessionOptions } from './runtime.ts'
 
 /** Turns latents into samples, and gradients of samples into gradients of latents. */
@@ -61,7 +60,10 @@ export async function loadDecoder(
     throw new Error(`a decoder from "${input}" to "${output}" was asked for; the graph has ${names[0]} to ${names[1]}`)
   }
   const names = { inputs: { state: input, time: '' }, output }
-  const gradient = lazySession(async () => runtime.load(networkGradient(model, names), options.session))
+  const gradient = lazySession(async () => {
+    const { networkGradient } = await import('./gradient-graph.ts')
+    return runtime.load(networkGradient(model, names), options.session)
+  })
   const size = sizeOf(event)
 
   /** The decoder's own latents of a batch: undoes scale and shift. */

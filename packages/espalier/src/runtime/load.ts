@@ -6,7 +6,6 @@ import { vpLinear } from '../process/variance-preserving.ts'
 import type { ModelCard } from './card.ts'
 import { networkDenoiser } from './denoiser.ts'
 import { lazySession } from './lazy-session.ts'
-import { networkGradient } from './network-gradient.ts'
 import type { Runtime, SessionOptions } from './runtime.ts'
 
 export interface LoadOptions {
@@ -65,7 +64,11 @@ export async function loadDenoiser(
   const session = await runtime.load(model, options.session)
   // Cotangents stay the caller's.
   const own = { ...options.session, transfer: false }
-  const gradient = lazySession(async () => runtime.load(networkGradient(model, card), own))
+  const gradient = lazySession(async () => {
+    // Differentiation is a third of the library, which most runs need nothing of.
+    const { networkGradient } = await import('./gradient-graph.ts')
+    return runtime.load(networkGradient(model, card), own)
+  })
   const release = async () => {
     await Promise.all([session.release(), gradient.release()])
   }
