@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import type { ModelEntry, RunConfig } from '@espalier/engine'
+import { defaultTokenSampler } from 'espalier/text'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { planCommand } from '../../cli/src/commands/plan.ts'
@@ -8,7 +9,7 @@ import { steerCommand } from '../../cli/src/commands/steer.ts'
 import { catalogue } from '../src/engine/catalogue.ts'
 import { kindOfJson } from '../src/file-kinds.ts'
 import { rolloutCost } from '../src/views/new-run/cost.ts'
-import { configOf, DraftError, draftOf, fieldOf, forModel } from '../src/views/new-run/draft.ts'
+import { configOf, DraftError, draftOf, fieldOf, forModel, usualSampler } from '../src/views/new-run/draft.ts'
 import { formOf, formsFor, rewardOf } from '../src/views/new-run/rewards.ts'
 import { commandLine, moduleOf, planLine, readCall, writeCall } from '../src/views/texts.ts'
 
@@ -176,6 +177,12 @@ describe('the form', () => {
     expect(forModel(words, image, true, text)).toMatchObject({ solver: 'ddim', class: 'none', guidance: '1' })
     const same = forModel({ ...draft, reward: '0.5*class:1' }, { ...image, key: 'other' }, false, image)
     expect(same).toEqual({ ...draft, reward: '0.5*class:1', model: 'other' })
+  })
+
+  it('takes the sampler that an engine would', () => {
+    for (const process of ['masked', 'uniform'] as const) {
+      expect(usualSampler({ process })).toBe(defaultTokenSampler(process, true))
+    }
   })
 
   it('knows what a sample costs', () => {

@@ -3,16 +3,11 @@ import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { number } from '../../format.ts'
+import { dashes, inks } from '../../run/line-styles.ts'
 import { theme } from '../../theme.ts'
 
-/** Okabe and Ito's colours that have contrast on both surfaces, each with a dash of its own. */
-const inks = {
-  light: ['#0072b2', '#b34e00', '#007a5a', '#a0407c', '#5c5c00', '#4a4a4a'],
-  dark: ['#56b4e9', '#e69f00', '#2fc79a', '#e08fbd', '#f0e442', '#c8c8c8'],
-} as const
-const dashes = [[], [8, 5], [2, 4], [10, 4, 2, 4], [1, 3], [14, 4]] as const
 /** Lines that can be told apart. */
-const MOST = 6
+const MOST = inks.light.length
 
 interface Line {
   readonly label: string
