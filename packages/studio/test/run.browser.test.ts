@@ -1,5 +1,6 @@
 import type { Download, Page } from 'playwright-core'
 import { expect, it } from 'vitest'
+import { faultsOf } from './support/faults.ts'
 import { describeInBrowser, runOf, start, status, useStudio } from './support/studio.ts'
 
 /** A world: quick, and the same on every machine. */
@@ -182,6 +183,7 @@ describeInBrowser('the view of a run', () => {
     const file = (await saved(await coming)).toString()
     expect(file).toContain('▁')
     expect(file).toBe(await inspector.locator('.words').first().textContent())
+    expect(await faultsOf(page, 'texts')).toEqual([])
     await page.getByRole('button', { name: 'Focus' }).click()
     await page.locator('.board .words').first().waitFor()
   })
@@ -286,5 +288,30 @@ describeInBrowser('the view of a run', () => {
     await keys.waitFor()
     await page.keyboard.press('Escape')
     await expect.poll(() => keys.count()).toBe(0)
+  })
+
+  it('has no fault for anybody in what opens: focus, menus, dialogs, the sheet', async () => {
+    const page = await studio.open()
+    const found: string[] = []
+    const check = async (view: string) => found.push(...(await faultsOf(page, view)))
+    await finished(page)
+    await page.keyboard.press('b')
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'Focus' }).click()
+    await page.locator('.board button').first().waitFor()
+    await check('focus')
+    await page.getByRole('button', { name: 'Whole' }).click()
+    await page.getByRole('slider').fill('500')
+    await page.keyboard.press('+')
+    await page.locator('.run-head .menu summary').click()
+    await check('an earlier moment, zoomed, with the menu open')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('?')
+    await check('keys')
+    await page.keyboard.press('Escape')
+    await page.setViewportSize({ width: 390, height: 844 })
+    await page.getByRole('dialog', { name: 'Inspector' }).waitFor()
+    await check('the sheet')
+    expect(found).toEqual([])
   })
 })
