@@ -2,8 +2,8 @@
  * The step loop alone: 1000 steps of DDPM for 10^5 particles of a 2-D mixture, so that the model costs next to nothing, in
  * both precisions. Bytes that each part must move per second, beside what a plain copy of arrays larger than the cache
  * reaches in the same run, and beside what the arithmetic alone would take if every vector unit were busy; the same rows
- * on all cores, bit for bit; and the memory that a step allocates (none; wrappers of a denoiser, such as guidance, allocate
- * their own batches).
+ * on all cores, bit for bit; and the memory that a step allocates (none; wrappers of a denoiser, such as guidance,
+ * allocate their own batches).
  */
 import { energyDistance, mean, mean95, variance } from 'espalier/measure'
 import { inThreads, physicalCores, rowRanges } from 'espalier/node'

@@ -149,7 +149,7 @@ export class TreeNodes {
     return this.#records[this.#records[record + PARENT] * RECORD + BLOCK] + this.#records[record + INDEX]
   }
 
-  /** Gives the children of a node, `count` so far, a block of their own with room for as many more (for one, at first). */
+  /** Gives the `count` children of a node a block with room for as many more, or for one. */
   #enlarge(record: number, count: number): void {
     const block = this.#slots
     this.#slots += Math.max(1, 2 * count)

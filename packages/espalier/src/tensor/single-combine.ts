@@ -5,7 +5,7 @@ import { firstNotFinite } from './finite.ts'
 import type { Tensor } from './tensor.ts'
 import { float, floats, i32, instantiate, load, loadFloatSplat, WasmModule } from './wasm.ts'
 
-/** Where the page holds the coefficients, four sums of `0 x`, and the terms; the sum takes the place of the first one. */
+/** Where the page holds the coefficients, four sums of `0 x`, and the terms, the first of which the sum replaces. */
 const COEFFICIENTS = 0x400
 const CHECK = 0x410
 const TERMS = 0x1000
