@@ -4,6 +4,8 @@ import { describeInBrowser, spent, start, status, useStudio } from './support/st
 
 interface Shift {
   readonly value: number
+  /** The address, and when. */
+  readonly at: string
   readonly sources: readonly string[]
 }
 
@@ -21,7 +23,7 @@ function note(): void {
     })[]) {
       if (entry.hadRecentInput) continue
       const sources = entry.sources.map(({ node }) => (node instanceof Element ? node.outerHTML : '').slice(0, 80))
-      shifts.push({ value: entry.value, sources })
+      shifts.push({ value: entry.value, at: `${location.hash} ${Math.round(entry.startTime)} ms`, sources })
     }
   }).observe({ type: 'layout-shift', buffered: true })
   new MutationObserver(() => {
