@@ -20,7 +20,7 @@ export default defineConfig({
   // The packages' TypeScript sources, so that nothing must be built before.
   resolve: { conditions: ['source', ...defaultClientConditions] },
   plugins: [zooPlugin(zooModels), offlinePlugin()],
-  worker: { format: 'es', plugins: () => [leanZodPlugin()] },
+  worker: { format: 'es', plugins: () => [leanZodPlugin()], rolldownOptions: { output: { comments: false } } },
   server: { headers },
   preview: { headers },
   build: { target: 'es2022', chunkSizeWarningLimit: 600, assetsInlineLimit: 0 },

@@ -15,15 +15,20 @@ export interface Sizes {
   readonly packages: Readonly<Record<string, Readonly<Record<string, number>>>>
 }
 
-/** Builds the app, writing nothing, and weighs it. @param configFile its `vite.config.ts` */
-export async function sizesOf(configFile: string): Promise<Sizes> {
+/**
+ * Builds the app and weighs it.
+ *
+ * @param configFile its `vite.config.ts`
+ * @param outDir where it is written, if anywhere
+ */
+export async function sizesOf(configFile: string, outDir?: string): Promise<Sizes> {
   const packages: Record<string, Record<string, number>> = {}
   const built = (await build({
     configFile,
     logLevel: 'error',
     plugins: [contents(packages)],
     worker: { plugins: () => [contents(packages)] },
-    build: { write: false, reportCompressedSize: false },
+    build: { ...(outDir ? { outDir, emptyOutDir: true } : { write: false }), reportCompressedSize: false },
   })) as Rolldown.RolldownOutput
   const files: Record<string, number> = {}
   const runtime: Record<string, number> = {}
@@ -31,10 +36,15 @@ export async function sizesOf(configFile: string): Promise<Sizes> {
     const { fileName } = file
     if (!/\.(js|mjs|css|html|wasm)$/.test(fileName)) continue
     const bytes = gzipSync(file.type === 'chunk' ? file.code : file.source).length
-    const kind = /(^|\/)ort[-.]|\.wasm$/.test(fileName) ? runtime : files
+    const kind = isRuntime(fileName) ? runtime : files
     kind[fileName] = bytes
   }
   return { files, app: Object.values(files).reduce((sum, n) => sum + n, 0), runtime, packages }
+}
+
+/** Whether a file is the engine's own, or another WebAssembly that comes with a package. */
+function isRuntime(fileName: string): boolean {
+  return /(^|\/)ort[-.]|\.wasm$/.test(fileName)
 }
 
 /** Notes which package each part of a chunk comes from. */

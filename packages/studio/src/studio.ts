@@ -1,4 +1,4 @@
-import { type Engine, type RunConfig, type RunSummary, serverEngine } from '@espalier/engine'
+import type { Engine, RunConfig, RunSummary } from '@espalier/engine'
 import { computed, signal } from '@preact/signals'
 import { page } from './engine/page-engine.ts'
 import { messageOf } from './format.ts'
@@ -36,6 +36,7 @@ async function lookForServer(): Promise<void> {
     const response = await fetch(new URL('health', base))
     if (!response.ok || ((await response.json()) as { readonly status?: unknown }).status !== 'ok') return
     if (invitation !== undefined) await present(invitation)
+    const { serverEngine } = await import('./engine/server.ts')
     server.value = serverEngine({ url: base })
   } catch {
     // A plain folder of files: it has no engine.

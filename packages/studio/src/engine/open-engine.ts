@@ -1,7 +1,6 @@
 import { localEngine, type ModelSource, memorySource } from '@espalier/engine'
 import type { Runtime } from 'espalier/runtime'
 import { messageOf } from '../format.ts'
-import { expressionReward } from './expression-reward.ts'
 import { toldFetch, toldRuntime } from './loading.ts'
 import { fetchedSource, mixture } from './models.ts'
 import { openStore } from './open-store.ts'
@@ -38,7 +37,8 @@ export function serveBackend(open: (settings: OpenSettings, post: (message: From
     const { name, threads } = facts
     const runtime = toldRuntime(bare, (loading) => tell({ type: 'loading', loading }))
     const source = await sourceOf(base, models)
-    const expression = expressionReward(post)
+    const expression = async (code: string, shape: readonly number[]) =>
+      (await import('./expression-reward.ts')).expressionReward(code, shape, post)
     const engine = await localEngine({ runtime, source, store: runs, name, threads, storage, expression })
     post({ type: 'opened', facts: { ...facts, isolated: self.crossOriginIsolated, storage, medium } })
     return servePage({ ...engine, ...workshopOf({ runtime, source }) }, post)

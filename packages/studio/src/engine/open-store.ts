@@ -1,5 +1,4 @@
 import { memoryStore, type RunStore } from '@espalier/engine'
-import { openDatabase } from './indexed-db-store.ts'
 import { type KeptModels, keptModels } from './kept-models.ts'
 import { opfsStore } from './opfs-store.ts'
 import type { PageFacts } from './protocol.ts'
@@ -28,6 +27,7 @@ export async function openStore(): Promise<PageStore> {
     return { ...(await openFiles()), storage: 'kept', medium: 'files' }
   } catch {
     try {
+      const { openDatabase } = await import('./indexed-db-store.ts')
       return { ...(await openDatabase()), storage: 'kept', medium: 'database' }
     } catch {
       return { ...nowhere, storage: 'refused' }

@@ -4,7 +4,6 @@ import { signal } from '@preact/signals'
 import { messageOf } from '../format.ts'
 import { engineSettings } from '../settings.ts'
 import type { Loading, PageFacts, Workshop } from './protocol.ts'
-import { openSandbox } from './sandbox.ts'
 import { type Notice, type WorkerEngine, workerEngine } from './worker-engine.ts'
 
 export const facts = signal<PageFacts | undefined>(undefined)
@@ -30,21 +29,24 @@ export const workshop: Workshop = {
 
 function open(backend?: 'wasm'): WorkerEngine {
   const worker = new Worker(new URL('./network.worker.ts', import.meta.url), { type: 'module', name: 'network' })
-  const sandboxes = new Map<number, () => void>()
+  const sandboxes = new Map<number, Promise<() => void>>()
+  const end = async (key: number) => {
+    const close = await sandboxes.get(key)
+    sandboxes.delete(key)
+    close?.()
+  }
   const take = (notice: Notice) => {
     if (notice.type === 'loading') loading.value = notice.loading
     else if (notice.type === 'doubt') warning.value = notice.doubt
-    else if (notice.type === 'sandbox') sandboxes.set(notice.sandbox, openSandbox(notice.port))
-    else if (notice.type === 'unsandbox') {
-      sandboxes.get(notice.sandbox)?.()
-      sandboxes.delete(notice.sandbox)
-    } else withoutGpu(notice.reason)
+    else if (notice.type === 'sandbox') sandboxes.set(notice.sandbox, sandbox(notice.port))
+    else if (notice.type === 'unsandbox') void end(notice.sandbox)
+    else withoutGpu(notice.reason)
   }
   const engine = workerEngine(worker, { ...engineSettings, backend, base: document.baseURI }, take)
   /** Its runs are in the store: the next worker finds them interrupted, and they can be resumed. */
   const withoutGpu = (reason: string) => {
     worker.terminate()
-    for (const end of sandboxes.values()) end()
+    for (const key of sandboxes.keys()) void end(key)
     loading.value = null
     warning.value = `The graphics device was lost: ${reason}. Networks run on WebAssembly now; what was interrupted can be resumed.`
     page.value = open('wasm')
@@ -59,4 +61,9 @@ function open(backend?: 'wasm'): WorkerEngine {
     },
   )
   return engine
+}
+
+/** Opens a sandbox of its own file: few ever need one. */
+async function sandbox(port: MessagePort): Promise<() => void> {
+  return (await import('./sandbox.ts')).openSandbox(port)
 }

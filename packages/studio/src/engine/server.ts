@@ -1,0 +1,1 @@
+export { serverEngine } from '@espalier/engine'
