@@ -1,4 +1,5 @@
 import { effect, signal } from '@preact/signals'
+import { engineSettingsOf } from './engine/engine-settings.ts'
 
 /** Whether single letters are commands; some people's software types letters of its own. */
 export const letterKeys = signal(read('letter-keys') !== 'off')
@@ -11,21 +12,8 @@ effect(() => {
   }
 })
 
-/**
- * What the address asks of the engine: `?threads=2`, `?backend=wasm`, and for tests `?adapter=any`, with which a graphics
- * device will do that the processor only plays.
- */
+/** What the address asks of the engine. */
 export const engineSettings = engineSettingsOf(location.search)
-
-export function engineSettingsOf(search: string) {
-  const query = new URLSearchParams(search)
-  const threads = Number(query.get('threads'))
-  return {
-    threads: Number.isInteger(threads) && threads >= 1 ? threads : undefined,
-    backend: query.get('backend') === 'wasm' ? 'wasm' : undefined,
-    anyAdapter: query.get('adapter') === 'any',
-  } as const
-}
 
 function read(name: string): string | null {
   try {
