@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks'
+import { isImage } from '../tree/picture.ts'
 import type { Place } from '../tree/thumbnails.ts'
 import type { Watch } from './watch.ts'
 
@@ -21,7 +22,9 @@ export function Picture({ watch, place, large }: { watch: Watch; place: Place; l
     context.drawImage(picture, 0, 0)
   }, [picture])
   if (words) return <Words text={watch.thumbnails.state(place)?.text} large={large} />
-  return <canvas ref={slot} class={large ? 'picture large' : 'picture'} />
+  const state = watch.thumbnails.state(place)
+  const drawn = state && !isImage(state) ? ' drawn' : ''
+  return <canvas ref={slot} class={`picture${large ? ' large' : ''}${drawn}`} />
 }
 
 /** A text, its masks as gaps that can be seen and heard. */

@@ -1,5 +1,7 @@
 import type { RunState } from '@espalier/engine'
 
+/** Side of a picture that is drawn and not given. */
+const SIDE = 80
 /** Half the side of the square of the plane that points are shown in. */
 const REACH = 4
 
@@ -12,8 +14,8 @@ export function pictureOf(state: RunState, dark: boolean): HTMLCanvasElement {
   const canvas = document.createElement('canvas')
   const { shape, data, range = [-1, 1] } = state
   const [h, w] = shape.slice(-2)
-  const channels = shape.length === 3 ? shape[0] : shape.length === 2 ? 1 : 0
-  if (channels === 1 || channels === 3) {
+  const channels = channelsOf(shape)
+  if (channels > 0) {
     canvas.width = w
     canvas.height = h
     const context = canvas.getContext('2d') as CanvasRenderingContext2D
@@ -29,7 +31,7 @@ export function pictureOf(state: RunState, dark: boolean): HTMLCanvasElement {
     context.putImageData(image, 0, 0)
     return canvas
   }
-  const side = 56
+  const side = SIDE
   canvas.width = side
   canvas.height = side
   const context = canvas.getContext('2d') as CanvasRenderingContext2D
@@ -42,7 +44,7 @@ export function pictureOf(state: RunState, dark: boolean): HTMLCanvasElement {
     const at = (v: number) => side * Math.min(0.95, Math.max(0.05, 0.5 + v / (2 * REACH)))
     context.fillStyle = dark ? '#8be0c0' : '#00674c'
     context.beginPath()
-    context.arc(at(data[0]), at(-data[1]), 5, 0, 2 * Math.PI)
+    context.arc(at(data[0]), at(-data[1]), side / 11, 0, 2 * Math.PI)
     context.fill()
     return canvas
   }
@@ -57,8 +59,19 @@ export function pictureOf(state: RunState, dark: boolean): HTMLCanvasElement {
   return canvas
 }
 
+/** Whether a state is an image, whose pixels are shown as they are. */
+export function isImage({ shape }: RunState): boolean {
+  return channelsOf(shape) > 0
+}
+
+/** 1 or 3; 0 of what is no image. */
+function channelsOf(shape: readonly number[]): number {
+  const channels = shape.length === 3 ? shape[0] : shape.length === 2 ? 1 : 0
+  return channels === 1 || channels === 3 ? channels : 0
+}
+
 /** What is drawn, in words. */
 export function describe({ shape, data }: RunState): string {
-  if (data.length <= 3) return `(${Array.from(data, (v) => v.toFixed(2)).join(', ')})`
+  if (data.length <= 3) return `(${Array.from(data, (v) => v.toFixed(2).replace('-', '−')).join(', ')})`
   return shape.join(' × ')
 }
