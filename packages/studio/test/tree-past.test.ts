@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { detail, heights, nodeAt, shades } from '../src/tree/detail.ts'
+import { detail, heights, nodeAt, places, shades, spanOf } from '../src/tree/detail.ts'
 import { GrowingTree } from '../src/tree/growing-tree.ts'
 import { Growth } from '../src/tree/growth.ts'
 import { isUnfinished, Layout } from '../src/tree/layout.ts'
@@ -152,6 +152,27 @@ describe('a leaf', () => {
       const middle = layout.x[leaf] + layout.width[leaf] / 2
       expect(nodeAt(tree, layout, tree.depth[leaf], middle, 0)).toBe(leaf)
     }
+  })
+})
+
+describe('colours by value', () => {
+  it('lie between the lowest and the highest of the whole tree', () => {
+    fc.assert(
+      fc.property(growths, ({ turns, depth, rewards }) => {
+        const tree = grow(turns, depth, rewards)
+        const values = tree.values(1)
+        const [low, high] = spanOf(tree, values)
+        const place = places(tree, values, new Float64Array(tree.size))
+        for (let i = 0; i < tree.size; i++) {
+          expect(place[i]).toBeGreaterThanOrEqual(0)
+          expect(place[i]).toBeLessThanOrEqual(1)
+          if (high > low) expect(low + place[i] * (high - low)).toBeCloseTo(values[i], 9)
+        }
+      }),
+      { numRuns: 30 },
+    )
+    const [low, high] = spanOf(new GrowingTree(), new Float64Array(1).fill(Number.NaN))
+    expect(low).toBeGreaterThan(high)
   })
 })
 
