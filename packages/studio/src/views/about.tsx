@@ -71,7 +71,7 @@ export function About() {
               </p>
             ),
         )}
-        <dl class="keys">
+        <dl class="pairs">
           {rows.map(([name, value]) => (
             <div key={name}>
               <dt>{name}</dt>
@@ -101,7 +101,7 @@ export function About() {
             Single letters are commands
           </label>
         </p>
-        <dl class="keys">
+        <dl class="pairs">
           {keys.map(([key, about]) => (
             <div key={key}>
               <dt>
