@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Plugin } from 'vite'
 
-/** Emits the service worker with the list of the files that the app needs offline; networks are kept as they are used. */
+/** Networks, and the runtime for graphics devices: kept once they are used. */
+const later = /\.onnx$|asyncify|webgpu|gpu-backend/
+
+/** Emits the service worker with the list of the files that the app needs offline. */
 export function offlinePlugin(): Plugin {
   return {
     name: 'espalier-offline',
@@ -11,7 +14,7 @@ export function offlinePlugin(): Plugin {
     generateBundle: {
       order: 'post',
       handler(_, bundle) {
-        const files = Object.keys(bundle).filter((name) => !name.endsWith('.onnx') && !name.endsWith('.map'))
+        const files = Object.keys(bundle).filter((name) => !later.test(name) && !name.endsWith('.map'))
         const version = createHash('sha256').update(files.sort().join()).digest('hex').slice(0, 12)
         const source = readFileSync(new URL('./src/service-worker.js', import.meta.url), 'utf8')
           .replace('__FILES__', JSON.stringify(files))

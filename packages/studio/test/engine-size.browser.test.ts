@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -45,5 +45,14 @@ describeInBrowser('what the app weighs, without the runtime', () => {
     // The page, the worker and what a run needs are among it.
     expect(weight()).toBeGreaterThan(100_000)
     expect(weight()).toBeLessThanOrEqual(config.model === 'words' ? BUDGET + TEXT : BUDGET)
+  })
+
+  it('keeps for offline what everybody needs, and not the runtime of graphics devices', () => {
+    const worker = readFileSync(join(folder, 'service-worker.js'), 'utf8')
+    const kept = JSON.parse(/const files = (\[.*\])/.exec(worker)?.[1] ?? '[]') as string[]
+    const bytes = kept.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)
+    // The runtime for WebAssembly alone has 14 MB.
+    expect(bytes).toBeGreaterThan(14e6)
+    expect(bytes).toBeLessThan(17e6)
   })
 })
