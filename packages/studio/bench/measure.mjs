@@ -21,7 +21,7 @@ const methods = { 'best-of-n': 'best-of-n', dts: 'dts(alpha=0.6)' }
 const groups = [
   { model: 'mnist-small', width: 16, budget: 4000 },
   { model: 'mnist-small', width: 64, budget: 5120 },
-  { model: 'mnist', width: 16, budget: 640 },
+  { model: 'mnist', width: 16, budget: 320 },
 ].filter(({ model, width }) => !process.env.ONLY || process.env.ONLY === `${model},${width}`)
 
 const executablePath = process.env.CHROMIUM ?? execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim()
@@ -45,8 +45,22 @@ const ratio = (of, to) => ({
   ofFastest: short(Math.max(...of.map(rate)) / Math.max(...to.map(rate))),
 })
 
+const results = {}
+/** What has been measured so far: a bench that is broken off has measured something. */
+const report = () => {
+  const result = {
+    command: 'npm run bench -- studio',
+    measures: 'whole runs in a worker of Chromium, beside bare session.run in the same worker, in turns',
+    goal: 'at least 0.9 of bare session.run',
+    machine: { cores: availableParallelism(), chromium: browser.version(), loadBefore: short(loadBefore) },
+    settings: { ...common, threads: 1, rounds, warmUpSeconds: 4 },
+    results,
+  }
+  writeFileSync(new URL('../../../bench/results/studio.json', import.meta.url), `${JSON.stringify(result, null, 2)}\n`)
+  return result
+}
+
 try {
-  const results = {}
   for (const group of groups) {
     const configs = Object.fromEntries(
       Object.entries(methods).map(([name, method]) => [name, { ...common, ...group, method }]),
@@ -59,7 +73,6 @@ try {
     const settings = { configs, rounds, warmUpSeconds: 4, threads: 1 }
     const readings = await page.evaluate((given) => window.measure(given), settings)
     await page.close()
-    process.stderr.write(`${group.model}, width ${group.width}: measured\n`)
     for (const [name, { run, bare, full }] of Object.entries(readings)) {
       results[`${group.model}, ${name}, width ${group.width}`] = {
         'NFE/s over NFE/s of session.run on as many rows a call': ratio(run, bare),
@@ -70,17 +83,10 @@ try {
         'ms to open the network, before': summary(run.map(({ opening }) => opening)).median,
       }
     }
+    report()
+    process.stderr.write(`${group.model}, width ${group.width}: measured\n`)
   }
-  const result = {
-    command: 'npm run bench -- studio',
-    measures: 'whole runs in a worker of Chromium, beside bare session.run in the same worker, in turns',
-    goal: 'at least 0.9 of bare session.run',
-    machine: { cores: availableParallelism(), chromium: browser.version(), loadBefore: short(loadBefore) },
-    settings: { ...common, threads: 1, rounds, warmUpSeconds: 4 },
-    results,
-  }
-  writeFileSync(new URL('../../../bench/results/studio.json', import.meta.url), `${JSON.stringify(result, null, 2)}\n`)
-  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`)
+  process.stdout.write(`${JSON.stringify(report(), null, 2)}\n`)
 } finally {
   await browser.close()
   await server.close()
