@@ -76,7 +76,7 @@ describeInBrowser('the studio for everybody', () => {
     const page = await studio.open()
     const found: string[] = []
     const check = async (view: string) => found.push(...(await faultsOf(page, view)))
-    await start(page, { ...quick, budget: '100000000', width: '4' })
+    await start(page, { ...quick, budget: '100000000', steps: '500', width: '4' })
     await expect.poll(() => spent(page)).toBeGreaterThan(500)
     await check('run, running')
     await page.getByRole('button', { name: 'Pause' }).click()

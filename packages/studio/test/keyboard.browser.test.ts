@@ -42,6 +42,8 @@ describeInBrowser('the studio by keyboard', () => {
     await page.keyboard.type((await optionOf(page, '#field-model', 'mixture')).slice(0, 4))
     await expect.poll(() => page.inputValue('#field-model')).toBe('mixture')
     await fill(page, /^Budget/, '100000000')
+    // Long rollouts: the tree stays small however long the keys take.
+    await fill(page, /^Steps of one sample/, '500')
     await tabTo(page, 'button', /^Start$/)
     await page.keyboard.press('Enter')
     await page.waitForURL(/#\/run\//)
@@ -125,7 +127,7 @@ describeInBrowser('the studio by keyboard', () => {
   it('leaves letters alone where that is wanted', async () => {
     const page = await studio.open('#/about')
     await page.getByRole('checkbox', { name: /letter/i }).uncheck()
-    await start(page, { ...seeded, budget: '100000000' })
+    await start(page, { ...seeded, budget: '100000000', steps: '500' })
     await expect.poll(() => spent(page)).toBeGreaterThan(100)
     await page.keyboard.press('p')
     await page.waitForTimeout(300)

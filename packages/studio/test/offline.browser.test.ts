@@ -91,7 +91,7 @@ describeInBrowser('the studio where something is missing', () => {
 
   it('keeps runs over a reload, in the list too; a second tab leaves them to the first', async () => {
     const page = await studio.open()
-    await start(page, { ...quick, budget: '100000000' })
+    await start(page, { ...quick, budget: '100000000', steps: '200' })
     await expect.poll(() => spent(page)).toBeGreaterThan(2000)
     // Left without a word: what was running is there to go on.
     await page.reload()
