@@ -14,7 +14,7 @@ import { Results } from './results.tsx'
 
 /** Samples of a group that are shown. */
 const PICTURES = 6
-/** Budgets within this factor are the same: a search spends whole samples. */
+/** What runs spent is the same within this factor. */
 const SAME = 1.02
 
 /** A run that is compared. */
@@ -55,7 +55,10 @@ export function SideBySide({ ids }: { ids: readonly string[] }) {
   const spent = watches.map((watch, i) => watch.counts.value.nfe || known[i].nfe)
   const waiting = watches.filter((watch) => !ended(watch.status.value)).length
   const common = Math.min(...spent)
-  const even = spent.every((nfe) => nfe <= common * SAME)
+  // A run that used up its budget may fall short of it: it spends whole samples, and texts cost unequally many calls.
+  const finished = watches.every((watch) => watch.status.value === 'finished')
+  const sameBudget = finished && new Set(known.map(({ config }) => config.budget)).size === 1
+  const even = sameBudget || spent.every((nfe) => nfe <= common * SAME)
   const measured = new Set(known.map(({ config }) => `${config.model} ${config.reward}`))
   const budget = Math.max(...known.map(({ config }) => config.budget))
   const at =
