@@ -128,6 +128,8 @@ export interface EngineFacts {
   readonly threads: number
   /** Whether runs outlive this page or process; otherwise why not. */
   readonly storage: 'kept' | 'other tab' | 'refused' | 'memory'
+  /** What is wrong with stored runs that cannot be read: a line each. They are left as they are. */
+  readonly unread: readonly string[]
 }
 
 /** A model that an engine can run. */

@@ -230,6 +230,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
     }
   }
 
+  const unread: string[] = []
   const engine: LocalEngine = {
     models: (): Promise<readonly ModelEntry[]> => modelEntries(source, rewards),
 
@@ -351,7 +352,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       await asConfigError('model', async () => source.add?.(model))
     },
     trial: (key) => asConfigError('model', () => trial(key, place)),
-    facts: async () => ({ name, threads: options.threads ?? 1, storage: options.storage ?? 'memory' }),
+    facts: async () => ({ name, threads: options.threads ?? 1, storage: options.storage ?? 'memory', unread }),
 
     async remove(id) {
       const run = find(id)
@@ -374,11 +375,15 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
   }
 
   for (const id of await store.ids()) {
-    const summary = await store.summary(id)
-    if (!summary) continue
-    const run = await opened(summary)
-    runs.set(id, run)
-    if (summary.status === 'running') await put(run, { status: 'interrupted' })
+    try {
+      const summary = await store.summary(id)
+      if (!summary) continue
+      const run = await opened(summary)
+      if (summary.status === 'running') await put(run, { status: 'interrupted' })
+      runs.set(id, run)
+    } catch (error) {
+      unread.push(`the run ${id}: ${lineOf(error)}`)
+    }
   }
   const queued = [...runs.values()].filter(({ summary }) => summary.status === 'queued')
   for (const run of queued.sort((a, b) => a.summary.created - b.summary.created)) enqueue(run)

@@ -60,6 +60,24 @@ engineConformance('a local engine', async () => {
 })
 
 describe('a local engine over a store', { timeout: 20_000 }, () => {
+  it('opens beside a run that is damaged, says so, and leaves it as it is', async () => {
+    const store = memoryStore()
+    const first = await open({ store })
+    const [whole, torn] = [await first.start(config), await first.start(config)]
+    await allEvents(first, torn)
+    const damaged: RunStore = {
+      ...store,
+      async summary(id) {
+        if (id === torn) throw new Error('run.json is not JSON')
+        return store.summary(id)
+      },
+    }
+    const second = await open({ store: damaged })
+    expect((await second.runs()).map(({ id }) => id)).toEqual([whole])
+    expect((await second.facts()).unread).toEqual([`the run ${torn}: run.json is not JSON`])
+    expect(await store.ids()).toContain(torn)
+  })
+
   it.each(['dts(alpha=0.5)', 'dts-star(alpha=0.5,states=recompute)', 'best-of-n', 'smc(particles=8)', 'greedy'])(
     'goes on after its end to the result of a run left alone: %s',
     async (method) => {

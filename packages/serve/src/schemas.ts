@@ -105,7 +105,12 @@ export const problemSchema = z
   .openapi('Problem')
 
 export const factsSchema = z
-  .object({ name: z.string(), threads: number, storage: z.enum(['kept', 'other tab', 'refused', 'memory']) })
+  .object({
+    name: z.string(),
+    threads: number,
+    storage: z.enum(['kept', 'other tab', 'refused', 'memory']),
+    unread: z.array(z.string()),
+  })
   .openapi('Engine')
 
 /** A number of an event, a node or a sample, in an address. */

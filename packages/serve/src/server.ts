@@ -117,6 +117,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ...(options.snapshotEvery !== undefined && { snapshotEvery: options.snapshotEvery }),
     schedule: (turn) => void queue.add(turn).catch(onFault),
   })
+  for (const line of (await engine.facts()).unread) onFault(new Error(line))
   const leaving = new AbortController()
   // Every stream of events waits for it.
   setMaxListeners(0, leaving.signal)

@@ -9,7 +9,7 @@ import { workshopOf } from '../src/engine/workshop.ts'
 
 const settings = { base: 'http://localhost/' }
 const facts: PageFacts = {
-  ...{ name: 'test', threads: 1, storage: 'memory' },
+  ...{ name: 'test', threads: 1, storage: 'memory', unread: [] },
   ...{ isolated: false, medium: 'memory', backend: 'wasm' },
 }
 

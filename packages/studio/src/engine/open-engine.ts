@@ -40,7 +40,8 @@ export function serveBackend(open: (settings: OpenSettings, post: (message: From
     const expression = async (code: string, shape: readonly number[]) =>
       (await import('./expression-reward.ts')).expressionReward(code, shape, post)
     const engine = await localEngine({ runtime, source, store: runs, name, threads, storage, expression })
-    post({ type: 'opened', facts: { ...facts, isolated: self.crossOriginIsolated, storage, medium } })
+    const opened = { ...(await engine.facts()), ...facts, isolated: self.crossOriginIsolated, medium }
+    post({ type: 'opened', facts: opened })
     return servePage({ ...engine, ...workshopOf({ runtime, source }) }, post)
   }
 

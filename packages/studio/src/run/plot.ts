@@ -55,6 +55,13 @@ export function chartOf(element: HTMLElement, lines: readonly Series[], { log, u
             return log ? [Math.min(Math.max(1, low ?? 1), end / 2), end] : [0, end]
           },
         },
+        y: {
+          range: (chart, low, high) => {
+            if (low == null || high == null) return [0, 1]
+            const [least, most] = within(chart.data.slice(1, 1 + lines.length), low, high)
+            return uPlot.rangeNum(least, most, 0.1, true)
+          },
+        },
       },
       axes: [
         {
@@ -105,6 +112,21 @@ export function chartOf(element: HTMLElement, lines: readonly Series[], { log, u
     [[]],
     element,
   )
+}
+
+/** As much of a range as the lines need, and at most as much again on either side: bands of two seeds are wide. */
+function within(lines: readonly ArrayLike<number | null | undefined>[], low: number, high: number): [number, number] {
+  let [least, most] = [Infinity, -Infinity]
+  for (const line of lines) {
+    for (let i = 0; i < line.length; i++) {
+      const value = line[i]
+      if (value == null) continue
+      least = Math.min(least, value)
+      most = Math.max(most, value)
+    }
+  }
+  const room = most - least
+  return room > 0 ? [Math.max(low, least - room), Math.min(high, most + room)] : [low, high]
 }
 
 /** Marks a line at even distances, so that it is told apart without its colour. */

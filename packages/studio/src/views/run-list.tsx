@@ -79,6 +79,12 @@ export function RunList({ onError }: { onError(message: string): void }) {
           them.
         </p>
       )}
+      {facts.value && facts.value.unread.length > 0 && (
+        <p class="note">
+          {whole(facts.value.unread.length)} of the stored runs cannot be read, and are left as they are (
+          {facts.value.unread[0]}).
+        </p>
+      )}
       {runsError.value && (
         <p class="error" role="alert">
           Stored runs cannot be read ({runsError.value}). New runs still work.
