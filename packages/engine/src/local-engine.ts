@@ -299,8 +299,10 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
 
     async step(id, from) {
       const stop = new AbortController()
+      // Whoever asks may not have seen all that was found before the pause.
+      const behind = Math.max(from, find(id).log.count)
       await engine.resume(id)
-      for await (const { event } of engine.events(id, from, stop.signal)) {
+      for await (const { event } of engine.events(id, behind, stop.signal)) {
         if (event.type === 'leaves' || event.type === 'samples') break
       }
       stop.abort()

@@ -1,11 +1,11 @@
 import { useEffect } from 'preact/hooks'
+import { refused, takeDropped } from './dropped.ts'
 import { Foot } from './foot.tsx'
 import { focusHeading, nameByHeading } from './heading.ts'
 import { Lazy } from './lazy.tsx'
 import { LogIn } from './log-in.tsx'
 import { address, route } from './route.ts'
 import { broken, warning } from './studio.ts'
-import { refused, takeDropped } from './take-files.ts'
 import { theme, toggleTheme } from './theme.ts'
 import './views/views.css'
 import { Home } from './views/home.tsx'
@@ -51,7 +51,7 @@ export function App() {
     const drop = (event: DragEvent) => {
       event.preventDefault()
       delete dataset.over
-      takeDropped([...(event.dataTransfer?.files ?? [])])
+      void takeDropped([...(event.dataTransfer?.files ?? [])])
     }
     addEventListener('dragover', over)
     addEventListener('dragleave', leave)

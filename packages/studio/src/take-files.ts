@@ -1,15 +1,11 @@
 /** What is done with files that a person gives: each kind goes where it is of use. */
 
-import { signal } from '@preact/signals'
 import { dropped, droppedPlan } from './dropped.ts'
 import { exampleOfWorld } from './examples.ts'
 import { extensionOf, keyOf, kindOfJson, parse } from './file-kinds.ts'
 import { messageOf } from './format.ts'
 import { address, go } from './route.ts'
 import { engineAt, readRuns, startRun, workshop } from './studio.ts'
-
-/** Why the files that were last dropped were not taken. */
-export const refused = signal<string | undefined>(undefined)
 
 const expected =
   'expected a network as .onnx (with its card.json, tokenizer.json and .data files, if it has such), a world, a solver ' +
@@ -34,14 +30,6 @@ export async function takeFiles(files: readonly File[]): Promise<void> {
       throw new Error(`${file.name}: ${messageOf(cause)}`)
     }
   }
-}
-
-/** {@link takeFiles}, which tells what is wrong on the page. */
-export function takeDropped(files: readonly File[]): void {
-  refused.value = undefined
-  takeFiles(files).catch((cause: unknown) => {
-    refused.value = messageOf(cause)
-  })
 }
 
 async function take(file: File): Promise<void> {

@@ -9,9 +9,9 @@ import { examples } from '../src/examples.ts'
 import { type StaticServer, serveFolder } from './support/app.ts'
 import { describeInBrowser, status, useStudio } from './support/studio.ts'
 
-/** Bytes after gzip of the app's own code, without the runtime: 200 KiB, and what text needs beside that. */
-const BUDGET = 200 * 1024
-const TEXT = 35 * 1024
+/** Bytes after gzip of the app's own code, without the runtime, and what text needs beside that. */
+const BUDGET = 200_000
+const TEXT = 35_000
 
 describeInBrowser('what the app weighs, without the runtime', () => {
   const studio = useStudio()

@@ -121,7 +121,7 @@ describeInBrowser('the studio where something is missing', () => {
     const proxy = await cuttingProxy(server.url, 300)
     try {
       const page = await studio.open('', {}, proxy)
-      const config = { ...examples[1].config, budget: 40_000, width: 2 }
+      const config = { ...examples[1].config, budget: 120_000, width: 2 }
       const id = await page.evaluate(async (config) => {
         const headers = { 'content-type': 'application/json' }
         const response = await fetch('runs', { method: 'POST', headers, body: JSON.stringify(config) })

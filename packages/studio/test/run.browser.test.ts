@@ -52,7 +52,8 @@ describeInBrowser('the view of a run', () => {
     expect(half).toBeGreaterThan(all / 4)
     expect(await drawn(page)).not.toBe(now)
     await page.getByRole('button', { name: 'To the next sample' }).click()
-    await expect.poll(() => samples(page)).toBe(half + 1)
+    // One, or those that were found at one NFE.
+    await expect.poll(() => samples(page)).toBeGreaterThan(half)
     await page.getByRole('button', { name: 'To the sample before' }).click()
     await expect.poll(() => samples(page)).toBe(half)
     await expect.poll(() => query(page).get('t')).not.toBeNull()

@@ -1,7 +1,7 @@
-import { AxeBuilder } from '@axe-core/playwright'
 import { mean95 } from 'espalier/measure'
 import { expect, it } from 'vitest'
 import { examples } from '../src/examples.ts'
+import { faultsOf, show } from './support/faults.ts'
 import { inNode } from './support/in-node.ts'
 import { describeInBrowser, start, status, useStudio } from './support/studio.ts'
 
@@ -22,7 +22,7 @@ describeInBrowser('runs that are compared', () => {
     await start(page, fields)
     await status(page, 'finished')
     await page.goto(studio.server.address)
-    await page.getByRole('button', { name: /^Compare smc.* with best of N/ }).click()
+    await page.getByRole('button', { name: /^smc.* vs best-of-N/ }).click()
     await page.waitForURL(/#\/compare\//)
     await page.getByRole('button', { name: 'Run each with 5 seeds' }).click()
     const results = page.getByRole('region', { name: 'Results' })
@@ -43,15 +43,12 @@ describeInBrowser('runs that are compared', () => {
       expect(cells[1]).toBe(`${shown(mean)} [${shown(low)}, ${shown(high)}]`)
     }
     await page.getByRole('img', { name: /^Reward against NFE: 1: smc, 5 seeds ends at/ }).waitFor()
+    expect(await faultsOf(page, 'runs over seeds')).toEqual([])
     for (const [colorScheme, width] of [
       ['light', 1280],
       ['dark', 390],
     ] as const) {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      await page.setViewportSize({ width, height: 844 })
-      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0)
-      const { violations } = await new AxeBuilder({ page }).analyze()
-      expect(violations.map(({ id, nodes }) => `${id} ${nodes[0].html}`)).toEqual([])
+      await show(page, colorScheme, width)
       // Side by side, at either width.
       const [one, two] = await page
         .locator('.beside section')

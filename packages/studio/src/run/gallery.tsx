@@ -28,6 +28,8 @@ export function Gallery({ watch, selected, onSelect }: GalleryProps) {
   const rewards = all.map(rewardOf)
   const best = bestOf(all, narrow.value ? SHOWN_NARROW : SHOWN, rewardOf)
   const words = watch.thumbnails.text.value
+  // A text is part of the name of its sample, and comes later than its reward.
+  if (words) watch.thumbnails.arrived.value
   return (
     <section class="gallery panel" aria-label="Samples">
       <div class="bar">
@@ -55,11 +57,15 @@ export function Gallery({ watch, selected, onSelect }: GalleryProps) {
                 aria-pressed={i === selected}
                 onClick={() => onSelect(i)}
                 aria-label={`${trees ? 'Sample at node' : 'Sample'} ${i}, reward ${number(rewardOf(i))}${
-                  words ? `: ${watch.thumbnails.state(trees ? { node: i } : { sample: i })?.text ?? ''}` : ''
+                  words
+                    ? `: ${watch.thumbnails.state(trees ? { node: i } : { sample: i })?.text?.replace(/\s+/g, ' ') ?? ''}`
+                    : ''
                 }`}
               >
                 <Picture watch={watch} place={trees ? { node: i } : { sample: i }} />
-                <span class="reward">{number(rewardOf(i))}</span>
+                <span class="reward" aria-hidden="true">
+                  {number(rewardOf(i))}
+                </span>
               </button>
             </li>
           ))}

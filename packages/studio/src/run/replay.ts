@@ -41,12 +41,18 @@ export class Replay {
     this.#rest()
   }
 
-  /** To the next sample, or the one before. */
+  /** To the next sample, or the one before; those that were found at one NFE come and go together. */
   step(by: 1 | -1): void {
     const { curve } = this.#watch
+    const { found } = curve
     const moment = this.#watch.moment.peek()
-    const there = (moment === undefined ? curve.found.length : curve.foundBy(moment)) + by
-    this.seek(there <= 0 ? 0 : (curve.found[there - 1] ?? this.end))
+    let there = moment === undefined ? found.length : curve.foundBy(moment)
+    if (by === 1) there++
+    else {
+      const last = found[there - 1]
+      while (there > 0 && found[there - 1] === last) there--
+    }
+    this.seek(there === 0 ? 0 : (found[there - 1] ?? this.end))
   }
 
   now(): void {

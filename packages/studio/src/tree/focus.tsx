@@ -145,9 +145,15 @@ function Node({ watch, placed: { node, x, y, hidden }, chosen, value, onSelect }
       }}
       onClick={() => onSelect(node)}
     >
-      {node === ROOT ? <span class="root">root</span> : <Picture watch={watch} place={{ node }} />}
+      {node === ROOT ? (
+        <span class="root" aria-hidden="true">
+          root
+        </span>
+      ) : (
+        <Picture watch={watch} place={{ node }} />
+      )}
       {node !== ROOT && !tree.isLeaf(node) && best >= 0 && <Picture watch={watch} place={{ node: best }} />}
-      <span class="numbers-of">
+      <span class="numbers-of" aria-hidden="true">
         <strong>{number(value)}</strong>
         <span>{passes}×</span>
         {hidden > 0 && <span class="hidden-children">+{whole(hidden)}</span>}

@@ -70,7 +70,7 @@ export function TreeView({ watch, replay, selected, by, onZoom, onSelect }: Tree
                 type="button"
                 disabled={selected === undefined}
                 onClick={() => zoom.current?.fit(selected ?? ROOT)}
-                aria-label="Zoom to the selected node"
+                aria-label="Fit the selected node"
               >
                 Fit
               </button>

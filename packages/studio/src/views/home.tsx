@@ -1,11 +1,11 @@
 import type { RunConfig } from '@espalier/engine'
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
+import { takeDropped } from '../dropped.ts'
 import { examples } from '../examples.ts'
 import { messageOf, whole } from '../format.ts'
 import { address } from '../route.ts'
 import { engines, readRuns, startRun } from '../studio.ts'
-import { takeDropped } from '../take-files.ts'
 import { RunList } from './run-list.tsx'
 
 /** Milliseconds between two looks at the runs. */
@@ -74,7 +74,7 @@ export function Home() {
               multiple
               accept=".onnx,.json,.data,.zip,.safetensors"
               onInput={(event) => {
-                takeDropped([...(event.currentTarget.files ?? [])])
+                void takeDropped([...(event.currentTarget.files ?? [])])
                 event.currentTarget.value = ''
               }}
             />

@@ -201,7 +201,7 @@ function Row({ run, act, onDelete }: RowProps) {
             type="button"
             class="link"
             disabled={run.nfe === 0}
-            aria-label={`Compare ${name} with best of N at the same NFE`}
+            aria-label={`${name} vs best-of-N at the same NFE`}
             onClick={() => act(runBestOfN([run]))}
           >
             vs best-of-N

@@ -69,7 +69,7 @@ export function Compare({ ids }: { ids: readonly string[] }) {
                     {group.runs.length < SEEDS && (
                       <button
                         type="button"
-                        aria-label={`Run ${name} with ${SEEDS} seeds`}
+                        aria-label={`Run with ${SEEDS} seeds: ${name}`}
                         onClick={() => start(runSeeds([first], chosen))}
                       >
                         Run with {SEEDS} seeds
@@ -79,7 +79,7 @@ export function Compare({ ids }: { ids: readonly string[] }) {
                       <button
                         type="button"
                         disabled={first.nfe === 0}
-                        aria-label={`Compare ${name} with best of N`}
+                        aria-label={`Against best-of-N: ${name}`}
                         onClick={() => start(runBestOfN(group.runs, chosen))}
                       >
                         Against best-of-N
