@@ -71,7 +71,7 @@ describe('a run that is watched', () => {
     // The last sample alone, the two before it at one NFE, the others before those.
     const { found } = watch.curve
     const end = found[all - 1]
-    for (let i = 0; i < all; i++) found[i] = i < all - 3 ? (i * end) / all : end - (i < all - 1 ? 0.5 : 0)
+    for (let i = 0; i < all; i++) found[i] = i < all - 3 ? ((i + 1) * end) / (all + 1) : end - (i < all - 1 ? 0.5 : 0)
     replay.step(-1)
     expect(watch.shown.iterations).toHaveLength(all - 1)
     replay.step(-1)
