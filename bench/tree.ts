@@ -10,7 +10,7 @@ import { type Chain, pixelChain, stochasticChain } from 'espalier/chain'
 import { nodeRuntime, physicalCores } from 'espalier/node'
 import { parseProcess, uniformGrid } from 'espalier/process'
 import type { Reward } from 'espalier/reward'
-import { batched, networkDenoiser, spread } from 'espalier/runtime'
+import { batched, networkDenoiser } from 'espalier/runtime'
 import { dts, dtsStar, type Tree } from 'espalier/search'
 import { ddim } from 'espalier/solve'
 import { fold, key, stream, type Tensor } from 'espalier/tensor'
@@ -67,10 +67,7 @@ async function network(zoo: 'mnist' | 'mnist-small', waves: number, rounds: numb
   const process = parseProcess(card.process)
   const runtime = nodeRuntime()
   const session = await runtime.load(graph)
-  // As many batches are under way as there are sessions here, each with half of the cores.
-  const halves = nodeRuntime({ workers: 2 })
-  const both = spread([await halves.load(graph), await halves.load(graph)])
-  const evaluator = batched(networkDenoiser(both, { ...card, process }), { maxBatch })
+  const evaluator = batched(networkDenoiser(session, { ...card, process }), { maxBatch })
   const plan = ddim({ eta: 1 })(process, uniformGrid(process, steps))
   const inner = pixelChain({ denoiser: evaluator, plan })
   const { chain, reward, begin, end, seen } = watched(inner, ink)
@@ -95,12 +92,6 @@ async function network(zoo: 'mnist' | 'mnist-small', waves: number, rounds: numb
   const raw = async () => {
     for (let done = 0; done < budget; done += width) await session.run(feeds)
   }
-  const rawOnBoth = async () => {
-    const half = async () => {
-      for (let done = 0; done < budget; done += 2 * width) await both.run(feeds)
-    }
-    await Promise.all([half(), half()])
-  }
   /** The same chain without a search: what solver, draws and batching cost. */
   const rollouts = async () => {
     let seed = 0
@@ -113,14 +104,12 @@ async function network(zoo: 'mnist' | 'mnist-small', waves: number, rounds: numb
       await Promise.all(walks)
     }
   }
-  const timings = await pairwise({ search, rollouts, raw, rawOnBoth }, { rounds, warmUp: 1 })
+  const timings = await pairwise({ search, rollouts, raw }, { rounds, warmUp: 1 })
   await runtime.close()
-  await halves.close()
   return {
     model: name,
     'NFE of one search': nfe,
     'NFE/s of the search over NFE/s of session.run': ratio(timings, 'raw', 'search'),
-    'NFE/s of the search over NFE/s of run on both sessions': ratio(timings, 'rawOnBoth', 'search'),
     'NFE/s of the search over NFE/s of independent rollouts': ratio(timings, 'rollouts', 'search'),
     'share of the time in which only the search itself runs': summary(shares.slice(1)),
     [`rows per batch over ${maxBatch}, tails included`]: Number(evaluator.statistics.occupancy.toFixed(3)),
@@ -195,8 +184,7 @@ function memory(states: string) {
 const sizes = [1e3, 1e4, 1e5, 1e6]
 report('tree', {
   measures:
-    `${width} parallel traversals over a digit network (batches of ${maxBatch} on two sessions, each with half of the cores) against ` +
-    `session.run in batches of ${width} on one session with all cores, and on those two; selection and backup ` +
+    `${width} parallel traversals over a digit network (batches of ${maxBatch}) against session.run in batches of ${width}; selection and backup ` +
     'alone in trees over a chain that costs nothing; memory of 10^5 nodes of 3x32x32',
   goal: 'NFE/s >= 0.9 of session.run; own time <= 0.05; selection and backup flat from 10^3 to 10^6 nodes; 10^5 nodes within 1 GiB',
   threads: physicalCores(),
