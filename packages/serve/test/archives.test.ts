@@ -138,6 +138,6 @@ describe('other things that are asked', { timeout: 20_000 }, () => {
 
   it('what the engine is', async () => {
     const { client } = await start({ engineName: 'a runtime', threads: 3 })
-    expect(await client.facts()).toEqual({ name: 'a runtime', threads: 3, storage: 'kept' })
+    expect(await client.facts()).toEqual({ name: 'a runtime', threads: 3, storage: 'kept', unread: [] })
   })
 })

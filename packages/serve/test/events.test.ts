@@ -215,7 +215,7 @@ describe('streams of events', { timeout: 30_000 }, () => {
     try {
       const engine = serverEngine({ url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` })
       expect(await allEvents(engine, 'far')).toEqual(far)
-      const id = await engine.start(longConfig)
+      const id = await engine.start({ ...longConfig, budget: 600_000 })
       const following = allEvents(engine, id)
       await until(server.engine, id, ({ type }) => type === 'leaves')
       await new Promise((resolve) => setTimeout(resolve, 1500))

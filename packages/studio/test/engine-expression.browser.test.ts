@@ -10,8 +10,10 @@ import { ask, describeInBrowser, eventsOf, useStudio } from './support/studio.ts
 const config = { ...examples[1].config, budget: 400, width: 4 }
 
 /** A run with an expression as its reward, to its end. */
-async function scored(page: Page, expression: string): Promise<RunSummary> {
-  const id = await ask<string>(page, 'start', { ...config, reward: `js:${expression}` })
+const scored = (page: Page, expression: string) => ended(page, `js:${expression}`)
+
+async function ended(page: Page, reward: string): Promise<RunSummary> {
+  const id = await ask<string>(page, 'start', { ...config, reward })
   await expect
     .poll(async () => (await ask<RunSummary>(page, 'run', id)).status, { timeout: 30_000 })
     .toMatch(/finished|failed/)
@@ -98,6 +100,39 @@ describeInBrowser('an expression as the reward', () => {
     } finally {
       outside.closeAllConnections()
       outside.close()
+    }
+  })
+})
+
+describeInBrowser('an address as the reward', () => {
+  const studio = useStudio()
+
+  it('is asked from the page, where it lets the page ask', async () => {
+    let asked = 0
+    const server = createServer((request, response) => {
+      response.setHeader('access-control-allow-origin', request.headers.origin ?? '')
+      response.setHeader('access-control-allow-headers', 'content-type')
+      const parts: Buffer[] = []
+      request.on('data', (part: Buffer) => parts.push(part))
+      request.on('end', () => {
+        if (request.method === 'OPTIONS') return response.end()
+        const { shape } = JSON.parse(Buffer.concat(parts).toString()) as { readonly shape: number[] }
+        asked += shape[0]
+        response.end(JSON.stringify({ rewards: Array.from({ length: shape[0] }, (_, i) => i) }))
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    try {
+      const page = await studio.open('#/about')
+      const { status, error, rewardEvaluations } = await ended(
+        page,
+        `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+      )
+      expect({ status, error }).toEqual({ status: 'finished', error: undefined })
+      expect(asked).toBe(rewardEvaluations)
+      expect(asked).toBeGreaterThan(10)
+    } finally {
+      server.close()
     }
   })
 })

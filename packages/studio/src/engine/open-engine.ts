@@ -39,7 +39,9 @@ export function serveBackend(open: (settings: OpenSettings, post: (message: From
     const source = await sourceOf(base, models)
     const expression = async (code: string, shape: readonly number[]) =>
       (await import('./expression-reward.ts')).expressionReward(code, shape, post)
-    const engine = await localEngine({ runtime, source, store: runs, name, threads, storage, expression })
+    // Addresses are the person's own to name: they are asked from the page, where the browser guards what may be read.
+    const allow = { url: true }
+    const engine = await localEngine({ runtime, source, store: runs, name, threads, storage, expression, allow })
     const opened = { ...(await engine.facts()), ...facts, isolated: self.crossOriginIsolated, medium }
     post({ type: 'opened', facts: opened })
     return servePage({ ...engine, ...workshopOf({ runtime, source }) }, post)
