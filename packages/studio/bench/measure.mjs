@@ -10,6 +10,8 @@ import { chromium } from 'playwright-core'
 import { build, preview } from 'vite'
 
 const rounds = Number(process.env.ROUNDS ?? 9)
+// One is what the page takes on two cores.
+const threads = Number(process.env.THREADS ?? 1)
 const loadBefore = loadavg()[0]
 const root = fileURLToPath(new URL('..', import.meta.url))
 const common = {
@@ -49,14 +51,15 @@ const results = {}
 /** What has been measured so far: a bench that is broken off has measured something. */
 const report = () => {
   const result = {
-    command: 'npm run bench -- studio',
+    command: `${threads === 1 ? '' : `THREADS=${threads} ROUNDS=${rounds} `}npm run bench -- studio`,
     measures: 'whole runs in a worker of Chromium, beside bare session.run in the same worker, in turns',
     goal: 'at least 0.9 of bare session.run',
     machine: { cores: availableParallelism(), chromium: browser.version(), loadBefore: short(loadBefore) },
-    settings: { ...common, threads: 1, rounds, warmUpSeconds: 4 },
+    settings: { ...common, threads, rounds, warmUpSeconds: 4 },
     results,
   }
-  writeFileSync(new URL('../../../bench/results/studio.json', import.meta.url), `${JSON.stringify(result, null, 2)}\n`)
+  const name = threads === 1 ? 'studio' : `studio-${threads}-threads`
+  writeFileSync(new URL(`../../../bench/results/${name}.json`, import.meta.url), `${JSON.stringify(result, null, 2)}\n`)
   return result
 }
 
@@ -70,7 +73,7 @@ try {
     page.setDefaultTimeout(300_000)
     await page.goto(`${server.resolvedUrls.local[0]}bench/index.html`)
     await page.waitForFunction(() => 'measure' in window)
-    const settings = { configs, rounds, warmUpSeconds: 4, threads: 1 }
+    const settings = { configs, rounds, warmUpSeconds: 4, threads }
     const readings = await page.evaluate((given) => window.measure(given), settings)
     await page.close()
     for (const [name, { run, bare, full }] of Object.entries(readings)) {
