@@ -124,6 +124,20 @@ describeInBrowser('the studio by keyboard', () => {
     expect(top[0][2]).toBe(parents.filter((parent) => parent === 0).length)
   })
 
+  it('hears every key of those that are pressed between two pictures', async () => {
+    const page = await studio.open()
+    await start(page, seeded)
+    await status(page, 'finished')
+    await page.evaluate(
+      (keys) => {
+        for (const key of keys) document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))
+      },
+      ['b', ...Array(seededConfig.steps).fill('Escape')],
+    )
+    // As many steps above a sample stands the noise that it came from, a child of the root.
+    await page.getByRole('button', { name: 'Up to the root' }).waitFor()
+  })
+
   it('leaves letters alone where that is wanted', async () => {
     const page = await studio.open('#/about')
     await page.getByRole('checkbox', { name: /letter/i }).uncheck()

@@ -70,13 +70,16 @@ export function Run({ id }: { id: string }) {
     })
   }
   const status = watch.status.value
+  // Keys may come faster than pictures, so what they do goes by what is, not by what is shown.
   const toggle = () => {
-    if (status === 'paused' || status === 'interrupted') act(watch.resume())
-    else if (status === 'running' || status === 'queued') act(engine.pause(id))
+    const now = watch.status.peek()
+    if (now === 'paused' || now === 'interrupted') act(watch.resume())
+    else if (now === 'running' || now === 'queued') act(engine.pause(id))
   }
   const step = () => {
-    if (status === 'paused') act(engine.step(id, watch.seen))
+    if (watch.status.peek() === 'paused') act(engine.step(id, watch.seen))
   }
+  const selectedNow = () => wholeOf(route.peek().query.get('node'))
   const commands: Readonly<Record<string, () => void>> = {
     p: toggle,
     '.': step,
@@ -88,7 +91,10 @@ export function Run({ id }: { id: string }) {
     '[': () => zoom.current?.pan(-0.25),
     ']': () => zoom.current?.pan(0.25),
     '0': () => zoom.current?.all(),
-    f: () => selected !== undefined && zoom.current?.fit(selected),
+    f: () => {
+      const node = selectedNow()
+      if (node !== undefined) zoom.current?.fit(node)
+    },
     '?': () => {
       help.value = true
     },
@@ -99,8 +105,9 @@ export function Run({ id }: { id: string }) {
       const target = event.target as HTMLElement
       const typing = target.closest('input:not([type=range]), select, textarea, dialog.keys')
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing) return
-      if (event.key === 'Escape' && selected !== undefined) {
-        select(watch.hasTree && selected > 0 ? watch.tree.parent[selected] : undefined)
+      const node = selectedNow()
+      if (event.key === 'Escape' && node !== undefined) {
+        select(watch.hasTree && node > 0 ? watch.tree.parent[node] : undefined)
       } else if (letterKeys.peek()) commands[event.key]?.()
     }
     addEventListener('keydown', onKey)
