@@ -128,14 +128,20 @@ describeInBrowser('the studio by keyboard', () => {
     const page = await studio.open()
     await start(page, seeded)
     await status(page, 'finished')
-    await page.evaluate(
-      (keys) => {
-        for (const key of keys) document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))
-      },
-      ['b', ...Array(seededConfig.steps).fill('Escape')],
-    )
-    // As many steps above a sample stands the noise that it came from, a child of the root.
-    await page.getByRole('button', { name: 'Up to the root' }).waitFor()
+    const press = (keys: readonly string[]) =>
+      page.evaluate((all) => {
+        for (const key of all) document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))
+      }, keys)
+    const above = async () => (await page.getByRole('button', { name: /^Up to node/ }).textContent())?.match(/\d+/)?.[0]
+    await press(['b'])
+    const parent = await above()
+    await press(['Escape'])
+    await page.getByRole('heading', { name: `Node ${parent}`, exact: true }).waitFor()
+    const grandparent = await above()
+    await page.goto(page.url().split('?')[0])
+    await page.getByText('Choose a node of the tree').waitFor()
+    await press(['b', 'Escape', 'Escape'])
+    await page.getByRole('heading', { name: `Node ${grandparent}`, exact: true }).waitFor()
   })
 
   it('leaves letters alone where that is wanted', async () => {
