@@ -2,7 +2,7 @@ import { gridFrom, parseGaussianMixture, quadraticReward, type Tilted, tilt } fr
 import type { ModelCard } from 'espalier/runtime'
 import { isTextCard } from './cards.ts'
 import type { RunConfig } from './engine.ts'
-import { processOf } from './field-set-up.ts'
+import { processOf } from './field-walk.ts'
 import { readPoint } from './image-reward-kinds.ts'
 import type { Origin } from './origin.ts'
 import { type RewardText, readReward } from './reward-grammar.ts'

@@ -2,11 +2,12 @@
 
 import type { NetworkCard } from 'espalier/runtime'
 import type { MaskedCard } from 'espalier/text'
-import { isTextCard } from './cards.ts'
+import { type AnyCard, isTextCard } from './cards.ts'
 import type { GivenConfig } from './config.ts'
 import { asConfigError } from './engine-error.ts'
 import { prepareFields } from './field-set-up.ts'
-import type { Place, Prepared } from './set-up.ts'
+import { walkFields } from './field-walk.ts'
+import type { Place, Prepared, Walk } from './set-up.ts'
 import { missingCondition } from './source.ts'
 
 /**
@@ -14,8 +15,25 @@ import { missingCondition } from './source.ts'
  * @throws EngineError one line: the field, what is wrong
  */
 export async function prepare(given: GivenConfig, place: Place): Promise<Prepared> {
-  const { model } = given
-  const card = await asConfigError('model', () => place.source.card(model))
+  const card = await diffusionCard(given, place)
+  if (!isTextCard(card)) return prepareFields(given, card, place)
+  // Its own file: whoever never looks at text does not load its tokenizers and samplers.
+  return (await import('./text-set-up.ts')).prepareText(given, place)
+}
+
+/**
+ * The same of all but its reward, which may be one that is not there where the run is looked at.
+ * @throws EngineError one line: the field, what is wrong
+ */
+export async function prepareWalk(given: GivenConfig, place: Place): Promise<Walk> {
+  const card = await diffusionCard(given, place)
+  if (!isTextCard(card)) return walkFields(given, card, place)
+  return (await import('./text-walk.ts')).walkText(given, place)
+}
+
+/** The card of a config's model. @throws EngineError one line where it cannot be sampled from here */
+async function diffusionCard({ model }: GivenConfig, { source }: Place): Promise<AnyCard> {
+  const card = await asConfigError('model', () => source.card(model))
   await asConfigError('model', () => {
     if (card.type === 'classifier' || card.type === 'token-classifier') {
       throw new Error(`"${model}" is a classifier, not a diffusion model; it can serve as a reward`)
@@ -25,7 +43,5 @@ export async function prepare(given: GivenConfig, place: Place): Promise<Prepare
       throw new Error(`"${model}" needs the condition "${missing}", which a run here cannot give`)
     }
   })
-  if (!isTextCard(card)) return prepareFields(given, card, place)
-  // Its own file: whoever never looks at text does not load its tokenizers and samplers.
-  return (await import('./text-set-up.ts')).prepareText(given, place)
+  return card
 }

@@ -5,13 +5,13 @@ import type { Reward } from 'espalier/reward'
 import type { Runtime } from 'espalier/runtime'
 import { rolloutCost, type SearchMethod } from 'espalier/search'
 import { key } from 'espalier/tensor'
-import type { Level, RunConfig } from './engine.ts'
+import type { Level, RunConfig, RunState } from './engine.ts'
 import { asConfigError } from './engine-error.ts'
 import type { Gate } from './gate.ts'
 import type { Origin } from './origin.ts'
 import type { RewardPlace } from './rewards.ts'
 import type { ModelSource } from './source.ts'
-import type { Modality } from './view.ts'
+import type { Modality, SavedState } from './view.ts'
 
 /** Rows of one network call. */
 export const maxBatch = 64
@@ -39,8 +39,11 @@ export interface SetUp<S, X> {
   readonly modality: Modality<X>
 }
 
-/** A config that fits its model. No network is open yet. */
-export interface Prepared {
+/** What a chain expects at a state on its way, as a sample. */
+export type LookAhead = (state: SavedState) => Promise<RunState>
+
+/** All of a config but its reward, fitted to its model. No network is open yet. */
+export interface Walk {
   /** With all that was left out. */
   readonly config: RunConfig
   /** Numbers of one row of a network call. */
@@ -53,6 +56,15 @@ export interface Prepared {
   /** Whether anything is drawn in the last steps. */
   draws(left: number): boolean
   /**
+   * Opens the model for looks ahead of its chain; what was loaded is the runtime's to release.
+   * @throws EngineError one line for what is wrong with the config
+   */
+  openLookAhead(runtime: Runtime, origin: Origin | undefined): Promise<LookAhead>
+}
+
+/** A config that fits its model. No network is open yet. */
+export interface Prepared extends Walk {
+  /**
    * Opens everything that the search needs, hands it over, and releases it.
    * @throws EngineError one line for what is wrong with the config
    */
@@ -62,12 +74,23 @@ export interface Prepared {
 /** The chain from an origin on, where there is one: its first block is what lies before. */
 export async function begun<S, X>(chain: Chain<S, X>, origin: Origin | undefined): Promise<Chain<S, X>> {
   if (!origin) return chain
+  return continued(stochasticChain(chain), 1, await loaded(chain, origin.state, 'the state to begin with'))
+}
+
+/** Looks ahead of a chain from states of its levels: nodes of depth d are of level d. */
+export function lookAhead<S, X>(chain: Chain<S, X>, { sample }: Pick<Modality<X>, 'sample'>): LookAhead {
+  return async ({ depth, data }) => {
+    const [ahead] = await chain.lookahead([await loaded(chain, data, 'the state')], depth)
+    return sample(ahead)
+  }
+}
+
+/** A state that a chain saved, which may have come with a file. @throws one line where it is of another chain */
+async function loaded<S, X>(chain: Chain<S, X>, data: Float32Array, what: string): Promise<S> {
   const [start] = await chain.start([key(0)])
   const { length } = chain.save(start)
-  if (origin.state.length !== length) {
-    throw new Error(`the state to begin with has ${origin.state.length} numbers, states here have ${length}`)
-  }
-  return continued(stochasticChain(chain), 1, chain.load(origin.state))
+  if (data.length === length) return chain.load(data)
+  throw new Error(`${what} has ${data.length} numbers, states here have ${length}`)
 }
 
 /** A search that is stopped before it begins has looked at its options. */

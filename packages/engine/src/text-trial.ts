@@ -3,8 +3,8 @@ import { ancestral, kernelSampler, loadTokenDenoiser, maskedChain, noiseTokens, 
 import type { RunState } from './engine.ts'
 import { graphOf } from './rewards.ts'
 import type { Place } from './set-up.ts'
-import { openTextModel } from './text-set-up.ts'
 import { texts } from './text-states.ts'
+import { openTextModel } from './text-walk.ts'
 import { trialTimes } from './trial.ts'
 
 /** Steps of the text that is tried. */
