@@ -201,11 +201,11 @@ describeInBrowser('the studio by keyboard', () => {
             const hidden = bottom <= under.bottom && top >= under.top - 1
             const { outlineStyle, outlineWidth } = getComputedStyle(element)
             const ringed = outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2
-            return { name: element.outerHTML.slice(0, 120), bad: !visible || !ringed || (hidden && under.top >= -1) }
+            return { html: element.outerHTML, bad: !visible || !ringed || (hidden && under.top >= -1) }
           })
           if (!found) continue
-          seen.add(found.name)
-          if (found.bad) covered.push(`${width}, ${key}: ${found.name}`)
+          seen.add(found.html)
+          if (found.bad) covered.push(`${width}, ${key}: ${found.html.slice(0, 120)}`)
         }
       }
       expect(seen.size).toBeGreaterThan(20)

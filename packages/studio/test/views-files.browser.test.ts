@@ -92,7 +92,7 @@ describeInBrowser('files that a person gives', () => {
     await status(page, 'finished')
     const after = await numbers(page)
     expect(after.split('NFE')[0]).toBe(before.split('NFE')[0])
-    expect(await page.getByRole('button', { name: /^Sample at node/ }).count()).toBeGreaterThan(20)
+    expect(await page.getByRole('button', { name: /reward of the sample at node/ }).count()).toBeGreaterThan(20)
   })
 
   it('are refused in one line each: which, what is wrong, what to do', async () => {

@@ -28,8 +28,6 @@ export function Gallery({ watch, selected, onSelect }: GalleryProps) {
   const rewards = all.map(rewardOf)
   const best = bestOf(all, narrow.value ? SHOWN_NARROW : SHOWN, rewardOf)
   const words = watch.thumbnails.text.value
-  // A text is part of the name of its sample, and comes later than its reward.
-  if (words) watch.thumbnails.arrived.value
   return (
     <section class="gallery panel" aria-label="Samples">
       <div class="bar">
@@ -51,20 +49,13 @@ export function Gallery({ watch, selected, onSelect }: GalleryProps) {
           {best.map((i, rank) => (
             // A place is a rank: a better sample takes its place, and nothing moves.
             <li key={rank}>
-              <button
-                type="button"
-                class="sample"
-                aria-pressed={i === selected}
-                onClick={() => onSelect(i)}
-                aria-label={`${trees ? 'Sample at node' : 'Sample'} ${i}, reward ${number(rewardOf(i))}${
-                  words
-                    ? `: ${watch.thumbnails.state(trees ? { node: i } : { sample: i })?.text?.replace(/\s+/g, ' ') ?? ''}`
-                    : ''
-                }`}
-              >
+              <button type="button" class="sample" aria-pressed={i === selected} onClick={() => onSelect(i)}>
                 <Picture watch={watch} place={trees ? { node: i } : { sample: i }} />
-                <span class="reward" aria-hidden="true">
-                  {number(rewardOf(i))}
+                <span class="reward">{number(rewardOf(i))}</span>
+                {/* A name begins with what can be seen, so that it can be spoken: WCAG 2.5.3. */}
+                <span class="hidden">
+                  {' '}
+                  reward of {trees ? 'the sample at node' : 'sample'} {i}
                 </span>
               </button>
             </li>

@@ -34,7 +34,8 @@ export function Words({ text, large }: { text: string | undefined; large?: boole
     <span class={large ? 'words large' : 'words'}>
       {parts.map((part, i) =>
         part.startsWith('▁') ? (
-          <span key={i} class="mask" role="img" aria-label={`${part.length} masked`}>
+          // Spaces, so that it stands apart in the name of what it is a part of.
+          <span key={i} class="mask" role="img" aria-label={` ${part.length} masked `}>
             {part}
           </span>
         ) : (

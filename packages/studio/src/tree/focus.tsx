@@ -126,7 +126,6 @@ interface NodeProps {
 
 function Node({ watch, placed: { node, x, y, hidden }, chosen, value, onSelect }: NodeProps) {
   const tree = watch.shown
-  const name = node === ROOT ? 'root' : `node ${node}`
   const level = nameOf(tree.depth[node], depthOf(tree, watch.levels), watch.levels)
   const best = tree.bestBelow()[node]
   const passes = whole(tree.passes[node])
@@ -136,7 +135,6 @@ function Node({ watch, placed: { node, x, y, hidden }, chosen, value, onSelect }
       type="button"
       class={lit ? 'spot lit' : 'spot'}
       aria-pressed={chosen}
-      aria-label={`${name}, ${level}, ${tree.isLeaf(node) ? 'reward' : 'value'} ${number(value)}, ${passes} passes${hidden > 0 ? `, ${whole(hidden)} more children` : ''}`}
       style={{
         left: `${x - BOX.width / 2}px`,
         top: `${y - BOX.height / 2}px`,
@@ -145,18 +143,17 @@ function Node({ watch, placed: { node, x, y, hidden }, chosen, value, onSelect }
       }}
       onClick={() => onSelect(node)}
     >
-      {node === ROOT ? (
-        <span class="root" aria-hidden="true">
-          root
-        </span>
-      ) : (
-        <Picture watch={watch} place={{ node }} />
-      )}
+      {node === ROOT ? <span class="root">root</span> : <Picture watch={watch} place={{ node }} />}
       {node !== ROOT && !tree.isLeaf(node) && best >= 0 && <Picture watch={watch} place={{ node: best }} />}
-      <span class="numbers-of" aria-hidden="true">
-        <strong>{number(value)}</strong>
-        <span>{passes}×</span>
-        {hidden > 0 && <span class="hidden-children">+{whole(hidden)}</span>}
+      <span class="numbers-of">
+        <strong>{number(value)}</strong> <span>{passes}×</span>
+        {hidden > 0 && <span class="hidden-children"> +{whole(hidden)}</span>}
+      </span>
+      {/* A name begins with what can be seen, so that it can be spoken: WCAG 2.5.3. */}
+      <span class="hidden">
+        {' '}
+        {tree.isLeaf(node) ? 'reward' : 'value'}, passes{hidden > 0 && ', more children'} of{' '}
+        {node === ROOT ? 'the root' : `node ${node}, ${level}`}
       </span>
     </button>
   )
