@@ -174,6 +174,15 @@ export interface Engine {
   /** The state at a node of the tree, or the sample at a place among the candidates. */
   state(id: string, at: { readonly node: number } | { readonly sample: number }): Promise<RunState>
   /**
+   * What the chain of the run expects at a node of its tree: the clean sample `E[x_0 | x_t]` that its network predicts
+   * from the state there (Tweedie), under the node's own class; of text the state with its likeliest token in each gap.
+   * Of a sample it is the sample itself. Costs one network evaluation (two under guidance), which is booked on no
+   * budget, and leaves the run as it is, be it under way or over.
+   *
+   * @throws one line where there is no such node, its state is not kept, or its model is not here
+   */
+  lookahead(id: string, at: { readonly node: number }): Promise<RunState>
+  /**
    * The soft value of a node in closed form, or of the root; `null` where there is none. `time` is that of the node's
    * level.
    */

@@ -18,6 +18,7 @@ import { exactValue } from './exact.ts'
 import { toldIn } from './feed.ts'
 import { Gate } from './gate.ts'
 import { checkLimits, type Limits, noLimits } from './limits.ts'
+import { LookAheads } from './look-aheads.ts'
 import { modelEntries } from './models.ts'
 import { originAt, originFile, readOrigin } from './origin.ts'
 import { prepare } from './prepare.ts'
@@ -83,6 +84,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
   const place = { source, runtime, rewards }
   const limits = { ...noLimits, ...options.limits }
   const schedule = options.schedule ?? oneByOne()
+  const lookAheads = new LookAheads(place, limits)
   const runs = new Map<string, Run>()
   let closed = false
 
@@ -132,17 +134,18 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
 
   const viewOf = async (run: Run): Promise<SearchView> => run.work?.view ?? savedOf(run)
 
+  /** The state that a run began with itself, where that was not noise. */
+  const beginningOf = async (id: string) => {
+    const file = await store.part(id, 'origin')
+    return file && readOrigin(file)
+  }
+
   /** What a run begins with that goes on from a node of another. @throws EngineError where it cannot */
   const originOf = async (prepared: Prepared, { run: id, node }: { run: string; node: number }) => {
     const run = runs.get(id)
     if (!run) throw new EngineError('config', `origin: there is no run ${JSON.stringify(id)}`)
-    const before = await store.part(id, 'origin')
     return asConfigError('origin', async () =>
-      originAt(node, prepared, {
-        ...run.summary,
-        view: await viewOf(run),
-        origin: before && readOrigin(before),
-      }),
+      originAt(node, prepared, { ...run.summary, view: await viewOf(run), origin: await beginningOf(id) }),
     )
   }
 
@@ -315,14 +318,21 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       return 'node' in at ? view.node(at.node) : view.sample(at.sample)
     },
 
+    async lookahead(id, { node }) {
+      const run = find(id)
+      const view = await viewOf(run)
+      const state = view.saved(node)
+      if (state.leaf) return view.node(node)
+      return lookAheads.look({ id, config: run.summary.config, origin: await beginningOf(id) }, state)
+    },
+
     async exact(id, at) {
       const { config } = find(id).summary
       if (at) {
         const { data: state } = await engine.state(id, { node: at.node })
         return exactValue(config, source, { at: { state, time: at.time } })
       }
-      const origin = await store.part(id, 'origin')
-      return exactValue(config, source, { origin: origin && readOrigin(origin) })
+      return exactValue(config, source, { origin: await beginningOf(id) })
     },
 
     async archive(id) {
@@ -360,6 +370,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       const run = find(id)
       if (!endings.has(run.summary.status)) await engine.stop(id)
       runs.delete(id)
+      await lookAheads.forget(id)
       await run.writing
       await store.remove(id)
     },
@@ -371,6 +382,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
         if (!run.work) continue
         run.work.gate.interrupt()
       }
+      await lookAheads.close()
       await Promise.all(all.map(({ work }) => work?.done))
       await Promise.all(all.map(({ writing }) => writing))
     },

@@ -121,6 +121,10 @@ export function serverEngine({ url, token, fetch: ask = fetch }: ServerEngineOpt
       return stateOf(await json<StateJson>('GET', `${of(id)}/${path}`))
     },
 
+    async lookahead(id, { node }) {
+      return stateOf(await json<StateJson>('POST', `${of(id)}/nodes/${node}/lookahead`))
+    },
+
     async exact(id, at) {
       const query = at ? `?node=${at.node}&time=${at.time}` : ''
       return (await json<{ readonly value: number | null }>('GET', `${of(id)}/exact${query}`)).value

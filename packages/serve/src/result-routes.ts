@@ -9,8 +9,12 @@ import { finite, rewardsOf, treeOf } from './readings.ts'
 import { type AppOptions, answer, ofRun, problems } from './route.ts'
 import * as schemas from './schemas.ts'
 
+/** Looks ahead that wait for each other beside the runs, at most. */
+const LOOKS = 8
+
 export function addResultRoutes(app: OpenAPIHono, options: AppOptions): void {
   const { engine, store } = options
+  let looks = 0
 
   app.openapi(
     createRoute({
@@ -71,6 +75,28 @@ export function addResultRoutes(app: OpenAPIHono, options: AppOptions): void {
     },
   )
 
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/runs/{id}/nodes/{place}/lookahead',
+      description:
+        'The clean sample that the network expects at a node: `E[x_0 | x_t]`, of text the likeliest token in each gap. ' +
+        'Costs one network evaluation, which the run is not charged for.',
+      request: { params: schemas.placeSchema },
+      responses: { 200: answer(schemas.stateSchema, 'A sample.'), ...problems(404, 429, 503) },
+    }),
+    async (c) => {
+      if (looks >= LOOKS) throw problem(429, `${LOOKS} looks ahead wait already`, { kind: 'busy', retryAfter: 1 })
+      looks++
+      try {
+        const { id, place } = c.req.valid('param')
+        return c.json(stateJson(await engine.lookahead(id, { node: Number(place) })) as never, 200)
+      } finally {
+        looks--
+      }
+    },
+  )
+
   for (const [kind, name] of [
     ['nodes', 'node'],
     ['samples', 'sample'],
@@ -86,7 +112,7 @@ export function addResultRoutes(app: OpenAPIHono, options: AppOptions): void {
       createRoute({
         method: 'get',
         path: `/runs/{id}/${kind}/{place}`,
-        request: { params: schemas.idSchema.extend({ place: schemas.place }) },
+        request: { params: schemas.placeSchema },
         responses: { 200: answer(schemas.stateSchema, 'A state; of images also as `.png`.'), ...problems(404) },
       }),
       async (c) => {

@@ -116,4 +116,5 @@ export const factsSchema = z
 /** A number of an event, a node or a sample, in an address. */
 export const place = z.string().regex(/^\d{1,9}$/)
 export const idSchema = z.object({ id: z.string() })
+export const placeSchema = idSchema.extend({ place })
 export const keySchema = z.object({ key: z.string() })

@@ -60,6 +60,7 @@ describe('the routes', { timeout: 20_000 }, () => {
       '/runs/{id}/events',
       '/runs/{id}/exact',
       '/runs/{id}/nodes/{place}',
+      '/runs/{id}/nodes/{place}/lookahead',
       '/runs/{id}/pause',
       '/runs/{id}/resume',
       '/runs/{id}/samples',

@@ -102,6 +102,7 @@ export const engine: RunsEngine = {
   stop: async (id) => (await engineOf(id)).stop(id),
   step: async (id, from) => (await engineOf(id)).step(id, from),
   state: async (id, at) => (await engineOf(id)).state(id, at),
+  lookahead: async (id, at) => (await engineOf(id)).lookahead(id, at),
   exact: async (id, at) => (await engineOf(id)).exact(id, at),
   remove: async (id) => (await engineOf(id)).remove(id),
   archive: async (id) => (await engineOf(id)).archive(id),

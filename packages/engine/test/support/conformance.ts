@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine, RunConfig, RunEvent } from '../../src/index.ts'
 import { archiveConformance } from './archive-conformance.ts'
+import { lookAheadConformance } from './look-ahead-conformance.ts'
 import { modelConformance } from './model-conformance.ts'
 import { originConformance } from './origin-conformance.ts'
 import { allEvents, config, longConfig, toldIn, until } from './runs.ts'
@@ -229,6 +230,7 @@ export function engineConformance(name: string, make: () => Promise<EngineUnderT
     describe('whose runs are files', () => archiveConformance(() => engine))
     describe('that takes models', () => modelConformance(() => engine))
     describe('of texts', () => textConformance(() => engine))
+    describe('that looks ahead', () => lookAheadConformance(() => engine))
 
     it.each([
       [{ model: 'moon' }, /^model: there is no "moon"; there are .*world/],

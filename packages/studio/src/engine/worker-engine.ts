@@ -108,6 +108,7 @@ export function workerEngine(
     state: (id, at) => call('state', id, at),
     remove: (id) => call('remove', id),
     step: (id, from) => call('step', id, from),
+    lookahead: (id, at) => call('lookahead', id, at),
     exact: (id, at) => call('exact', id, at),
     archive: (id) => call('archive', id),
     restore: (archive) => call('restore', archive),
