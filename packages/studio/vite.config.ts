@@ -1,5 +1,4 @@
 import { defaultClientConditions, defineConfig } from 'vite'
-import { leanZodPlugin } from './lean-zod-plugin.ts'
 import { offlinePlugin } from './offline-plugin.ts'
 import { zooModels } from './src/engine/zoo-names.ts'
 import { zooPlugin } from './zoo-plugin.ts'
@@ -20,7 +19,7 @@ export default defineConfig({
   // The packages' TypeScript sources, so that nothing must be built before.
   resolve: { conditions: ['source', ...defaultClientConditions] },
   plugins: [zooPlugin(zooModels), offlinePlugin()],
-  worker: { format: 'es', plugins: () => [leanZodPlugin()], rolldownOptions: { output: { comments: false } } },
+  worker: { format: 'es', rolldownOptions: { output: { comments: false } } },
   server: { headers },
   preview: { headers },
   build: { target: 'es2022', chunkSizeWarningLimit: 600, assetsInlineLimit: 0 },

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { logSumExp } from '../tensor/log-sum-exp.ts'
 import { parseWith } from '../tensor/parse.ts'
 import { isSingle, type Precision } from '../tensor/precision.ts'
@@ -12,10 +12,10 @@ import type { Process } from './process.ts'
 
 const specification = z.strictObject({
   type: z.literal('gaussian-mixture'),
-  means: z.array(z.array(z.number()).min(1)).min(1),
-  stds: z.array(z.number().nonnegative()),
-  weights: z.array(z.number().positive()).optional(),
-  event: z.array(z.number().int().positive()).optional(),
+  means: z.array(z.array(z.number()).check(z.minLength(1))).check(z.minLength(1)),
+  stds: z.array(z.number().check(z.nonnegative())),
+  weights: z.optional(z.array(z.number().check(z.positive()))),
+  event: z.optional(z.array(z.int().check(z.positive()))),
 })
 
 /**

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { type CatalogueEntry, catalogueEntry, fromCatalogue } from '../tensor/catalogue.ts'
 import type { Grid, GridOptions } from './grid.ts'
 import {
@@ -16,14 +16,14 @@ import {
 import { alignYourSteps, alignYourStepsGrid, spacedGrid } from './listed-grids.ts'
 
 const number = z.number()
-const positive = z.number().positive()
+const positive = z.number().check(z.positive())
 /** Every grid in time or in noise takes these. */
 const ends = { from: number, to: number, last: number, rhoMax: number, rhoMin: number }
 
 type Ends = Pick<GridOptions, keyof typeof ends>
 
 /** An entry of a grid with ends; those that the caller of the grid gives go first. */
-function gridEntry<Shape extends z.ZodRawShape>(
+function gridEntry<Shape extends z.core.$ZodShape>(
   name: string,
   about: string,
   shape: Shape,
@@ -65,7 +65,7 @@ export const gridCatalogue: readonly CatalogueEntry<Grid>[] = [
     'whole timesteps of a table, spaced linspace, leading or trailing (diffusers)',
     {
       spacing: z.enum(['linspace', 'leading', 'trailing']),
-      offset: z.number().int(),
+      offset: z.int(),
       final: z.enum(['zero', 'min']),
       dropLast: z.boolean(),
       round: z.boolean(),

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { parseWith } from '../tensor/parse.ts'
 import { edm, ve } from './exploding.ts'
 import { flow } from './flow.ts'
@@ -7,10 +7,10 @@ import { meanReverting, residualShifting } from './residual.ts'
 import { subVp, vpCosine, vpLinear, vpScaledLinear } from './variance-preserving.ts'
 import { cosineBetas, linearBetas, scaledLinearBetas, vpTable, zeroTerminalSnr } from './vp-table.ts'
 
-const number = z.number().optional()
+const number = z.optional(z.number())
 const range = { b0: number, b1: number }
 const levels = { sigmaMin: number, sigmaMax: number }
-const steps = z.int().positive().optional()
+const steps = z.optional(z.int().check(z.positive()))
 
 const betas = z.union(
   [
@@ -29,8 +29,8 @@ const specification = z.discriminatedUnion('type', [
     type: z.literal('vp-table'),
     betas,
     /** Rescale the betas to end without signal. */
-    zeroTerminalSnr: z.boolean().optional(),
-    interpolation: z.enum(['log-alpha', 'log-rho', 'rho']).optional(),
+    zeroTerminalSnr: z.optional(z.boolean()),
+    interpolation: z.optional(z.enum(['log-alpha', 'log-rho', 'rho'])),
   }),
   z.strictObject({ type: z.literal('sub-vp'), ...range }),
   z.strictObject({ type: z.literal('ve'), ...levels }),
@@ -38,7 +38,7 @@ const specification = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('flow'), shift: number }),
   z.strictObject({
     type: z.literal('mean-reverting'),
-    schedule: z.enum(['cosine', 'linear', 'constant']).optional(),
+    schedule: z.optional(z.enum(['cosine', 'linear', 'constant'])),
     steps,
     floor: number,
     std: number,

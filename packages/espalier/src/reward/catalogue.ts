@@ -1,10 +1,10 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { type CatalogueEntry, catalogueEntry } from '../tensor/catalogue.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { brightness, type ImageOptions, ink, smoothness, symmetry } from './images.ts'
 import type { DifferentiableReward } from './reward.ts'
 
-const share = z.number().min(0).max(1)
+const share = z.number().check(z.gte(0), z.lte(1))
 
 /**
  * The rewards of images by name and options, such as `ink(target=0.2, bottom=0.5)`; each is then told the range of

@@ -1,26 +1,26 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { type ProcessSpecification, parseProcess } from '../process/parse-process.ts'
 import { parseWith } from '../tensor/parse.ts'
 import { sizeOf } from '../tensor/tensor.ts'
 
-const dimensions = z.array(z.int().positive())
+const dimensions = z.array(z.int().check(z.positive()))
 
 const condition = z.strictObject({
   /** Shape of one row, without the batch axis; `[]` is one number a row, such as a class label. */
-  shape: dimensions.default([]),
+  shape: z._default(dimensions, []),
   /** Values of one row that are fed where the caller gives none. */
-  default: z.array(z.number()).optional(),
+  default: z.optional(z.array(z.number())),
   /** Values of one row that mean "no condition" to a network trained with classifier-free dropout. */
-  unconditional: z.array(z.number()).optional(),
+  unconditional: z.optional(z.array(z.number())),
   /** For class labels: how many values the network knows, 0 to `values - 1`, the unconditional one included. */
-  values: z.int().positive().optional(),
+  values: z.optional(z.int().check(z.positive())),
 })
 
 const label = z.discriminatedUnion('type', [
   /** `scale t + offset`; a table of n steps wants scale n, offset -1. */
-  z.strictObject({ type: z.literal('linear'), scale: z.number().default(1), offset: z.number().default(0) }),
+  z.strictObject({ type: z.literal('linear'), scale: z._default(z.number(), 1), offset: z._default(z.number(), 0) }),
   /** `scale lambda(t) + offset` with the half log-SNR lambda; EDM's `log(sigma) / 4` is scale -0.25. */
-  z.strictObject({ type: z.literal('log-snr'), scale: z.number().default(1), offset: z.number().default(0) }),
+  z.strictObject({ type: z.literal('log-snr'), scale: z._default(z.number(), 1), offset: z._default(z.number(), 0) }),
 ])
 
 const network = z.strictObject({
@@ -29,50 +29,50 @@ const network = z.strictObject({
   process: z.looseObject({ type: z.string() }),
   prediction: z.enum(['noise', 'data', 'velocity', 'score', 'flow']),
   /** Shape of one state. */
-  event: dimensions.min(1),
+  event: dimensions.check(z.minLength(1)),
   /** Smallest and largest value of clean data. Default [-1, 1]. */
-  valueRange: z.tuple([z.number(), z.number()]).default([-1, 1]),
+  valueRange: z._default(z.tuple([z.number(), z.number()]), [-1, 1]),
   /** Names of the graph's state and time inputs and of its output. */
-  inputs: z.strictObject({ state: z.string(), time: z.string() }).default({ state: 'x', time: 't' }),
-  output: z.string().default('y'),
+  inputs: z._default(z.strictObject({ state: z.string(), time: z.string() }), { state: 'x', time: 't' }),
+  output: z._default(z.string(), 'y'),
   /** Default: the time itself, or `log(rho) / 4` with `preconditioning`. */
-  label: label.optional(),
+  label: z.optional(label),
   /** The raw output is that of EDM's preconditioning, and `data` is what comes of it. */
-  preconditioning: z.strictObject({ type: z.literal('edm'), sigmaData: z.number().positive() }).optional(),
+  preconditioning: z.optional(z.strictObject({ type: z.literal('edm'), sigmaData: z.number().check(z.positive()) })),
   /** The graph's further inputs, by name. */
-  conditions: z.record(z.string(), condition).default({}),
+  conditions: z._default(z.record(z.string(), condition), {}),
   /**
    * Name of the condition that the process reverts to, of the shape of a state: the process is then that of the
    * residual `x - mean`. States are residuals, the network sees `x`, and its clean data is one; who decodes adds the
    * mean back.
    */
-  mean: z.string().optional(),
+  mean: z.optional(z.string()),
   /** Names of the classes, where the data has some. */
-  classes: z.array(z.string()).optional(),
+  classes: z.optional(z.array(z.string())),
   /** How it was trained: recipe command, data, steps, seed, time, metrics. */
-  training: z.record(z.string(), z.unknown()).optional(),
+  training: z.optional(z.record(z.string(), z.unknown())),
 })
 
 const classifier = z.strictObject({
   type: z.literal('classifier'),
   name: z.string(),
   /** Shape of one sample. */
-  event: dimensions.min(1),
-  valueRange: z.tuple([z.number(), z.number()]).default([-1, 1]),
-  input: z.string().default('x'),
+  event: dimensions.check(z.minLength(1)),
+  valueRange: z._default(z.tuple([z.number(), z.number()]), [-1, 1]),
+  input: z._default(z.string(), 'x'),
   /** Names of the graph's outputs: `[n, classes]` logits and, where given, `[n, d]` features. */
-  outputs: z.strictObject({ logits: z.string(), features: z.string().optional() }).default({ logits: 'logits' }),
+  outputs: z._default(z.strictObject({ logits: z.string(), features: z.optional(z.string()) }), { logits: 'logits' }),
   /** A classifier of noisy states: the process that it was trained on, its time input, and what that is fed. */
-  noisy: z
-    .strictObject({
+  noisy: z.optional(
+    z.strictObject({
       process: z.looseObject({ type: z.string() }),
-      time: z.string().default('t'),
+      time: z._default(z.string(), 't'),
       /** Default: the time itself. */
-      label: label.optional(),
-    })
-    .optional(),
-  classes: z.array(z.string()).min(2),
-  training: z.record(z.string(), z.unknown()).optional(),
+      label: z.optional(label),
+    }),
+  ),
+  classes: z.array(z.string()).check(z.minLength(2)),
+  training: z.optional(z.record(z.string(), z.unknown())),
 })
 
 /** A diffusion network: everything that a sampler must know and that the ONNX file does not say. */

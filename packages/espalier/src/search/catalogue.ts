@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { type Chain, guidedChain, noiseChain, stochasticChain } from '../chain/chain.ts'
 import type { Branching } from '../chain/schedule.ts'
 import { type CatalogueEntry, catalogueEntry, fromCatalogue } from '../tensor/catalogue.ts'
@@ -44,10 +44,10 @@ export interface MethodOptions<S, X> extends SearchOptions<S, X> {
   readonly onIteration?: (tree: Tree<S>, leaf: number) => void
 }
 
-const count = z.number().int().min(1)
-const share = z.number().min(0).max(1)
-const positive = z.number().positive()
-const level = z.number().min(0)
+const count = z.int().check(z.gte(1))
+const share = z.number().check(z.gte(0), z.lte(1))
+const positive = z.number().check(z.positive())
+const level = z.number().check(z.gte(0))
 
 const population = { particles: count, trigger: share, resampling: z.enum(resamplingSchemes as [string]) }
 const tree = {
@@ -66,7 +66,7 @@ const tree = {
 type Run = <X>(options: never) => Promise<SearchResult<X>>
 
 /** An entry whose method takes its own options beside those of every search. */
-function entry<Shape extends z.ZodRawShape>(
+function entry<Shape extends z.core.$ZodShape>(
   name: string,
   about: string,
   kind: Pick<SearchMethod, 'chain' | 'blocks' | 'goal'> & { readonly tree?: boolean },
@@ -167,7 +167,7 @@ export const searchCatalogue: readonly CatalogueEntry<SearchMethod>[] = [
     'zero-order',
     'the best neighbours of a start noise, again and again (Ma 2025)',
     best('deterministic', 'one'),
-    { neighbours: count, cosine: z.number().min(-1).max(1), keepPivot: z.boolean(), rounds: count },
+    { neighbours: count, cosine: z.number().check(z.gte(-1), z.lte(1)), keepPivot: z.boolean(), rounds: count },
     zeroOrderSearch as Run,
   ),
   entry(

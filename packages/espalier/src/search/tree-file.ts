@@ -1,6 +1,6 @@
 /** A tree search as a file: one safetensors file, its settings and counters in the metadata. */
 
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { parseWith } from '../tensor/parse.ts'
 import {
   joined,
@@ -38,43 +38,50 @@ export interface SavedSearch {
 
 const FORMAT = 'espalier-tree-2'
 
-const count = z.number().int().nonnegative()
+const count = z.int().check(z.nonnegative())
 const real = z.number()
 const header = z.strictObject({
   settings: z.strictObject({
     method: z.string(),
-    seed: z.number().int(),
-    lambda: real.nonnegative(),
-    c: real.positive(),
-    alpha: real.min(0).max(1),
+    seed: z.int(),
+    lambda: real.check(z.nonnegative()),
+    c: real.check(z.positive()),
+    alpha: real.check(z.gte(0), z.lte(1)),
     selection: z.enum(selections),
-    epsilon: real.min(0).max(1),
-    cUct: real.nonnegative(),
+    epsilon: real.check(z.gte(0), z.lte(1)),
+    cUct: real.check(z.nonnegative()),
     uctScale: z.enum(['std', 'none']),
     backup: z.enum(['soft', 'max']),
     readOut: z.enum(readOuts),
     states: z.enum(stateKeepings),
     rollout: z.enum(['full', 'finish']),
-    edges: z.array(real.nonnegative()).min(1).max(65_534),
+    edges: z.array(real.check(z.nonnegative())).check(z.minLength(1), z.maxLength(65_534)),
   }),
   iterations: count,
-  clock: real.nonnegative(),
+  clock: real.check(z.nonnegative()),
   underWay: z.array(
-    z.strictObject({ iteration: count, node: count, child: count, from: count, logGain: real, at: real.nonnegative() }),
+    z.strictObject({
+      iteration: count,
+      node: count,
+      child: count,
+      from: count,
+      logGain: real,
+      at: real.check(z.nonnegative()),
+    }),
   ),
   account: z.strictObject({
-    nfe: real.nonnegative(),
-    gradientEvaluations: real.nonnegative(),
+    nfe: real.check(z.nonnegative()),
+    gradientEvaluations: real.check(z.nonnegative()),
     rewardEvaluations: count,
     trace: z.array(z.strictObject({ nfe: real, best: real })),
   }),
 })
 const notesOf = z.strictObject({
-  model: z.string().optional(),
-  reward: z.string().optional(),
-  event: z.array(count.min(1)).optional(),
-  range: z.tuple([real, real]).optional(),
-  seconds: real.nonnegative().optional(),
+  model: z.optional(z.string()),
+  reward: z.optional(z.string()),
+  event: z.optional(z.array(count.check(z.gte(1)))),
+  range: z.optional(z.tuple([real, real])),
+  seconds: z.optional(real.check(z.nonnegative())),
 })
 
 /** What a file may say beside the tree; nothing of it decides how the search goes on. */

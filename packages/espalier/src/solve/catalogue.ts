@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { type CatalogueEntry, catalogueEntry, fromCatalogue } from '../tensor/catalogue.ts'
 import { eulerAncestral } from './ancestral.ts'
 import { ddim } from './ddim.ts'
@@ -23,9 +23,9 @@ import { saSolver } from './sa-solver.ts'
 import { type TableauName, tableaus } from './tableau.ts'
 import { uniPC } from './uni-pc.ts'
 
-const share = z.number().min(0).max(1)
-const level = z.number().min(0)
-const order = (most: number) => z.number().int().min(1).max(most)
+const share = z.number().check(z.gte(0), z.lte(1))
+const level = z.number().check(z.gte(0))
+const order = (most: number) => z.int().check(z.gte(1), z.lte(most))
 const lowerOrderFinal = z.union([z.boolean(), z.literal('auto')])
 const variant = z.enum(['correct', 'released'])
 const variable = z.enum(['time', 'rho', 'lambda'])
@@ -36,7 +36,7 @@ const solver = z.string()
 const multistep = { type, tau: level, variant, lowerOrderFinal }
 const singlestep = { type, inner: z.enum(['grid', 'ratio']), r1: share, r2: share, tau: level, variant }
 const churn = { churn: level, churnMin: level, churnMax: level, churnNoise: level }
-const momentum = { order: z.number().positive().max(5), beta: share }
+const momentum = { order: z.number().check(z.positive(), z.lte(5)), beta: share }
 
 /** An entry without a base solver has none to wrap. */
 const base = (text: string | undefined): Solver => {
@@ -120,7 +120,7 @@ export const solverCatalogue: readonly CatalogueEntry<Solver>[] = [
     'SA-Solver, stochastic Adams (Xue 2023)',
     {
       predictorOrder: order(4),
-      correctorOrder: z.number().int().min(0).max(4),
+      correctorOrder: z.int().check(z.gte(0), z.lte(4)),
       tau: level,
       target,
       variant,

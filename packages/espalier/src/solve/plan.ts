@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { type Denoiser, rowCostAt, type Target } from '../process/denoiser.ts'
 import type { Process } from '../process/process.ts'
 import { parseWith } from '../tensor/parse.ts'
@@ -7,15 +7,13 @@ import { parseWith } from '../tensor/parse.ts'
 const LIMITS = { times: 10_001, stages: 50_000, terms: 1_000, name: 200 }
 
 /** A list whose length is checked before its items are; the second bounds are for the JSON schema. */
-function list<T extends z.ZodType>(item: T, most: number, least = 0) {
-  return z.array(z.unknown()).min(least).max(most).pipe(z.array(item).min(least).max(most))
+function list<T extends z.ZodMiniType>(item: T, most: number, least = 0) {
+  const length = [z.minLength(least), z.maxLength(most)] as const
+  return z.pipe(z.array(z.unknown()).check(...length), z.array(item).check(...length))
 }
 
 const coefficients = list(z.number(), LIMITS.terms)
-const name = z
-  .string()
-  .max(LIMITS.name)
-  .regex(/^\P{Cc}*$/u, 'expected text in one line')
+const name = z.string().check(z.maxLength(LIMITS.name), z.regex(/^\P{Cc}*$/u, 'expected text in one line'))
 
 /**
  * A combination of what a run keeps, newest first: `sum_j states[j] x_j + sum_j predictions[j] m_j`.
@@ -36,14 +34,14 @@ const combination = z.strictObject({ states: coefficients, predictions: coeffici
  */
 const stage = z.strictObject({
   /** The grid step that this stage is part of; it runs from `grid[step]` to `grid[step + 1]`. */
-  step: z.number().int().nonnegative(),
+  step: z.int().check(z.nonnegative()),
   /** Where the network is asked. */
-  time: z.number().min(0).max(1).nullable(),
+  time: z.nullable(z.number().check(z.gte(0), z.lte(1))),
   ask: combination,
   states: coefficients,
   predictions: coefficients,
   /** Standard deviation of the fresh Gaussian noise; 0 for a deterministic stage. */
-  noise: z.number().nonnegative(),
+  noise: z.number().check(z.nonnegative()),
 })
 
 const plan = z.strictObject({
@@ -53,7 +51,7 @@ const plan = z.strictObject({
   process: name,
   /** Which prediction the stages combine. */
   target: z.enum(['data', 'noise']),
-  grid: list(z.number().min(0).max(1), LIMITS.times, 2),
+  grid: list(z.number().check(z.gte(0), z.lte(1)), LIMITS.times, 2),
   stages: list(stage, LIMITS.stages),
 })
 

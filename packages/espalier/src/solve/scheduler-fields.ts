@@ -1,19 +1,19 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { parseWith } from '../tensor/parse.ts'
 
-const number = z.number().nullish()
-const whole = z.int().nullish()
-const flag = z.boolean().nullish()
-const oneOf = <const T extends readonly string[]>(values: T) => z.enum(values).nullish()
+const number = z.nullish(z.number())
+const whole = z.nullish(z.int())
+const flag = z.nullish(z.boolean())
+const oneOf = <const T extends readonly string[]>(values: T) => z.nullish(z.enum(values))
 
 /** Fields that the schedulers of diffusers have in common; a class reads some of them, the others are tolerated. */
 const fields = z.object({
   _class_name: z.string(),
-  num_train_timesteps: z.int().min(2).nullish(),
+  num_train_timesteps: z.nullish(z.int().check(z.gte(2))),
   beta_start: number,
   beta_end: number,
   beta_schedule: oneOf(['linear', 'scaled_linear', 'squaredcos_cap_v2', 'sigmoid']),
-  trained_betas: z.array(z.number()).nullish(),
+  trained_betas: z.nullish(z.array(z.number())),
   prediction_type: oneOf(['epsilon', 'sample', 'v_prediction', 'flow_prediction']),
   timestep_spacing: oneOf(['linspace', 'leading', 'trailing']),
   timestep_type: oneOf(['discrete', 'continuous']),
@@ -21,7 +21,7 @@ const fields = z.object({
   rescale_betas_zero_snr: flag,
   set_alpha_to_one: flag,
   skip_prk_steps: flag,
-  variance_type: z.string().nullish(),
+  variance_type: z.nullish(z.string()),
   clip_sample: flag,
   clip_sample_range: number,
   thresholding: flag,
@@ -43,12 +43,12 @@ const fields = z.object({
   rho: number,
   solver_order: whole,
   solver_type: oneOf(['midpoint', 'heun', 'logrho', 'bh1', 'bh2']),
-  algorithm_type: z.string().nullish(),
+  algorithm_type: z.nullish(z.string()),
   lower_order_final: flag,
   euler_at_final: flag,
   predict_x0: flag,
-  disable_corrector: z.array(z.int()).nullish(),
-  solver_p: z.null({ error: 'another scheduler as the predictor is not supported' }).optional(),
+  disable_corrector: z.nullish(z.array(z.int())),
+  solver_p: z.optional(z.null({ error: 'another scheduler as the predictor is not supported' })),
   predictor_order: whole,
   corrector_order: whole,
   shift: number,
@@ -146,7 +146,7 @@ export const schedulerClasses: readonly string[] = Object.keys(classes)
  */
 export function parseSchedulerFields(json: unknown): SchedulerFields {
   if (typeof json === 'string') return parseSchedulerFields(parsePythonJson(json))
-  const { _class_name: name } = parseWith(fields.pick({ _class_name: true }), json, 'scheduler_config')
+  const { _class_name: name } = parseWith(z.pick(fields, { _class_name: true }), json, 'scheduler_config')
   if (!Object.hasOwn(classes, name)) {
     throw new Error(
       `scheduler_config._class_name: the scheduler ${name} is not supported; supported are ${schedulerClasses.join(', ')}`,

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { parseWith } from './parse.ts'
 
 /** Something that can be asked for by name and options: a solver, a grid. */
@@ -15,23 +15,23 @@ export interface CatalogueEntry<T> {
   make(options: Readonly<Record<string, unknown>>): T
 }
 
-type Options<Shape extends z.ZodRawShape> = { [K in keyof Shape]?: z.infer<Shape[K]> }
+type Options<Shape extends z.core.$ZodShape> = { [K in keyof Shape]?: z.infer<Shape[K]> }
 
 /** An entry whose options, all of them optional, are checked by a zod shape. */
-export function catalogueEntry<T, Shape extends z.ZodRawShape>(
+export function catalogueEntry<T, Shape extends z.core.$ZodShape>(
   name: string,
   about: string,
   shape: Shape,
   make: (options: Options<Shape>) => T,
 ): CatalogueEntry<T> {
-  const schema = z.strictObject(shape).partial()
+  const schema = z.partial(z.strictObject(shape))
   return {
     name,
     about,
     options: Object.keys(shape),
     choices: Object.fromEntries(
       Object.entries(shape).flatMap(([option, type]) => {
-        const words = wordsOf(type as z.ZodType)
+        const words = wordsOf(type as z.core.$ZodType)
         return words ? [[option, words]] : []
       }),
     ),
@@ -40,12 +40,10 @@ export function catalogueEntry<T, Shape extends z.ZodRawShape>(
 }
 
 /** The words that a type is made of; undefined where it takes others too. */
-function wordsOf(type: z.ZodType): string[] | undefined {
-  if (type instanceof z.ZodEnum) return type.options.map(String)
-  if (type instanceof z.ZodLiteral) return [...type.values].map(String)
-  if (type instanceof z.ZodBoolean) return ['true', 'false']
-  if (!(type instanceof z.ZodUnion)) return undefined
-  const parts = type.options.map((option) => wordsOf(option as z.ZodType))
+function wordsOf(type: z.core.$ZodType): string[] | undefined {
+  if (type instanceof z.core.$ZodBoolean) return ['true', 'false']
+  if (!(type instanceof z.core.$ZodUnion)) return type._zod.values && [...type._zod.values].map(String)
+  const parts = type._zod.def.options.map(wordsOf)
   return parts.every((words) => words !== undefined) ? parts.flat() : undefined
 }
 

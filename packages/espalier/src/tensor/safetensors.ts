@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { parseWith } from './parse.ts'
 import { sizeOf } from './tensor.ts'
 
@@ -37,7 +37,7 @@ export interface Safetensors {
 /** The format's own limit on the header. */
 const LONGEST_HEADER = 100_000_000
 
-const count = z.number().int().nonnegative()
+const count = z.int().check(z.nonnegative())
 const entry = z.strictObject({
   dtype: z.enum(Object.keys(types) as [Dtype, ...Dtype[]]),
   shape: z.array(count),

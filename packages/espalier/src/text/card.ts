@@ -1,16 +1,16 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { parseWith } from '../tensor/parse.ts'
 import { sizeOf } from '../tensor/tensor.ts'
 import { maskedProcess, type TokenProcess, uniformProcess } from './process.ts'
 import { parseTokenSchedule, type TokenScheduleSpecification } from './schedule.ts'
 
-const count = z.int().positive()
+const count = z.int().check(z.positive())
 
 const condition = z.strictObject({
-  shape: z.array(count).default([]),
-  default: z.array(z.number()).optional(),
-  unconditional: z.array(z.number()).optional(),
-  values: count.optional(),
+  shape: z._default(z.array(count), []),
+  default: z.optional(z.array(z.number())),
+  unconditional: z.optional(z.array(z.number())),
+  values: z.optional(count),
 })
 
 const shared = {
@@ -20,45 +20,46 @@ const shared = {
   /** Length of the longest sequence, in tokens. */
   context: count,
   /** How text becomes tokens: whatever the reader of the tokenizer wants. */
-  tokenizer: z.record(z.string(), z.unknown()).optional(),
-  training: z.record(z.string(), z.unknown()).optional(),
+  tokenizer: z.optional(z.record(z.string(), z.unknown())),
+  training: z.optional(z.record(z.string(), z.unknown())),
 }
 
 const masked = z.strictObject({
   type: z.literal('masked'),
   ...shared,
-  process: z
-    .strictObject({ type: z.enum(['masked', 'uniform']), schedule: z.looseObject({ type: z.string() }) })
-    .default({ type: 'masked', schedule: { type: 'log-linear' } }),
+  process: z._default(
+    z.strictObject({ type: z.enum(['masked', 'uniform']), schedule: z.looseObject({ type: z.string() }) }),
+    { type: 'masked', schedule: { type: 'log-linear' } },
+  ),
   /**
    * What the output is: logits of the clean tokens (`clean`: MDLM, RADD), or logarithms of concrete scores
    * (`log-score`: SEDD).
    */
-  prediction: z.enum(['clean', 'log-score']).default('clean'),
+  prediction: z._default(z.enum(['clean', 'log-score']), 'clean'),
   /** Tokens `[n, length]`, and the time `[n]` or `[n, 1]` of networks that are told it. */
-  inputs: z.strictObject({ tokens: z.string(), time: z.string().optional() }).default({ tokens: 'tokens' }),
+  inputs: z._default(z.strictObject({ tokens: z.string(), time: z.optional(z.string()) }), { tokens: 'tokens' }),
   /** `[n, length, vocabulary]`, or one more column, for the mask, which is not read. */
-  output: z.string().default('logits'),
-  conditions: z.record(z.string(), condition).default({}),
+  output: z._default(z.string(), 'logits'),
+  conditions: z._default(z.record(z.string(), condition), {}),
 })
 
 const autoregressive = z.strictObject({
   type: z.literal('autoregressive'),
   ...shared,
   /** The token that stands before the first one. */
-  start: z.int().nonnegative(),
-  inputs: z.strictObject({ tokens: z.string() }).default({ tokens: 'tokens' }),
+  start: z.int().check(z.nonnegative()),
+  inputs: z._default(z.strictObject({ tokens: z.string() }), { tokens: 'tokens' }),
   /** `[n, length, vocabulary]`: of the token that comes next. */
-  output: z.string().default('logits'),
+  output: z._default(z.string(), 'logits'),
 })
 
 const classifier = z.strictObject({
   type: z.literal('token-classifier'),
   ...shared,
-  classes: z.array(z.string()).min(2),
-  inputs: z.strictObject({ tokens: z.string() }).default({ tokens: 'tokens' }),
+  classes: z.array(z.string()).check(z.minLength(2)),
+  inputs: z._default(z.strictObject({ tokens: z.string() }), { tokens: 'tokens' }),
   /** Logits `[n, classes]`. */
-  output: z.string().default('logits'),
+  output: z._default(z.string(), 'logits'),
 })
 
 const energy = z.strictObject({
@@ -68,11 +69,12 @@ const energy = z.strictObject({
    * Whole sequences `[n, length]`, the states they are drafts of, `[n, length]`, where the mask is the token after the
    * last real one, and the time `[n]` or `[n, 1]` of networks that are told it.
    */
-  inputs: z
-    .strictObject({ tokens: z.string(), state: z.string(), time: z.string().optional() })
-    .default({ tokens: 'tokens', state: 'state' }),
+  inputs: z._default(z.strictObject({ tokens: z.string(), state: z.string(), time: z.optional(z.string()) }), {
+    tokens: 'tokens',
+    state: 'state',
+  }),
   /** E of `exp(-E)`, `[n]` or `[n, 1]`. */
-  output: z.string().default('energy'),
+  output: z._default(z.string(), 'energy'),
 })
 
 /**

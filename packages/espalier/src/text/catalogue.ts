@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { type CatalogueEntry, catalogueEntry, fromCatalogue } from '../tensor/catalogue.ts'
 import { confidenceOrdered } from './confidence.ts'
 import type { DraftOptions, SequenceEnergy } from './energy.ts'
@@ -43,10 +43,10 @@ export interface NamedTokenSampler {
 export type EnergyForm = (typeof energyForms)[number]
 export const energyForms = ['ar', 'co-ar'] as const
 
-const count = z.int().min(1)
-const share = z.number().min(0).max(1)
-const inside = z.number().gt(0).lt(1)
-const positive = z.number().positive()
+const count = z.int().check(z.gte(1))
+const share = z.number().check(z.gte(0), z.lte(1))
+const inside = z.number().check(z.gt(0), z.lt(1))
+const positive = z.number().check(z.positive())
 const removal = z.enum(['sample', 'argmax', 'none'])
 type Removal = z.infer<typeof removal>
 
@@ -54,7 +54,7 @@ type Removal = z.infer<typeof removal>
 const defaultSteps = 32
 
 /** A sampler that steps by a kernel on an even grid: `own` names the options of the kernel. */
-function stepping<Shape extends z.ZodRawShape>(
+function stepping<Shape extends z.core.$ZodShape>(
   name: string,
   about: string,
   own: Shape,
@@ -97,7 +97,7 @@ export const tokenSamplerCatalogue: readonly CatalogueEntry<NamedTokenSampler>[]
   catalogueEntry(
     'confidence',
     'the most certain tokens first (MaskGIT, Chang 2022): not the law of the model',
-    { calls: count, token: z.enum(['sample', 'argmax']), choice: z.number().min(0) },
+    { calls: count, token: z.enum(['sample', 'argmax']), choice: z.number().check(z.gte(0)) },
     (options) => exact('confidence', confidenceOrdered(options)),
   ),
   stepping(

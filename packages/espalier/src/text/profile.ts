@@ -1,52 +1,54 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { parseWith } from '../tensor/parse.ts'
 import { type KernelSamplerOptions, kernelSampler } from './kernel-sampler.ts'
 import { scaledKernel } from './profile-kernel.ts'
 import type { TokenSolver } from './sampler.ts'
 
-const share = z.number().min(0).max(1)
+const share = z.number().check(z.gte(0), z.lte(1))
 
 const profile = z
   .strictObject({
     /** Fall from 1, one more than steps. */
-    times: z.array(share).min(2).max(10_001),
+    times: z.array(share).check(z.minLength(2), z.maxLength(10_001)),
     /** Of the concrete score, one a step. */
-    factors: z.array(z.number().nonnegative()).max(10_000),
-    variant: z.enum(['lsd-score', 'lsd-log']).default('lsd-score'),
-    kernel: z.enum(['euler', 'tweedie']).default('euler'),
+    factors: z.array(z.number().check(z.nonnegative())).check(z.maxLength(10_000)),
+    variant: z._default(z.enum(['lsd-score', 'lsd-log']), 'lsd-score'),
+    kernel: z._default(z.enum(['euler', 'tweedie']), 'euler'),
     /** Network calls of one sequence, at most: the steps, and the last fill where one is needed. */
-    nfe: z.int().positive().optional(),
+    nfe: z.optional(z.int().check(z.positive())),
     /** What the numbers were fitted on. */
-    trainedOn: z
-      .strictObject({
+    trainedOn: z.optional(
+      z.strictObject({
         /** Kind and schedule of the process, such as `masked log-linear(0)`. */
         process: z.string(),
-        vocabulary: z.int().positive(),
-        length: z.int().positive(),
+        vocabulary: z.int().check(z.positive()),
+        length: z.int().check(z.positive()),
         teacher: z.string(),
-        teacherSteps: z.int().positive(),
-        pairs: z.int().positive(),
+        teacherSteps: z.int().check(z.positive()),
+        pairs: z.int().check(z.positive()),
         coupled: z.boolean(),
         relax: share,
         metric: z.enum(['squared', 'entropy']),
         seed: z.int(),
         /** Network evaluations of the fit. */
-        nfe: z.int().nonnegative(),
-      })
-      .optional(),
+        nfe: z.int().check(z.nonnegative()),
+      }),
+    ),
   })
-  .superRefine(({ times, factors, nfe }, context) => {
-    const steps = times.length - 1
-    const up = times.findIndex((t, i) => i > 0 && t >= times[i - 1])
-    const wrong = (path: (string | number)[], message: string) =>
-      void context.addIssue({ code: 'custom', path, message })
-    if (up > 0) wrong(['times', up], `expected times that fall, ${times[up]} comes after ${times[up - 1]}`)
-    if (factors.length !== steps)
-      wrong(['factors'], `${factors.length} factors for ${steps} steps, expected one a step`)
-    if (nfe !== undefined && nfe !== steps && nfe !== steps + 1) {
-      wrong(['nfe'], `${nfe} calls of ${steps} steps, expected ${steps}, or ${steps + 1} with the last fill`)
-    }
-  })
+  .check(
+    z.superRefine(({ times, factors, nfe }, context) => {
+      const steps = times.length - 1
+      const up = times.findIndex((t, i) => i > 0 && t >= times[i - 1])
+      const wrong = (path: (string | number)[], message: string) =>
+        void context.addIssue({ code: 'custom', path, message })
+      if (up > 0) wrong(['times', up], `expected times that fall, ${times[up]} comes after ${times[up - 1]}`)
+      if (factors.length !== steps)
+        wrong(['factors'], `${factors.length} factors for ${steps} steps, expected one a step`)
+      if (nfe !== undefined && nfe !== steps && nfe !== steps + 1) {
+        wrong(['nfe'], `${nfe} calls of ${steps} steps, expected ${steps}, or ${steps + 1} with the last fill`)
+      }
+    }),
+  )
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { parseWith } from '../tensor/parse.ts'
 
 /**
@@ -71,10 +71,14 @@ export function geometric(smin = 1e-3, smax = 20): TokenSchedule {
 }
 
 const specification = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('log-linear'), epsilon: z.number().default(0) }),
+  z.strictObject({ type: z.literal('log-linear'), epsilon: z._default(z.number(), 0) }),
   z.strictObject({ type: z.literal('cosine') }),
-  z.strictObject({ type: z.literal('polynomial'), power: z.number().default(2) }),
-  z.strictObject({ type: z.literal('geometric'), smin: z.number().default(1e-3), smax: z.number().default(20) }),
+  z.strictObject({ type: z.literal('polynomial'), power: z._default(z.number(), 2) }),
+  z.strictObject({
+    type: z.literal('geometric'),
+    smin: z._default(z.number(), 1e-3),
+    smax: z._default(z.number(), 20),
+  }),
 ])
 
 /** A schedule as JSON. */

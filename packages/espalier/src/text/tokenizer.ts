@@ -1,5 +1,5 @@
 import { Tokenizer } from '@huggingface/tokenizers'
-import { z } from 'zod'
+import { z } from 'zod/mini'
 import { parseWith } from '../tensor/parse.ts'
 
 /** Text as tokens, and back. */
@@ -13,8 +13,8 @@ export interface TextTokenizer {
 }
 
 const json = z.looseObject({
-  model: z.looseObject({ type: z.string(), vocab: z.record(z.string(), z.int().nonnegative()) }),
-  added_tokens: z.array(z.looseObject({ id: z.int().nonnegative(), content: z.string() })).default([]),
+  model: z.looseObject({ type: z.string(), vocab: z.record(z.string(), z.int().check(z.nonnegative())) }),
+  added_tokens: z._default(z.array(z.looseObject({ id: z.int().check(z.nonnegative()), content: z.string() })), []),
 })
 
 /**
