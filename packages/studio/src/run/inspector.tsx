@@ -115,28 +115,53 @@ interface StatesProps {
   onSelect(node: number): void
 }
 
-/** The noisy state of a node, and what came of it. */
+/** The noisy state of a node, what the network expects of it, and what came of it. */
 function States({ watch, tree, node, onSelect }: StatesProps) {
   const below = tree.bestBelow()[node]
   const leaf = tree.isLeaf(node)
   if (node === ROOT) return <p class="quiet">The root stands above the prior: it has no state of its own.</p>
   return (
-    <div class={watch.thumbnails.text.value ? 'pair texts' : 'pair'}>
-      <figure>
-        <Picture watch={watch} place={{ node }} large />
-        <figcaption>{leaf ? 'the sample' : 'its noisy state'}</figcaption>
-      </figure>
-      {!leaf && below >= 0 && (
+    <>
+      <div class={watch.thumbnails.text.value ? 'states texts' : 'states'}>
         <figure>
-          <Picture watch={watch} place={{ node: below }} large />
-          <figcaption>
-            <button type="button" class="link" onClick={() => onSelect(below)}>
-              best sample below
-            </button>
-          </figcaption>
+          <Picture watch={watch} place={{ node }} large />
+          <figcaption>{leaf ? 'the sample' : 'its noisy state'}</figcaption>
         </figure>
-      )}
-    </div>
+        {!leaf && (
+          <figure>
+            <Picture watch={watch} place={{ node }} large ahead />
+            <figcaption>look-ahead</figcaption>
+          </figure>
+        )}
+        {!leaf && below >= 0 && (
+          <figure>
+            <Picture watch={watch} place={{ node: below }} large />
+            <figcaption>
+              <button type="button" class="link" onClick={() => onSelect(below)}>
+                best sample below
+              </button>
+            </figcaption>
+          </figure>
+        )}
+      </div>
+      {!leaf && <AboutLookAhead watch={watch} node={node} />}
+    </>
+  )
+}
+
+/** What a look-ahead is, or why there is none: one line, so that nothing moves when it comes. */
+function AboutLookAhead({ watch, node }: { watch: Watch; node: number }) {
+  watch.lookAheads.arrived.value
+  const failure = watch.lookAheads.failure({ node })
+  const told = failure
+    ? `No look-ahead: ${failure}`
+    : watch.thumbnails.text.value
+      ? 'Look-ahead: the likeliest token in each gap'
+      : 'Look-ahead: what the network expects here'
+  return (
+    <p class="quiet about-ahead" title={told}>
+      {told}
+    </p>
   )
 }
 

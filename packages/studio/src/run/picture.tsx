@@ -3,12 +3,21 @@ import { isImage } from '../tree/picture.ts'
 import type { Place } from '../tree/thumbnails.ts'
 import type { Watch } from './watch.ts'
 
+export interface PictureProps {
+  readonly watch: Watch
+  readonly place: Place
+  readonly large?: boolean
+  /** Not the state, but what the network expects there. */
+  readonly ahead?: boolean
+}
+
 /** A state, in a slot of fixed size: a picture, or words. */
-export function Picture({ watch, place, large }: { watch: Watch; place: Place; large?: boolean }) {
-  watch.thumbnails.arrived.value
+export function Picture({ watch, place, large, ahead }: PictureProps) {
+  const states = ahead ? watch.lookAheads : watch.thumbnails
+  states.arrived.value
   const slot = useRef<HTMLCanvasElement>(null)
-  const words = watch.thumbnails.text.value
-  const picture = words ? undefined : watch.thumbnails.picture(place)
+  const words = watch.thumbnails.text.value || states.text.value
+  const picture = words ? undefined : states.picture(place)
   useEffect(() => {
     const canvas = slot.current
     const context = canvas?.getContext('2d')
@@ -21,8 +30,8 @@ export function Picture({ watch, place, large }: { watch: Watch; place: Place; l
     canvas.height = picture.height
     context.drawImage(picture, 0, 0)
   }, [picture])
-  if (words) return <Words text={watch.thumbnails.state(place)?.text} large={large} />
-  const state = watch.thumbnails.state(place)
+  if (words) return <Words text={states.state(place)?.text} large={large} />
+  const state = states.state(place)
   const drawn = state && !isImage(state) ? ' drawn' : ''
   return <canvas ref={slot} class={`picture${large ? ' large' : ''}${drawn}`} />
 }

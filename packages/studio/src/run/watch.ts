@@ -1,10 +1,10 @@
-import { endings, type Level, type RunStatus, type RunSummary } from '@espalier/engine'
+import { endings, type Level, type RunState, type RunStatus, type RunSummary } from '@espalier/engine'
 import { signal } from '@preact/signals'
 import { messageOf } from '../format.ts'
 import type { RunsEngine } from '../studio.ts'
 import { GrowingTree } from '../tree/growing-tree.ts'
 import { pictureOf } from '../tree/picture.ts'
-import { Thumbnails } from '../tree/thumbnails.ts'
+import { type Place, Thumbnails } from '../tree/thumbnails.ts'
 import { Curve } from './curve.ts'
 
 export interface Counts {
@@ -14,6 +14,11 @@ export interface Counts {
   readonly best: number | null
   readonly seconds: number
 }
+
+/** States that are asked for at the same time. */
+const STATES = 8
+/** Looks ahead, each of which costs a network evaluation. */
+const LOOKS = 2
 
 const nothing: Counts = { nfe: 0, rewardEvaluations: 0, gradientEvaluations: 0, best: null, seconds: 0 }
 
@@ -51,6 +56,8 @@ export class Watch {
   /** The same at most twice a second, for lists and tables. */
   readonly calmVersion = signal(0)
   readonly thumbnails: Thumbnails
+  /** What the network expects at nodes. */
+  readonly lookAheads: Thumbnails
   /** Events so far: the number of the next. */
   seen = 0
   readonly #abort = new AbortController()
@@ -64,7 +71,11 @@ export class Watch {
   constructor(engine: RunsEngine, id: string, dark: () => boolean) {
     this.engine = engine
     this.id = id
-    this.thumbnails = new Thumbnails(engine, id, (state) => pictureOf(state, dark()))
+    const draw = (state: RunState) => pictureOf(state, dark())
+    this.thumbnails = new Thumbnails((place) => engine.state(id, place), draw, { atOnce: STATES })
+    // A sample is what is expected of it.
+    const ahead = (place: Place) => ('node' in place ? engine.lookahead(id, place) : engine.state(id, place))
+    this.lookAheads = new Thumbnails(ahead, draw, { atOnce: LOOKS })
     void this.follow()
   }
 
@@ -97,6 +108,7 @@ export class Watch {
   close(): void {
     this.#abort.abort()
     this.thumbnails.close()
+    this.lookAheads.close()
     clearTimeout(this.#timer)
     clearTimeout(this.#calmTimer)
   }

@@ -1,3 +1,4 @@
+import type { RefObject } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { messageOf, number, whole } from '../format.ts'
 import { Picture } from '../run/picture.tsx'
@@ -15,11 +16,13 @@ const THICK = 5
 export interface FocusProps {
   readonly watch: Watch
   readonly selected: number | undefined
+  /** Whether nodes show what the network expects there, in place of their noisy states. */
+  readonly ahead: boolean
   onSelect(node: number): void
 }
 
 /** The neighbourhood of the selected node, with pictures: the tidy tree comes when it is first looked at. */
-export function Focus({ watch, selected, onSelect }: FocusProps) {
+export function Focus({ watch, selected, ahead, onSelect }: FocusProps) {
   const [layout, setLayout] = useState<typeof import('./focus-layout.ts') | undefined>(undefined)
   const [error, setError] = useState<string | undefined>(undefined)
   const frame = useRef<HTMLElement>(null)
@@ -48,6 +51,12 @@ export function Focus({ watch, selected, onSelect }: FocusProps) {
     })
   }, [focus, there])
 
+  // What went out of the picture before its turn is not asked for any more.
+  useEffect(() => {
+    watch.lookAheads.only(new Set(ahead && picture ? picture.nodes.map(({ node }) => node) : [focus]))
+  }, [picture, ahead, focus])
+  useEffect(() => () => watch.lookAheads.only(new Set()), [watch])
+
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
     <section ref={frame} class="focus" tabIndex={0} aria-label="Neighbourhood of the selected node">
@@ -71,6 +80,7 @@ export function Focus({ watch, selected, onSelect }: FocusProps) {
               watch={watch}
               placed={placed}
               chosen={placed.node === selected}
+              ahead={ahead}
               value={tree.values(lambda)[placed.node]}
               onSelect={onSelect}
             />
@@ -120,11 +130,14 @@ interface NodeProps {
   readonly watch: Watch
   readonly placed: Placed
   readonly chosen: boolean
+  readonly ahead: boolean
   readonly value: number
   onSelect(node: number): void
 }
 
-function Node({ watch, placed: { node, x, y, hidden }, chosen, value, onSelect }: NodeProps) {
+function Node({ watch, placed: { node, x, y, hidden }, chosen, ahead, value, onSelect }: NodeProps) {
+  const box = useRef<HTMLButtonElement>(null)
+  const seen = useSeen(box)
   const tree = watch.shown
   const level = nameOf(tree.depth[node], depthOf(tree, watch.levels), watch.levels)
   const best = tree.bestBelow()[node]
@@ -132,6 +145,7 @@ function Node({ watch, placed: { node, x, y, hidden }, chosen, value, onSelect }
   const lit = tree.bestLeaf >= 0 && best === tree.bestLeaf
   return (
     <button
+      ref={box}
       type="button"
       class={lit ? 'spot lit' : 'spot'}
       aria-pressed={chosen}
@@ -143,7 +157,13 @@ function Node({ watch, placed: { node, x, y, hidden }, chosen, value, onSelect }
       }}
       onClick={() => onSelect(node)}
     >
-      {node === ROOT ? <span class="root">root</span> : <Picture watch={watch} place={{ node }} />}
+      {node === ROOT ? (
+        <span class="root">root</span>
+      ) : ahead && !seen ? (
+        <span class={watch.thumbnails.text.value ? 'words' : 'picture'} />
+      ) : (
+        <Picture watch={watch} place={{ node }} ahead={ahead && !tree.isLeaf(node)} />
+      )}
       {node !== ROOT && !tree.isLeaf(node) && best >= 0 && <Picture watch={watch} place={{ node: best }} />}
       <span class="numbers-of">
         <strong>{number(value)}</strong> <span>{passes}×</span>
@@ -157,4 +177,19 @@ function Node({ watch, placed: { node, x, y, hidden }, chosen, value, onSelect }
       </span>
     </button>
   )
+}
+
+/** Whether an element has been in view: what costs a network evaluation waits for that. */
+function useSeen(element: RefObject<HTMLElement | null>): boolean {
+  const [seen, setSeen] = useState(false)
+  useEffect(() => {
+    const observer = new IntersectionObserver((changes) => {
+      if (!changes.some(({ isIntersecting }) => isIntersecting)) return
+      setSeen(true)
+      observer.disconnect()
+    })
+    if (element.current) observer.observe(element.current)
+    return () => observer.disconnect()
+  }, [])
+  return seen
 }

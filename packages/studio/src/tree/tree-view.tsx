@@ -26,6 +26,7 @@ export interface TreeViewProps {
 export function TreeView({ watch, replay, selected, by, onZoom, onSelect }: TreeViewProps) {
   const focused = route.value.query.get('view') === 'focus'
   const zoom = useRef<Zoom | undefined>(undefined)
+  const ahead = route.value.query.get('pictures') === 'ahead'
   const colouring = route.value.query.get('colour') === 'value' ? 'value' : 'rank'
   const [part, setPart] = useState(false)
   useEffect(() => {
@@ -43,6 +44,16 @@ export function TreeView({ watch, replay, selected, by, onZoom, onSelect }: Tree
             Focus
           </button>
         </fieldset>
+        {focused && (
+          <fieldset class="choice" aria-label="What nodes show">
+            <button type="button" aria-pressed={!ahead} onClick={() => note({ pictures: undefined })}>
+              Noisy state
+            </button>
+            <button type="button" aria-pressed={ahead} onClick={() => note({ pictures: 'ahead' })}>
+              Look-ahead
+            </button>
+          </fieldset>
+        )}
         {!focused && (
           <>
             <fieldset class="choice" aria-label="What the width of a cell says">
@@ -82,7 +93,7 @@ export function TreeView({ watch, replay, selected, by, onZoom, onSelect }: Tree
         )}
       </div>
       {focused ? (
-        <Focus watch={watch} selected={selected} onSelect={onSelect} />
+        <Focus watch={watch} selected={selected} ahead={ahead} onSelect={onSelect} />
       ) : (
         <div class="stage">
           <Icicle
@@ -100,8 +111,9 @@ export function TreeView({ watch, replay, selected, by, onZoom, onSelect }: Tree
       <TimeStrip watch={watch} replay={replay} />
       {focused ? (
         <p class="legend">
-          Left its state, right the best sample below; value, passes, children that are not shown. Thickness of a link:
-          its share of the passes. Bold: the path of the best sample.
+          Left {ahead ? 'what the network expects there' : 'its noisy state'}, right the best sample below; value,
+          passes, children that are not shown. Thickness of a link: its share of the passes. Bold: the path of the best
+          sample.
         </p>
       ) : (
         <p class="legend">
