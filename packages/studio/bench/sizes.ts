@@ -23,16 +23,18 @@ export interface Sizes {
  */
 export async function sizesOf(configFile: string, outDir?: string): Promise<Sizes> {
   const packages: Record<string, Record<string, number>> = {}
-  const built = (await build({
-    configFile,
-    logLevel: 'error',
-    plugins: [contents(packages)],
-    worker: { plugins: () => [contents(packages)] },
-    build: { ...(outDir ? { outDir, emptyOutDir: true } : { write: false }), reportCompressedSize: false },
-  })) as Rolldown.RolldownOutput
+  const built = await inProduction(() =>
+    build({
+      configFile,
+      logLevel: 'error',
+      plugins: [contents(packages)],
+      worker: { plugins: () => [contents(packages)] },
+      build: { ...(outDir ? { outDir, emptyOutDir: true } : { write: false }), reportCompressedSize: false },
+    }),
+  )
   const files: Record<string, number> = {}
   const runtime: Record<string, number> = {}
-  for (const file of built.output) {
+  for (const file of (built as Rolldown.RolldownOutput).output) {
     const { fileName } = file
     if (!/\.(js|mjs|css|html|wasm)$/.test(fileName)) continue
     const bytes = gzipSync(file.type === 'chunk' ? file.code : file.source).length
@@ -40,6 +42,18 @@ export async function sizesOf(configFile: string, outDir?: string): Promise<Size
     kind[fileName] = bytes
   }
   return { files, app: Object.values(files).reduce((sum, n) => sum + n, 0), runtime, packages }
+}
+
+/** Builds as `vite build` does where a test runner has said that this process is for tests: JSX brings no places in files. */
+async function inProduction<T>(work: () => Promise<T>): Promise<T> {
+  const before = process.env.NODE_ENV
+  process.env.NODE_ENV = 'production'
+  try {
+    return await work()
+  } finally {
+    if (before === undefined) delete process.env.NODE_ENV
+    else process.env.NODE_ENV = before
+  }
 }
 
 /** Whether a file is the engine's own, or another WebAssembly that comes with a package. */

@@ -2,21 +2,8 @@ import { z } from 'zod/mini'
 import { type Chain, guidedChain, noiseChain, stochasticChain } from '../chain/chain.ts'
 import type { Branching } from '../chain/schedule.ts'
 import { type CatalogueEntry, catalogueEntry, fromCatalogue } from '../tensor/catalogue.ts'
-import { bestOfN } from './best-of-n.ts'
-import { dps } from './dps.ts'
-import { dts, dtsStar } from './dts.ts'
-import { fkSteering } from './fk-steering.ts'
-import { forest } from './forest.ts'
-import { greedyIslands } from './greedy-islands.ts'
-import { importanceResampling } from './importance-resampling.ts'
-import { randomSearch, zeroOrderSearch } from './noise-search.ts'
-import { pathsSearch } from './paths.ts'
-import { choices, rbf } from './rbf.ts'
 import { resamplingSchemes } from './resampling.ts'
 import type { SearchOptions, SearchResult } from './search.ts'
-import { smc } from './smc.ts'
-import { svdd } from './svdd.ts'
-import { das, tds } from './tds.ts'
 import type { Tree } from './tree.ts'
 import { readOuts, selections } from './tree-settings.ts'
 import { stateKeepings } from './tree-states.ts'
@@ -65,18 +52,21 @@ const tree = {
 
 type Run = <X>(options: never) => Promise<SearchResult<X>>
 
-/** An entry whose method takes its own options beside those of every search. */
+/** An entry whose method takes its own options beside those of every search; its code is loaded when it is run. */
 function entry<Shape extends z.core.$ZodShape>(
   name: string,
   about: string,
   kind: Pick<SearchMethod, 'chain' | 'blocks' | 'goal'> & { readonly tree?: boolean },
   shape: Shape,
-  search: Run,
+  load: () => Promise<Run>,
 ): CatalogueEntry<SearchMethod> {
   return catalogueEntry(name, about, shape, (own) => ({
     tree: false,
     ...kind,
-    run: (options) => search({ ...options, ...own, chain: kinds[kind.chain](options.chain) } as never),
+    run(options) {
+      const chain = kinds[kind.chain](options.chain)
+      return load().then((search) => search({ ...options, ...own, chain } as never))
+    },
   }))
 }
 
@@ -97,53 +87,77 @@ export const searchCatalogue: readonly CatalogueEntry<SearchMethod>[] = [
     'greedy islands (ours): small populations, and new ones along the best path',
     best('stochastic', 'every'),
     { particles: count, ess: share, local: share, hedge: z.boolean() },
-    greedyIslands as Run,
+    async () => (await import('./greedy-islands.ts')).greedyIslands as Run,
   ),
   entry(
     'forest',
     'tempered forest (ours): samples of the tilted law, and an unbiased Z',
     samples('stochastic'),
     { particles: count, grow: level, trigger: share, guard: z.boolean() },
-    forest as Run,
+    async () => (await import('./forest.ts')).forest as Run,
   ),
   entry(
     'dts-star',
     'Diffusion Tree Search (Jain 2025): a tree grown where rewards are high',
     { ...best('stochastic', 'even'), tree: true },
     tree,
-    dtsStar as Run,
+    async () => (await import('./dts.ts')).dtsStar as Run,
   ),
   entry(
     'dts',
     'Diffusion Tree Sampling (Jain 2025): the same tree, for samples of the tilted law',
     { ...samples('stochastic'), blocks: 'even', tree: true },
     tree,
-    dts as Run,
+    async () => (await import('./dts.ts')).dts as Run,
   ),
-  entry('best-of-n', 'independent samples, and the best of them', best('any', 'one'), {}, bestOfN as Run),
+  entry(
+    'best-of-n',
+    'independent samples, and the best of them',
+    best('any', 'one'),
+    {},
+    async () => (await import('./best-of-n.ts')).bestOfN as Run,
+  ),
   entry(
     'importance',
     'independent samples, drawn again by exp(lambda r)',
     { ...samples('any'), blocks: 'one' },
     {},
-    importanceResampling as Run,
+    async () => (await import('./importance-resampling.ts')).importanceResampling as Run,
   ),
-  entry('smc', 'particles, resampled by expected rewards', samples('stochastic'), population, smc as Run),
+  entry(
+    'smc',
+    'particles, resampled by expected rewards',
+    samples('stochastic'),
+    population,
+    async () => (await import('./smc.ts')).smc as Run,
+  ),
   entry(
     'fk',
     'FK steering (Singhal 2025): SMC with other potentials',
     samples('stochastic'),
     { ...population, potential: z.enum(['difference', 'max', 'sum', 'reward']) },
-    fkSteering as Run,
+    async () => (await import('./fk-steering.ts')).fkSteering as Run,
   ),
-  entry('tds', 'twisted SMC (Wu 2023): steps along the gradient', samples('guided'), population, tds as Run),
-  entry('das', 'tempered TDS (Kim 2025)', samples('guided'), { ...population, growth: positive }, das as Run),
+  entry(
+    'tds',
+    'twisted SMC (Wu 2023): steps along the gradient',
+    samples('guided'),
+    population,
+    async () => (await import('./tds.ts')).tds as Run,
+  ),
+  entry(
+    'das',
+    'tempered TDS (Kim 2025)',
+    samples('guided'),
+    { ...population, growth: positive },
+    async () => (await import('./tds.ts')).das as Run,
+  ),
   entry(
     'dps',
     'each sample along the gradient alone (Chung 2023)',
     best('guided', 'one'),
     { particles: count, scale: level },
-    dps as Run,
+    async () => (await import('./dps.ts')).dps as Run,
   ),
   entry(
     'svdd',
@@ -153,29 +167,35 @@ export const searchCatalogue: readonly CatalogueEntry<SearchMethod>[] = [
       ...{ candidates: count, samples: count, selection: z.enum(['argmax', 'softmax']) },
       ...{ selectStart: z.boolean(), replace: share, weighted: z.boolean() },
     },
-    svdd as Run,
+    async () => (await import('./svdd.ts')).svdd as Run,
   ),
   entry(
     'rbf',
     'rollover budget forcing (Kim 2025): on as soon as something is better',
     best('stochastic', 'every'),
-    { chains: count, starts: count, choice: z.enum(choices) },
-    rbf as Run,
+    { chains: count, starts: count, choice: z.enum(['first', 'best']) },
+    async () => (await import('./rbf.ts')).rbf as Run,
   ),
-  entry('random', 'best-of-N of a deterministic sampler', best('deterministic', 'one'), { count }, randomSearch as Run),
+  entry(
+    'random',
+    'best-of-N of a deterministic sampler',
+    best('deterministic', 'one'),
+    { count },
+    async () => (await import('./noise-search.ts')).randomSearch as Run,
+  ),
   entry(
     'zero-order',
     'the best neighbours of a start noise, again and again (Ma 2025)',
     best('deterministic', 'one'),
     { neighbours: count, cosine: z.number().check(z.gte(-1), z.lte(1)), keepPivot: z.boolean(), rounds: count },
-    zeroOrderSearch as Run,
+    async () => (await import('./noise-search.ts')).zeroOrderSearch as Run,
   ),
   entry(
     'paths',
     'paths noised back and denoised again (Ma 2025)',
     best('deterministic', 'every'),
     { paths: count, branches: count, level: count, back: count, forward: count },
-    pathsSearch as Run,
+    async () => (await import('./paths.ts')).pathsSearch as Run,
   ),
 ]
 

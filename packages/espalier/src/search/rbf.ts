@@ -18,7 +18,7 @@ import {
   walkStretch,
 } from './trials.ts'
 
-export const choices = ['first', 'best'] as const
+const choices = ['first', 'best'] as const
 
 export interface RbfOptions<S, X> extends Omit<SearchOptions<S, X>, 'chain' | 'lambda'> {
   readonly chain: StochasticChain<S, X>
