@@ -1,6 +1,5 @@
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
-import { patchWorker } from './support/patch-worker.ts'
 import { ask, describeInBrowser, runOf, settled, spent, start, status, useStudio } from './support/studio.ts'
 
 const noFiles = `StorageManager.prototype.getDirectory = async () => { throw new DOMException('', 'SecurityError') }`
@@ -17,8 +16,7 @@ describeInBrowser('where runs are kept', () => {
   const studio = useStudio()
 
   it('is a database where the browser has no files for the page, with the same runs behind a reload', async () => {
-    const page = await studio.open()
-    await patchWorker(page, noFiles)
+    const page = await studio.open('', {}, await studio.apart({ beforeWorker: noFiles }))
     expect(await medium(page)).toBe('kept in this browser, in its database')
     await start(page, { model: 'mixture', reward: 'near:2,0', budget: '1000000' })
     await expect.poll(() => spent(page)).toBeGreaterThan(2000)
@@ -38,8 +36,7 @@ describeInBrowser('where runs are kept', () => {
   })
 
   it('is memory where the browser has neither, and the page says so', async () => {
-    const page = await studio.open()
-    await patchWorker(page, `${noFiles}\n${noDatabase}`)
+    const page = await studio.open('', {}, await studio.apart({ beforeWorker: `${noFiles}\n${noDatabase}` }))
     expect(await medium(page)).toMatch(/^not kept: this browser refuses/)
     await start(page, { model: 'mixture', reward: 'near:2,0', budget: '2000' })
     await status(page, 'finished')
@@ -70,8 +67,8 @@ describeInBrowser('where runs are kept', () => {
       }`,
     ],
   ])('when full, ends a run in one line, and what was kept can be read (%s)', async (medium, patch) => {
-    const page = await studio.open()
-    await patchWorker(page, patch)
+    const server = await studio.apart({ beforeWorker: patch })
+    const page = await studio.open('', {}, server)
     await start(page, { model: 'mixture', reward: 'near:2,0', budget: '1000000' })
     await page
       .getByRole('alert')
@@ -81,8 +78,8 @@ describeInBrowser('where runs are kept', () => {
     const { status: ended } = await ask<{ status: string }>(page, 'run', id)
     expect(ended).toBe('failed')
     // Without the fault: events up to it are there, and nothing of the run goes on.
-    await page.unrouteAll()
-    await patchWorker(page, medium === 'database' ? noFiles : '')
+    server.beforeWorker = medium === 'database' ? noFiles : ''
+    await page.reload()
     const kept = await ask<{ status: string; nfe: number }>(page, 'run', id)
     expect(['failed', 'interrupted']).toContain(kept.status)
     await page.getByRole('treeitem').first().waitFor()

@@ -2,8 +2,7 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterEach, expect, it } from 'vitest'
 import { examples } from '../src/examples.ts'
 import { chromiumOptions, findChromium } from './support/app.ts'
-import { patchWorker } from './support/patch-worker.ts'
-import { ask, describeInBrowser, runOf, start, status, useStudio } from './support/studio.ts'
+import { ask, describeInBrowser, keepWorkers, runOf, start, status, useStudio } from './support/studio.ts'
 
 const { config } = examples[0]
 
@@ -22,7 +21,7 @@ describeInBrowser('threads of the engine', () => {
   })
 
   it('are one without isolation, whatever the address says', async () => {
-    const page = await studio.open('?threads=2', {}, await studio.plain())
+    const page = await studio.open('?threads=2', {}, await studio.apart({ isolated: false }))
     await footer(page, 'the page is not isolated, so one thread')
     await footer(page, 'WebAssembly, 1 thread')
   })
@@ -35,17 +34,17 @@ describeInBrowser('a graphics device', () => {
     for (const browser of browsers.splice(0)) await browser.close()
   })
   /** A page of a browser whose device is played by the processor; undefined where there is none even then. */
-  const withDevice = async (query: string): Promise<Page | undefined> => {
+  const withDevice = async (query: string, from = studio.server): Promise<Page | undefined> => {
     const options = chromiumOptions(findChromium() as string)
     const args = [...(options.args ?? []), '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
     const browser = await chromium.launch({ ...options, args })
     browsers.push(browser)
     const page = await browser.newPage()
     page.setDefaultTimeout(90_000)
-    await page.goto(studio.server.address)
+    await page.goto(from.address)
     const adapter = await page.evaluate(async () => Boolean(await navigator.gpu?.requestAdapter()))
     if (!adapter) return undefined
-    await page.goto(studio.server.address + query)
+    await page.goto(from.address + query)
     return page
   }
   // Not by the form: its estimate alone would take a while there.
@@ -57,38 +56,34 @@ describeInBrowser('a graphics device', () => {
   })
 
   it('computes what WebAssembly computes, and is left where it is lost: the run can be resumed', {
-    timeout: 120_000,
+    timeout: 180_000,
   }, async (context) => {
-    const page = await withDevice('?adapter=any')
-    if (!page) return context.skip('this Chromium has no software device')
-    const keepDevice = `
+    const beforeWorker = `
       const request = GPUAdapter.prototype.requestDevice
       GPUAdapter.prototype.requestDevice = async function (...given) {
         const device = await request.apply(this, given)
         self.addEventListener('message', ({ data }) => data.type === 'test-lose' && device.destroy())
         return device
       }`
-    await page.addInitScript(() => {
-      const keptWorkers: Worker[] = []
-      const Original = Worker
-      const Keeping = class extends Original {
-        constructor(...given: ConstructorParameters<typeof Original>) {
-          super(...given)
-          keptWorkers.unshift(this)
-        }
-      }
-      Object.assign(window, { keptWorkers, Worker: Keeping })
-    })
-    await patchWorker(page, keepDevice)
+    const page = await withDevice('?adapter=any', await studio.apart({ beforeWorker }))
+    if (!page) return context.skip('this Chromium has no software device')
+    await page.addInitScript(keepWorkers)
+    await page.reload()
     await footer(page, 'WebGPU')
     const finished = await ask<string>(page, 'start', tiny)
     await page.goto(`${page.url()}#/run/${finished}`)
     await status(page, 'finished')
+    const { engine } = await ask<{ engine: string }>(page, 'run', finished)
+    expect(engine).toContain('WebGPU')
+    // Nor was it found to compute something else.
+    expect(await page.getByText('differs from WebAssembly').count()).toBe(0)
 
     // Lost in the middle of a run that would take minutes there.
     const long = await ask<string>(page, 'start', { ...tiny, budget: 300 })
     await page.goto(`${page.url().split('#')[0]}#/run/${long}`)
-    await page.waitForFunction(() => Number(document.querySelector('progress')?.value) > 0)
+    await expect
+      .poll(async () => (await ask<{ nfe: number }>(page, 'run', long)).nfe, { timeout: 60_000 })
+      .toBeGreaterThan(0)
     await page.evaluate(() =>
       (window as unknown as { keptWorkers: Worker[] }).keptWorkers[0].postMessage({ type: 'test-lose' }),
     )

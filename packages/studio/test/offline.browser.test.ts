@@ -52,7 +52,7 @@ describeInBrowser('the studio where something is missing', () => {
   })
 
   it('runs on one thread where the page is not isolated, and says so', async () => {
-    const page = await studio.open('', {}, await studio.plain())
+    const page = await studio.open('', {}, await studio.apart({ isolated: false }))
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(false)
     await page.getByText('the page is not isolated, so one thread').waitFor()
     await page.getByText('WebAssembly, 1 thread').waitFor()
@@ -61,7 +61,7 @@ describeInBrowser('the studio where something is missing', () => {
   })
 
   it('is isolated on a plain host after one reload, and keeps app, networks and runs without a connection', async () => {
-    const plain = await studio.plain()
+    const plain = await studio.apart({ isolated: false })
     const page = await studio.open('', { serviceWorkers: 'allow' }, plain)
     await page.waitForFunction(() => crossOriginIsolated)
     await page.getByText('No runs yet').waitFor()

@@ -48,12 +48,14 @@ export interface StaticServer {
   readonly address: string
   /** Paths that are answered with 404, for tests of what is missing. */
   readonly missing: Set<string>
+  /** Code that the app's worker runs before its own, for tests of browsers that lack something. */
+  beforeWorker: string
   close(): Promise<void>
 }
 
 /** @param isolated whether responses carry the headers that threads need */
 export async function serveFolder(folder: string, isolated: boolean): Promise<StaticServer> {
-  const missing = new Set<string>()
+  const served = { missing: new Set<string>(), beforeWorker: '' }
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent((request.url ?? '/').split('?')[0]))
     const file = join(folder, path === '/' ? 'index.html' : path)
@@ -62,22 +64,22 @@ export async function serveFolder(folder: string, isolated: boolean): Promise<St
       response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp')
       response.setHeader('Cross-Origin-Resource-Policy', 'same-origin')
     }
-    if (!file.startsWith(folder) || !existsSync(file) || [...missing].some((part) => path.includes(part))) {
+    if (!file.startsWith(folder) || !existsSync(file) || [...served.missing].some((part) => path.includes(part))) {
       response.writeHead(404).end()
       return
     }
     response.setHeader('Content-Type', types[extname(file)] ?? 'application/octet-stream')
-    response.end(readFileSync(file))
+    const code = /network\.worker[^/]*\.js$/.test(path) && `{ ${served.beforeWorker}\n}\n`
+    response.end(code ? Buffer.concat([Buffer.from(code), readFileSync(file)]) : readFileSync(file))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
+  return Object.assign(served, {
     address: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-    missing,
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     },
-  }
+  })
 }
 
 export function chromiumOptions(executablePath: string): LaunchOptions {

@@ -28,8 +28,8 @@ export interface Studio {
    * @param from another server than `server`
    */
   open(path?: string, options?: BrowserContextOptions, from?: { readonly address: string }): Promise<Page>
-  /** The app behind a plain server of its own, without the headers of isolation; closed after the test. */
-  plain(): Promise<StaticServer>
+  /** The app behind a plain server of the test's own; closed after it. @param options `isolated` as for `serveFolder` */
+  apart(options?: { readonly isolated?: boolean; readonly beforeWorker?: string }): Promise<StaticServer>
   /** The app behind `espalier serve`, with the model `mixture`; closed after the test. */
   served(options?: Partial<ServerOptions>): Promise<RunningServer & { readonly address: string }>
 }
@@ -75,10 +75,10 @@ export function useStudio(): Studio {
       await page.goto(from.address + path)
       return page
     },
-    async plain() {
-      const plain = await serveFolder(folder, false)
-      closing.push(() => plain.close())
-      return plain
+    async apart({ isolated = true, beforeWorker = '' } = {}) {
+      const apart = Object.assign(await serveFolder(folder, isolated), { beforeWorker })
+      closing.push(() => apart.close())
+      return apart
     },
     async served(options = {}) {
       const runs = mkdtempSync(join(tmpdir(), 'espalier-served-'))
@@ -150,15 +150,15 @@ export async function settled(page: Page): Promise<number> {
   }
 }
 
-/** Keeps what the app makes of `Worker` where tests find it; run in the page before the app. */
-function keepWorkers(): void {
+/** Keeps what the app makes of `Worker` where tests find it, the newest first; run in the page before the app. */
+export function keepWorkers(): void {
   const kept: Worker[] = []
   Object.assign(window, {
     keptWorkers: kept,
     Worker: class extends Worker {
       constructor(...given: ConstructorParameters<typeof Worker>) {
         super(...given)
-        kept.push(this)
+        kept.unshift(this)
       }
     },
   })
