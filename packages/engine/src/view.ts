@@ -49,7 +49,7 @@ export function arrays({ event, range }: Frame): Modality<Tensor> {
     event,
     range,
     notes: { event, range },
-    sample: ({ data }) => state(Float32Array.from(data)),
+    sample: ({ data }) => state(data.slice()),
     state: (saved) => state(saved.slice(0, sizeOf(event))),
   }
 }

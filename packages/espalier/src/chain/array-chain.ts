@@ -2,6 +2,7 @@ import { conditioned, conditionRows, drawConditions, repeated, rowsOf } from '..
 import { type Condition, type Denoiser, rowCostAt } from '../process/denoiser.ts'
 import { execute, start } from '../solve/execute.ts'
 import { memoryAt, nfeOf, type Plan, stepsOf } from '../solve/plan.ts'
+import { BufferPool } from '../tensor/buffer-pool.ts'
 import { type Key, purpose } from '../tensor/random.ts'
 import { row, sizeOf, stack, type Tensor } from '../tensor/tensor.ts'
 import type { Chain } from './chain.ts'
@@ -75,19 +76,24 @@ export function arrayChain(options: ArrayChainOptions, blocks: readonly Block[])
   const reusable = blocks.map(({ from }) => asksHere(plan, from))
   const lookCost = (level: number) => rowCostAt(denoiser, plan.grid[blocks[level].from])
 
-  const batch = (states: readonly Float32Array[]) =>
+  /** What runs along a block need for their time. */
+  const pool = new BufferPool()
+
+  const batch = (states: readonly Float32Array[], into?: Float32Array) =>
     stack(
       states.map((state) => state.subarray(0, size)),
       event,
+      into,
     )
   const chosen = (states: readonly Float32Array[]) => states.map((state) => state[size])
   const conditionOf = (states: readonly Float32Array[]) =>
     several ? conditionRows(condition, chosen(states)) : undefined
   const statesWith = ({ data }: Tensor, choices: ArrayLike<number>) =>
     Array.from({ length: data.length / size }, (_, i) => {
-      const state = new Float32Array(several ? size + 1 : size)
+      if (!several) return data.slice(i * size, (i + 1) * size)
+      const state = new Float32Array(size + 1)
       state.set(data.subarray(i * size, (i + 1) * size))
-      if (several) state[size] = choices[i]
+      state[size] = choices[i]
       return state
     })
   const statesOf = (reached: Tensor, like: readonly Float32Array[]) => statesWith(reached, several ? chosen(like) : [])
@@ -96,7 +102,12 @@ export function arrayChain(options: ArrayChainOptions, blocks: readonly Block[])
     const offset = mean?.(several ? state[size] : 0)
     if (!offset && !range) return { shape: event, data: clean }
     const [low, high] = range ?? [-Infinity, Infinity]
-    return { shape: event, data: clean.map((v, i) => Math.min(high, Math.max(low, offset ? v + offset[i] : v))) }
+    const data = new Float32Array(size)
+    for (let i = 0; i < size; i++) {
+      const value = offset ? clean[i] + offset[i] : clean[i]
+      data[i] = Math.min(high, Math.max(low, value))
+    }
+    return { shape: event, data }
   }
   const decoded = (state: Float32Array) => sample(state.subarray(0, size), state)
   const known = (states: readonly Float32Array[], level: number) =>
@@ -104,8 +115,11 @@ export function arrayChain(options: ArrayChainOptions, blocks: readonly Block[])
   const run: ArrayChain['run'] = async (table, states, level, keys) => {
     const { from, to } = blocks[level]
     const model = recalling(denoiser, known(states, level))
-    const own = { keys, condition: conditionOf(states), from, to, inPlace: true }
-    return statesOf(await execute(table, model, batch(states), own), states)
+    const memory = pool.floats(states.length * size)
+    const own = { keys, condition: conditionOf(states), from, to, inPlace: true, pool }
+    const reached = statesOf(await execute(table, model, batch(states, memory), own), states)
+    pool.give([memory.buffer])
+    return reached
   }
 
   return {

@@ -134,6 +134,8 @@ export function convert(
       `cannot convert predictions of shape [${output.shape}] at states of shape [${x.shape}] and ${t.length} times`,
     )
   }
+  const states = x.data
+  const predictions = output.data
   let last = Number.NaN
   let k: Conversion = { x: 0, output: 1 }
   for (let row = 0; row < t.length; row++) {
@@ -145,8 +147,10 @@ export function convert(
         throw new Error(`a ${kind} prediction has no ${to} at t = ${last} (row ${row}) of ${process.name}`)
       }
     }
+    const ofState = k.x
+    const ofPrediction = k.output
     const end = (row + 1) * size
-    for (let i = row * size; i < end; i++) output.data[i] = k.x * x.data[i] + k.output * output.data[i]
+    for (let i = row * size; i < end; i++) predictions[i] = ofState * states[i] + ofPrediction * predictions[i]
   }
   return output
 }

@@ -41,7 +41,7 @@ function defaults(name: string, card: ConditionCard, n: number, size: number): F
     throw new Error(`This model needs the condition "${name}" [${shape}], and none was given.`)
   }
   const rows = new Float32Array(n * size)
-  for (let i = 0; i < n; i++) rows.set(row, i * size)
+  for (let i = 0; i < rows.length; i++) rows[i] = row[i % size]
   return rows
 }
 

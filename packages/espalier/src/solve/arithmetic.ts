@@ -19,25 +19,26 @@ export interface Arithmetic {
 /**
  * @param keys one per row, where there is noise
  * @param shape of the states
+ * @param buffer gives memory for as many numbers
  */
 export function arithmeticOf(
   precision: Precision | undefined,
   keys: readonly Key[] | undefined,
   shape: readonly number[],
+  buffer: () => Tensor,
 ): Arithmetic {
   const streams = keyTable(keys ?? [])
-  const rows = streams.length
-  const size = sizeOf(shape.slice(1))
   if (isSingle(precision)) {
-    const normals = new SingleNormals(streams, size)
+    const normals = new SingleNormals(streams, sizeOf(shape.slice(1)))
     return {
       noise: (index) => ({ shape, data: normals.at(index) }),
       combine: (out, coefficients, terms) => combineSingle(out, coefficients, terms, coefficients.length),
     }
   }
-  const noise = { shape, data: new Float32Array(rows * size) }
+  let noise: Tensor | undefined
   return {
     noise: (index) => {
+      noise ??= buffer()
       normalRows(streams, index, noise.data)
       return noise
     },

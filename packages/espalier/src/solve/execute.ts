@@ -1,4 +1,5 @@
 import type { Condition, Denoiser } from '../process/denoiser.ts'
+import type { BufferPool } from '../tensor/buffer-pool.ts'
 import { firstNotFinite } from '../tensor/finite.ts'
 import type { Precision } from '../tensor/precision.ts'
 import { type Key, normal, purpose } from '../tensor/random.ts'
@@ -36,6 +37,8 @@ export interface ExecuteOptions {
   readonly condition?: Condition
   /** Whether the states `x` may be overwritten, and returned. Default false. */
   readonly inPlace?: boolean
+  /** Where the memory of the run comes from, and goes back to but for what is returned. Default: fresh memory. */
+  readonly pool?: BufferPool
   /** The first step to run. Default 0. */
   readonly from?: number
   /** The step to stop before. Default: the end. */
@@ -89,7 +92,7 @@ export async function execute(
  * blocks equals one run.
  */
 export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, options: ExecuteOptions = {}): Promise<Kept> {
-  const { keys, condition, from = 0, to = stepsOf(plan), inPlace = false, signal, onStep, precision } = options
+  const { keys, condition, from = 0, to = stepsOf(plan), inPlace = false, pool, signal, onStep, precision } = options
   const steps = stepsOf(plan)
   const n = check(plan, denoiser, kept, from, to)
   const stages = compile(plan, from, to)
@@ -97,7 +100,13 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
   const depth = Math.max(end.states + 1, ...stages.map(({ reach }) => reach.states))
   const memory = Math.max(1, end.predictions, ...stages.map(({ reach }) => reach.predictions))
   const shape = kept.states[0].shape
-  const buffer = (): Tensor => ({ shape, data: new Float32Array(sizeOf(shape)) })
+  const length = sizeOf(shape)
+  const lent: Float32Array<ArrayBuffer>[] = []
+  const buffer = (): Tensor => {
+    const data = pool?.floats(length) ?? new Float32Array(length)
+    lent.push(data)
+    return { shape, data }
+  }
   const states = kept.states.slice(0, depth).map(({ data }) => ({ shape, data: inPlace ? data : data.slice() }))
   const predictions = kept.predictions.slice(0, memory)
   const spare = Array.from({ length: depth - states.length }, buffer)
@@ -106,11 +115,11 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
   if (stochastic && keys?.length !== n) {
     throw new Error(`a stochastic plan needs one key per row: got ${keys?.length ?? 0} keys for ${n} rows`)
   }
-  const arithmetic = arithmeticOf(precision, stochastic ? keys : undefined, shape)
+  const arithmetic = arithmeticOf(precision, stochastic ? keys : undefined, shape, buffer)
   const times = new Float64Array(n)
   const terms: Tensor[] = []
   // Predictions of this run that no later stage reads: given back to the denoiser to write the next one to.
-  const free: Tensor[] = []
+  const free: Tensor[] = pool ? [buffer()] : []
   let foreign = predictions.length
   let stage = stages[0]?.stage
   const failed = (cause: Error): never => {
@@ -126,15 +135,15 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
       signal?.throwIfAborted()
       if (ask) arithmetic.combine(point!, ask.coefficients, gatherTerms(terms, ask, states, predictions))
       const at = ask ? point! : states[0]
-      const asked = denoiser.predict(at, times.fill(stage.time), plan.target, condition, free.pop())
-      // The noise is drawn while the network computes.
-      if (stage.noise !== 0) noise = arithmetic.noise(index)
-      predictions.unshift(await asked.catch(failed))
-      if (predictions.length > memory) {
+      if (predictions.length === memory) {
         const oldest = predictions.pop()!
         if (foreign > 0) foreign--
         else free.push(oldest)
       }
+      const asked = denoiser.predict(at, times.fill(stage.time), plan.target, condition, free.pop())
+      // The noise is drawn while the network computes.
+      if (stage.noise !== 0) noise = arithmetic.noise(index)
+      predictions.unshift(await asked.catch(failed))
     }
     if (stage.noise !== 0 && stage.time === null) noise = arithmetic.noise(index)
     gatherTerms(terms, update, states, predictions, noise)
@@ -147,7 +156,12 @@ export async function advance(plan: Plan, denoiser: Denoiser, kept: Kept, option
       await onStep({ step, steps, time: plan.grid[step + 1], state: out, prediction: predictions[0] })
     }
   }
-  return { states: states.slice(0, end.states + 1), predictions: predictions.slice(0, end.predictions) }
+  const reached = { states: states.slice(0, end.states + 1), predictions: predictions.slice(0, end.predictions) }
+  if (pool) {
+    const returned = new Set([...reached.states, ...reached.predictions].map(({ data }) => data))
+    pool.give(lent.filter((data) => !returned.has(data)).map((data) => data.buffer))
+  }
+  return reached
 }
 
 function check(plan: Plan, denoiser: Denoiser, { states, predictions }: Kept, from: number, to: number): number {
@@ -157,11 +171,12 @@ function check(plan: Plan, denoiser: Denoiser, { states, predictions }: Kept, fr
     throw new Error(`a plan of ${steps} steps cannot run from step ${from} to step ${to}`)
   }
   const n = states[0].shape[0]
-  const expected = [n, ...denoiser.event]
+  const { event } = denoiser
+  const length = n * sizeOf(event)
   for (const { shape, data } of [...states, ...predictions]) {
-    if (`${shape}` !== `${expected}` || data.length !== sizeOf(expected)) {
-      throw new Error(`states of shape [${expected}] expected, got [${shape}] with ${data.length} elements`)
-    }
+    const fits = shape.length === event.length + 1 && shape[0] === n && event.every((size, i) => size === shape[i + 1])
+    if (fits && data.length === length) continue
+    throw new Error(`states of shape [${[n, ...event]}] expected, got [${shape}] with ${data.length} elements`)
   }
   const memory = memoryAt(plan, from)
   if (states.length - 1 < memory.states || predictions.length < memory.predictions) {

@@ -1,3 +1,4 @@
+export { BufferPool } from './buffer-pool.ts'
 export { type CatalogueEntry, catalogueEntry, fromCatalogue, splitCalls } from './catalogue.ts'
 export { combine } from './combine.ts'
 export { fromHalf, halfBits, halfValue, LARGEST_HALF, toHalf } from './half.ts'

@@ -75,17 +75,19 @@ export function readSnapshot(
 /** FNV-1a of the text and of all tensors, in 32 bits. */
 function checksum(text: string, tensors: Readonly<Record<string, StoredTensor>>): string {
   const encoder = new TextEncoder()
-  let sum = 0x811c9dc5
-  const add = (bytes: Uint8Array) => {
-    for (let i = 0; i < bytes.length; i++) sum = Math.imul(sum ^ bytes[i], 0x01000193)
-  }
-  add(encoder.encode(text))
+  let sum = summed(0x811c9dc5, encoder.encode(text))
   for (const name of Object.keys(tensors).sort()) {
     const { shape, data } = tensors[name]
-    add(encoder.encode(`${name} ${shape}`))
-    add(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    sum = summed(sum, encoder.encode(`${name} ${shape}`))
+    sum = summed(sum, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
   }
   return (sum >>> 0).toString(16)
+}
+
+function summed(before: number, bytes: Uint8Array): number {
+  let sum = before
+  for (let i = 0; i < bytes.length; i++) sum = Math.imul(sum ^ bytes[i], 0x01000193)
+  return sum
 }
 
 function isNumbers(part: unknown): part is Numbers {

@@ -49,10 +49,16 @@ export function gather(batch: Tensor, indices: ArrayLike<number>): Tensor {
   return { shape: [indices.length, ...batch.shape.slice(1)], data }
 }
 
-/** A new batch `[n, ...event]` of n rows, copied. */
-export function stack(rows: readonly Float32Array[], event: readonly number[]): Tensor {
+/**
+ * A batch `[n, ...event]` of n rows, copied.
+ * @param data memory of that size that the batch is to lie in. Default: fresh
+ */
+export function stack(
+  rows: readonly Float32Array[],
+  event: readonly number[],
+  data: Float32Array = new Float32Array(rows.length * sizeOf(event)),
+): Tensor {
   const size = sizeOf(event)
-  const data = new Float32Array(rows.length * size)
   rows.forEach((values, i) => {
     if (values.length !== size)
       throw new Error(`row ${i} has ${values.length} elements, events [${event}] have ${size}`)

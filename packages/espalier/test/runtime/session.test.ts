@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { WorkerHost } from '../../src/runtime/node/host.ts'
 import { nodeRuntime } from '../../src/runtime/node/index.ts'
-import { BufferPool, capacity } from '../../src/runtime/node/pool.ts'
 import { webRuntime } from '../../src/runtime/web.ts'
+import { BufferPool, capacity } from '../../src/tensor/buffer-pool.ts'
 import { convolutional, everyType, multiplyAdd } from './graphs.ts'
 
 const runtimes = { worker: nodeRuntime(), inProcess: nodeRuntime({ workers: 0 }), web: webRuntime({ threads: 1 }) }

@@ -1,11 +1,12 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type Denoiser, GaussianMixture, logSnrGrid, uniformGrid, vpCosine, vpLinear } from '../../src/process/index.ts'
 import {
   advance,
   ddim,
   ddpm,
   deis,
+  type ExecuteOptions,
   execute,
   HERE,
   isStochastic,
@@ -18,7 +19,18 @@ import {
   start,
   stepsOf,
 } from '../../src/solve/index.ts'
-import { concatenate, fold, gather, type Key, key, normal, purpose, row, type Tensor } from '../../src/tensor/index.ts'
+import {
+  BufferPool,
+  concatenate,
+  fold,
+  gather,
+  type Key,
+  key,
+  normal,
+  purpose,
+  row,
+  type Tensor,
+} from '../../src/tensor/index.ts'
 import { problemG } from '../process/worlds.ts'
 import { counted, order, rowKeys, rows } from './helpers.ts'
 
@@ -244,13 +256,36 @@ describe('the buffers of a run', () => {
     const x = rows([-1, 0.3, 2])
     const once = await execute(plan, writing, x)
     expect(once).toEqual(await execute(plan, fresh, x))
-    expect(given.map((tensor) => tensor !== undefined)).toEqual([...Array(4).fill(false), ...Array(8).fill(true)])
-    expect(seen.size).toBe(4)
+    expect(given.map((tensor) => tensor !== undefined)).toEqual([...Array(3).fill(false), ...Array(9).fill(true)])
+    expect(seen.size).toBe(3)
     // Predictions that the caller kept are the caller's.
     const first = await advance(plan, fresh, { states: [x], predictions: [] }, { to: 5 })
     const before = first.predictions.map(({ data }) => [...data])
     expect((await advance(plan, writing, first, { from: 5 })).states[0]).toEqual(once)
     expect(first.predictions.map(({ data }) => [...data])).toEqual(before)
+  })
+
+  it('are lent from run to run, but for what was returned', async () => {
+    const grid = uniformGrid(process, 12, { to: 1e-3 })
+    const pool = new BufferPool()
+    const taken = vi.spyOn(pool, 'take')
+    const x = rows([-1, 0.3, 2])
+    for (const plan of [stochastic, deis({ order: 3 })(process, grid)]) {
+      const keys = rowKeys(1, 3)
+      const blocks = async (own: ExecuteOptions) => {
+        const first = await advance(plan, denoiser, { states: [x], predictions: [] }, { keys, to: 4, ...own })
+        return { first, last: await advance(plan, denoiser, first, { keys, from: 4, ...own }) }
+      }
+      const fresh = await blocks({})
+      const all = [await blocks({ pool }), await blocks({ pool }), await blocks({ pool })]
+      // Runs that came later have not touched what the first ones gave.
+      for (const one of all) expect(one).toEqual(fresh)
+    }
+    taken.mockClear()
+    for (let run = 0; run < 9; run++) await execute(stochastic, denoiser, x, { keys: rowKeys(run, 3), pool })
+    const lent = taken.mock.results.map(({ value }) => value as ArrayBuffer)
+    expect(lent.length).toBe(18)
+    expect(new Set(lent).size).toBe(2)
   })
 })
 

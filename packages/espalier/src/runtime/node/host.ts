@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads'
+import { BufferPool } from '../../tensor/buffer-pool.ts'
 import { arrays, type Feeds, typed } from '../feeds.ts'
 import { isShared, type ResolvedOptions } from '../ort.ts'
 import type { RuntimeTensor, Session } from '../runtime.ts'
-import { BufferPool } from './pool.ts'
 import type { Answer, Request } from './protocol.ts'
 
 type Unsent = Request extends infer R ? (R extends Request ? Omit<R, 'id'> : never) : never

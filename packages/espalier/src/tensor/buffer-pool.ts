@@ -1,4 +1,7 @@
-/** Array buffers that travel to the worker and come back, so that steady calls allocate nothing. */
+/**
+ * Memory that is lent for a moment, again and again: buffers that travel to a worker and come back, arrays of runs that
+ * follow one another. What is given back is lent again, so that steady work allocates nothing.
+ */
 export class BufferPool {
   private readonly free: ArrayBuffer[] = []
   private readonly keep: number
@@ -15,6 +18,11 @@ export class BufferPool {
       if (this.free[i].byteLength === size) return this.free.splice(i, 1)[0]
     }
     return new ArrayBuffer(size)
+  }
+
+  /** An array of `length` numbers over a buffer of its own, which is to be given back. */
+  floats(length: number): Float32Array<ArrayBuffer> {
+    return new Float32Array(this.take(4 * length), 0, length)
   }
 
   give(buffers: readonly ArrayBuffer[]): void {
