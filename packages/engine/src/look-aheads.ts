@@ -38,8 +38,8 @@ export class LookAheads {
     return this.#inTurn(async () => {
       if (this.#closed) throw new EngineError('closed', 'the engine is about to end and looks no further')
       try {
-        if (this.#open?.id !== run.id) await this.#begin(run)
-        return await (this.#open as { readonly look: LookAhead }).look(state)
+        const look = this.#open?.id === run.id ? this.#open.look : await this.#begin(run)
+        return await look(state)
       } catch (error) {
         // Another try is with another session: this one may be gone.
         await this.#end()
@@ -61,14 +61,16 @@ export class LookAheads {
     return this.#inTurn(() => this.#end())
   }
 
-  async #begin({ id, config, origin }: LookedAt): Promise<void> {
+  async #begin({ id, config, origin }: LookedAt): Promise<LookAhead> {
     await this.#end()
     const walk = await prepareWalk(config, this.#place)
     // It may have come as a file, from where more is allowed; one row is all that is asked for.
     checkLimits({ ...config, budget: 1, width: 1 }, walk.rowSize, this.#limits)
     const runtime = gatedRuntime(this.#place.runtime, new Gate())
     try {
-      this.#open = { id, look: await walk.openLookAhead(runtime, origin), close: () => runtime.close() }
+      const look = await walk.openLookAhead(runtime, origin)
+      this.#open = { id, look, close: () => runtime.close() }
+      return look
     } catch (error) {
       await runtime.close()
       throw error
