@@ -122,7 +122,7 @@ describeInBrowser('a run in the page', () => {
     const asked = performance.now()
     await ask(page, 'stop', id)
     // It comes to an end, and is written, in a time that has nothing to do with what is left of the budget.
-    expect(performance.now() - asked).toBeLessThan(5000)
+    expect(performance.now() - asked).toBeLessThan(20_000)
     await status(page, 'stopped')
     expect(await spent(page)).toBeLessThan(100_000)
   })

