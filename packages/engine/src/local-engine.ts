@@ -14,7 +14,6 @@ import {
 } from './engine.ts'
 import { asConfigError, EngineError, lineOf } from './engine-error.ts'
 import { EventLog, type Numbered } from './event-log.ts'
-import { exactValue } from './exact.ts'
 import { toldIn } from './feed.ts'
 import { Gate } from './gate.ts'
 import { checkLimits, type Limits, noLimits } from './limits.ts'
@@ -27,7 +26,6 @@ import { runSearch } from './run-search.ts'
 import type { Prepared } from './set-up.ts'
 import { checkModelKey, type ModelSource } from './source.ts'
 import { memoryStore, type RunStore } from './store.ts'
-import { trial } from './trial.ts'
 import { type SearchView, savedView } from './view.ts'
 
 export interface LocalEngineOptions extends RewardPlace {
@@ -328,6 +326,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
 
     async exact(id, at) {
       const { config } = find(id).summary
+      const { exactValue } = await import('./exact.ts')
       if (at) {
         const { data: state } = await engine.state(id, { node: at.node })
         return exactValue(config, source, { at: { state, time: at.time } })
@@ -363,7 +362,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       checkModelKey(model.key)
       await asConfigError('model', async () => source.add?.(model))
     },
-    trial: (key) => asConfigError('model', () => trial(key, place)),
+    trial: (key) => asConfigError('model', async () => (await import('./trial.ts')).trial(key, place)),
     facts: async () => ({ name, threads: options.threads ?? 1, storage: options.storage ?? 'memory', unread }),
 
     async remove(id) {

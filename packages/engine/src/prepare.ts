@@ -1,12 +1,13 @@
-/** From a config to what a search walks: model, chain and reward, checked together, opened together. */
+/**
+ * From a config to what a search walks: model, chain and reward, checked together, opened together. Fields and text are
+ * files of their own: a page that looks at one of them does not load the samplers of the other.
+ */
 
 import type { NetworkCard } from 'espalier/runtime'
 import type { MaskedCard } from 'espalier/text'
 import { type AnyCard, isTextCard } from './cards.ts'
 import type { GivenConfig } from './config.ts'
 import { asConfigError } from './engine-error.ts'
-import { prepareFields } from './field-set-up.ts'
-import { walkFields } from './field-walk.ts'
 import type { Place, Prepared, Walk } from './set-up.ts'
 import { missingCondition } from './source.ts'
 
@@ -16,8 +17,7 @@ import { missingCondition } from './source.ts'
  */
 export async function prepare(given: GivenConfig, place: Place): Promise<Prepared> {
   const card = await diffusionCard(given, place)
-  if (!isTextCard(card)) return prepareFields(given, card, place)
-  // Its own file: whoever never looks at text does not load its tokenizers and samplers.
+  if (!isTextCard(card)) return (await import('./field-set-up.ts')).prepareFields(given, card, place)
   return (await import('./text-set-up.ts')).prepareText(given, place)
 }
 
@@ -27,7 +27,7 @@ export async function prepare(given: GivenConfig, place: Place): Promise<Prepare
  */
 export async function prepareWalk(given: GivenConfig, place: Place): Promise<Walk> {
   const card = await diffusionCard(given, place)
-  if (!isTextCard(card)) return walkFields(given, card, place)
+  if (!isTextCard(card)) return (await import('./field-walk.ts')).walkFields(given, card, place)
   return (await import('./text-walk.ts')).walkText(given, place)
 }
 
