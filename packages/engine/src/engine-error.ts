@@ -1,10 +1,13 @@
 /** What kind of mistake it was, for whoever must answer in codes. */
-export type EngineErrorKind = 'unknown' | 'config' | 'busy' | 'closed' | 'absent'
+export type EngineErrorKind = 'unknown' | 'config' | 'busy' | 'closed' | 'absent' | 'used' | 'fixed'
 
 /** One line for the person who asked: what was given, what was expected. Everything else is a fault of ours. */
 export class EngineError extends Error {
   override readonly name = 'EngineError'
-  /** `unknown`: no such run. `absent`: the run is there, and what was asked of it is not. */
+  /**
+   * `unknown`: no such run or model. `absent`: the run is there, and what was asked of it is not. `used`: not while a run
+   * needs it. `fixed`: it is not anybody's to remove.
+   */
   readonly kind: EngineErrorKind
 
   constructor(kind: EngineErrorKind, message: string, options?: ErrorOptions) {

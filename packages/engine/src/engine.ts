@@ -121,6 +121,13 @@ export interface NewModel {
   readonly tokenizer?: unknown
 }
 
+/** A model that somebody brought, and that can be removed. */
+export interface BroughtModel {
+  readonly key: string
+  /** Of its files. */
+  readonly bytes: number
+}
+
 /** What an engine says of itself. */
 export interface EngineFacts {
   /** Runtime, threads. */
@@ -194,6 +201,14 @@ export interface Engine {
   restore(archive: Uint8Array): Promise<string>
   /** Takes a network, in the place of one with the same key that was brought before. @throws one line where its card is wrong */
   addModel(model: NewModel): Promise<void>
+  /** Models that were brought, of all kinds, classifiers too. */
+  broughtModels(): Promise<readonly BroughtModel[]>
+  /**
+   * Removes a model that was brought, and its files. Runs of it that have ended can be looked at as before, but not be
+   * resumed.
+   * @throws one line where there is none of that name, it was not brought, or a run that has not ended takes it
+   */
+  removeModel(key: string): Promise<void>
   /** What a network makes of one noise at three times: clean data, if its card is right. */
   trial(key: string): Promise<readonly RunState[]>
   facts(): Promise<EngineFacts>

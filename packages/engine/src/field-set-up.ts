@@ -21,6 +21,7 @@ export async function prepareFields(given: GivenConfig, card: ModelCard, place: 
   )
   return {
     ...walk,
+    models: [config.model, ...fit.models],
     async open(gate, origin, use) {
       const runtime = gatedRuntime(place.runtime, gate)
       try {

@@ -1,6 +1,7 @@
 export { type AnyCard, isTextCard, parseCard } from './cards.ts'
 export { parseRunConfig, runDefaults } from './config.ts'
 export type {
+  BroughtModel,
   Engine,
   EngineFacts,
   Level,

@@ -119,11 +119,29 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
     return writing
   }
 
+  /** What is known of models where a run is looked at whose own may have been removed. */
+  const sourceOf = async ({ summary: { id, config } }: Run): Promise<ModelSource> => {
+    const kept = await store.part(id, 'model')
+    return kept ? (await import('./kept-model.ts')).withModel(kept, config.model, source) : source
+  }
+
+  /** Keys of the models that a run takes. */
+  const modelsOf = async (config: RunConfig): Promise<readonly string[]> => {
+    try {
+      return (await prepare(config, place)).models
+    } catch {
+      // It will fail when its turn comes.
+      return [config.model]
+    }
+  }
+
   /** Runs whose files are in memory, the last one last. */
   let seen: Run[] = []
   const savedOf = async (run: Run): Promise<SearchView> => {
     const { id } = run.summary
-    const view = run.saved ?? (await savedView(await store.part(id, 'search'), await store.part(id, 'samples'), source))
+    const view =
+      run.saved ??
+      (await savedView(await store.part(id, 'search'), await store.part(id, 'samples'), await sourceOf(run)))
     seen = [...seen.filter((other) => other !== run), run]
     if (seen.length > VIEWED) delete (seen.shift() as Run).saved
     run.saved = view
@@ -325,13 +343,15 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
     },
 
     async exact(id, at) {
-      const { config } = find(id).summary
+      const run = find(id)
+      const { config } = run.summary
+      const known = await sourceOf(run)
       const { exactValue } = await import('./exact.ts')
       if (at) {
         const { data: state } = await engine.state(id, { node: at.node })
-        return exactValue(config, source, { at: { state, time: at.time } })
+        return exactValue(config, known, { at: { state, time: at.time } })
       }
-      return exactValue(config, source, { origin: await beginningOf(id) })
+      return exactValue(config, known, { origin: await beginningOf(id) })
     },
 
     async archive(id) {
@@ -362,6 +382,32 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       checkModelKey(model.key)
       await asConfigError('model', async () => source.add?.(model))
     },
+    broughtModels: async () => (await source.brought?.()) ?? [],
+
+    async removeModel(key) {
+      if (!(await engine.broughtModels()).some((model) => model.key === key)) {
+        const known = (await source.keys()).includes(key)
+        if (!known) throw new EngineError('unknown', `there is no model ${JSON.stringify(key)}`)
+        throw new EngineError('fixed', `the model ${key} was not brought by anybody; it stays`)
+      }
+      for (const { summary } of runs.values()) {
+        const { id, config, status } = summary
+        if (endings.has(status) || !(await modelsOf(config)).includes(key)) continue
+        throw new EngineError(
+          'used',
+          `the run ${id} is ${status} and takes the model ${key}; stop it, or wait for its end`,
+        )
+      }
+      const { modelFile } = await import('./kept-model.ts')
+      const kept = await modelFile(key, source)
+      for (const { id, config } of await engine.runs()) {
+        if (config.model !== key) continue
+        if (kept) await store.putPart(id, 'model', [kept])
+        await lookAheads.forget(id)
+      }
+      await source.remove?.(key)
+    },
+
     trial: (key) => asConfigError('model', async () => (await import('./trial.ts')).trial(key, place)),
     facts: async () => ({ name, threads: options.threads ?? 1, storage: options.storage ?? 'memory', unread }),
 

@@ -38,6 +38,8 @@ export interface RewardPlace {
 
 /** A reward that fits a model. */
 export interface FittedReward<X> {
+  /** Keys of the models that it takes. */
+  readonly models: readonly string[]
   /** The sessions are the runtime's to release. */
   open(runtime: Runtime): Promise<Reward<X>>
   /** Ends what else was opened. */
@@ -111,17 +113,23 @@ export async function fitReward(
 ): Promise<FittedReward<Tensor>> {
   const { source, rewards: place = {}, key, card, range } = given
   const kept: OpenReward[] = []
+  const models: string[] = []
   const event = eventOf(card)
   const end = new AbortController()
   const open = await fitted(readReward(text), kinds, {
     ...{ model: key, event, range, place, jpeg: place.jpeg, signal: end.signal },
-    classifier: async (label) => classifierOf(source, key, event, label),
+    async classifier(label) {
+      const found = await classifierOf(source, key, event, label)
+      models.push(found.name)
+      return found
+    },
     keep(reward) {
       kept.push(reward)
       return reward
     },
   })
   return {
+    models,
     open: async (runtime) => open(runtime),
     async release() {
       end.abort()

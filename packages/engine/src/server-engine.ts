@@ -1,6 +1,6 @@
 /** Runs on a server, as `espalier serve` is one. */
 
-import type { Engine, EngineFacts, ModelEntry, RunState, RunSummary } from './engine.ts'
+import type { BroughtModel, Engine, EngineFacts, ModelEntry, RunState, RunSummary } from './engine.ts'
 import { EngineError, type EngineErrorKind, lineOf } from './engine-error.ts'
 import { followedEvents } from './followed-events.ts'
 
@@ -150,6 +150,14 @@ export function serverEngine({ url, token, fetch: ask = fetch }: ServerEngineOpt
       if (graph) file('model.onnx', graph as Uint8Array<ArrayBuffer>)
       if (tokenizer !== undefined) file('tokenizer.json', JSON.stringify(tokenizer))
       await call('PUT', `/models/${encodeURIComponent(key)}`, { body })
+    },
+
+    async broughtModels() {
+      return (await json<{ readonly brought: readonly BroughtModel[] }>('GET', '/models')).brought
+    },
+
+    async removeModel(key) {
+      await call('DELETE', `/models/${encodeURIComponent(key)}`)
     },
 
     async trial(key) {

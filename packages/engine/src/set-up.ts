@@ -64,6 +64,8 @@ export interface Walk {
 
 /** A config that fits its model. No network is open yet. */
 export interface Prepared extends Walk {
+  /** Keys of all models that it takes: its own, and those of its reward and its sampler. */
+  readonly models: readonly string[]
   /**
    * Opens everything that the search needs, hands it over, and releases it.
    * @throws EngineError one line for what is wrong with the config

@@ -3,7 +3,7 @@
 import { parseGaussianMixture } from 'espalier/process'
 import type { ModelCard, NetworkCard } from 'espalier/runtime'
 import { type AnyCard, isTextCard, parseCard } from './cards.ts'
-import type { NewModel } from './engine.ts'
+import type { BroughtModel, NewModel } from './engine.ts'
 import { EngineError } from './engine-error.ts'
 
 /** Cards and graphs by key: the zoo on a disk, files that a page fetches, models that were dropped there. */
@@ -17,6 +17,10 @@ export interface ModelSource {
   tokenizer(key: string): Promise<unknown>
   /** Keeps a network that a person brings. Not there where none are taken. */
   add?(model: NewModel): Promise<void>
+  /** Those that were brought. Not there where there can be none. */
+  brought?(): Promise<readonly BroughtModel[]>
+  /** Removes one that was brought. */
+  remove?(key: string): Promise<void>
 }
 
 /** A model in memory. */
@@ -26,28 +30,39 @@ export interface GivenModel {
   readonly tokenizer?: unknown
 }
 
-/** Models in memory, and behind them those of another source. More may be added at any time; they stay in memory. */
-export function memorySource(models: Map<string, GivenModel>, others?: ModelSource): ModelSource {
+/**
+ * Models in memory, and behind them those of another source. More may be brought at any time, in the place of others of
+ * the same key too; they stay in memory.
+ */
+export function memorySource(models: ReadonlyMap<string, GivenModel>, others?: ModelSource): ModelSource {
+  const brought = new Map<string, GivenModel & BroughtModel>()
+  const find = (key: string) => brought.get(key) ?? models.get(key)
   return {
-    keys: async () => [...new Set([...models.keys(), ...((await others?.keys()) ?? [])])],
+    keys: async () => [...new Set([...models.keys(), ...brought.keys(), ...((await others?.keys()) ?? [])])],
     async card(key) {
-      const model = models.get(key)
+      const model = find(key)
       if (model) return model.card
       if (others) return others.card(key)
-      throw unknownModel(key, [...models.keys()])
+      throw unknownModel(key, [...models.keys(), ...brought.keys()])
     },
     async graph(key) {
-      const model = models.get(key)
+      const model = find(key)
       return model || !others ? model?.graph : others.graph(key)
     },
     async tokenizer(key) {
-      const model = models.get(key)
+      const model = find(key)
       return model || !others ? model?.tokenizer : others.tokenizer(key)
     },
     async add({ key, card: json, graph, tokenizer }) {
       const card = parseCard(json, `the card of ${key}`)
       checkModelFiles(key, card, { graph: graph !== undefined, tokenizer: tokenizer !== undefined })
-      models.set(key, { card, graph, tokenizer })
+      const written = (part: unknown) => new TextEncoder().encode(JSON.stringify(part)).length
+      const bytes = written(json) + (graph?.length ?? 0) + (tokenizer === undefined ? 0 : written(tokenizer))
+      brought.set(key, { key, bytes, card, graph, tokenizer })
+    },
+    brought: async () => Array.from(brought.values(), ({ key, bytes }) => ({ key, bytes })),
+    async remove(key) {
+      brought.delete(key)
     },
   }
 }

@@ -1,10 +1,10 @@
 import type { RunEvent, RunSummary } from './engine.ts'
 
 /**
- * What is kept of a run beside its summary and events: the search itself, so that it can go on, its samples, and the
- * state that it began with, where that was another run's.
+ * What is kept of a run beside its summary and events: the search itself, so that it can go on, its samples, the state
+ * that it began with, where that was another run's, and what must be known of its model, where that was removed.
  */
-export const parts = ['search', 'samples', 'origin'] as const
+export const parts = ['search', 'samples', 'origin', 'model'] as const
 export type Part = (typeof parts)[number]
 
 /**

@@ -46,11 +46,16 @@ export async function fitTextReward(
   },
 ): Promise<FittedReward<TokenSample>> {
   const end = new AbortController()
+  const models: string[] = []
   const open = await fitted(readReward(text), kinds, {
     ...{ place, words: place.words, matcher: place.matcher, tokenizer: tokens.tokenizer, signal: end.signal },
-    classifier: (label, name) => classifierOf(source, key, tokens, label, name),
+    async classifier(label, name) {
+      const found = await classifierOf(source, key, tokens, label, name)
+      models.push(found.name)
+      return found
+    },
   })
-  return { open: async (runtime) => open(runtime), release: async () => end.abort() }
+  return { models, open: async (runtime) => open(runtime), release: async () => end.abort() }
 }
 
 async function classifierOf(

@@ -19,6 +19,7 @@ export async function prepareText(given: GivenConfig, place: Place): Promise<Pre
   const energy = await asConfigError('solver', () => energyOf(sampler, place, model, tokens))
   return {
     ...walk,
+    models: [model, ...fit.models, ...(energy ? [energy.name] : [])],
     async open(gate, origin, use) {
       const runtime = gatedRuntime(place.runtime, gate)
       try {
@@ -44,5 +45,5 @@ async function energyOf({ energy }: NamedTokenSampler, { source }: Place, model:
   if (!energy) return undefined
   const name = energy.model ?? `${model}-autoregressive`
   const { card: other } = await openOther(source, name, tokens, 'energy')
-  return { other, carryOver: energy.of === 'co-ar', graph: () => graphOf(source, name) }
+  return { name, other, carryOver: energy.of === 'co-ar', graph: () => graphOf(source, name) }
 }

@@ -61,7 +61,7 @@ export function createApp(options: AppOptions) {
   }
   for (const path of ['/runs', '/runs/*', '/models', '/engine', '/events', '/metrics']) app.use(path, token)
   // What is read below /models/ are the app's own files.
-  app.on(['PUT', 'POST'], '/models/*', token)
+  app.on(['PUT', 'POST', 'DELETE'], '/models/*', token)
   const limit = bodyLimit({
     maxSize: options.body,
     onError: () => refuse(problem(413, `a body has ${options.body} bytes at most`)),

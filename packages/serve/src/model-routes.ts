@@ -18,7 +18,10 @@ export function addModelRoutes(app: OpenAPIHono, options: AppOptions): void {
 
   app.openapi(
     createRoute({ method: 'get', path: '/models', responses: { 200: answer(schemas.modelsSchema, 'Models to run.') } }),
-    async (c) => c.json({ models: (await engine.models()) as never }, 200),
+    async (c) => {
+      const [models, brought] = await Promise.all([engine.models(), engine.broughtModels()])
+      return c.json({ models: models as never, brought: [...brought] }, 200)
+    },
   )
 
   // Described here and not as a route of its own: that would read the whole form into memory.
@@ -54,6 +57,20 @@ export function addModelRoutes(app: OpenAPIHono, options: AppOptions): void {
     )
     return c.body(null, 204)
   })
+
+  app.openapi(
+    createRoute({
+      method: 'delete',
+      path: '/models/{key}',
+      description: 'Removes a model that was brought. Runs of it that have ended can be looked at as before.',
+      request: { params: schemas.keySchema },
+      responses: { 204: { description: 'It is gone.' }, ...problems(403, 404, 409) },
+    }),
+    async (c) => {
+      await engine.removeModel(c.req.valid('param').key)
+      return c.body(null, 204)
+    },
+  )
 
   app.openapi(
     createRoute({

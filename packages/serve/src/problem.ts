@@ -27,6 +27,7 @@ const titles: Readonly<Record<number, string>> = {
   404: 'Not Found',
   405: 'Method Not Allowed',
   408: 'Request Timeout',
+  409: 'Conflict',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
   421: 'Misdirected Request',
@@ -47,6 +48,8 @@ const statuses: Readonly<Record<EngineErrorKind, number>> = {
   config: 422,
   busy: 429,
   closed: 503,
+  used: 409,
+  fixed: 403,
 }
 
 /** What is answered to anything that was thrown. Faults of ours are not told to strangers. */

@@ -52,7 +52,12 @@ export const summarySchema = z
 
 export const runsSchema = z.object({ runs: z.array(summarySchema), next: z.string().nullable() })
 
+const broughtSchema = z
+  .array(z.object({ key: z.string(), bytes: number.openapi({ description: 'Of its files.' }) }))
+  .openapi('BroughtModels', { description: 'Those that were brought, which DELETE removes; classifiers too.' })
+
 export const modelsSchema = z.object({
+  brought: broughtSchema,
   models: z.array(
     z
       .object({

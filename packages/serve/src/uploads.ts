@@ -1,6 +1,6 @@
 /** Models that people bring: folders beside those of the server, each there as a whole or not at all. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -94,6 +94,21 @@ export function withUploads(others: ModelSource, folder: string): UploadSource {
     card: async (key) => (await sourceOf(key)).card(key),
     graph: async (key) => (await sourceOf(key)).graph(key),
     tokenizer: async (key) => (await sourceOf(key)).tokenizer(key),
+
+    brought: async () =>
+      Array.from(versions(), ([key, [newest]]) => ({
+        key,
+        bytes: readdirSync(newest).reduce((sum, name) => sum + statSync(join(newest, name)).size, 0),
+      })),
+
+    async remove(key) {
+      // The oldest first, and each by one rename: no crash leaves a part of one, or an earlier one.
+      for (const old of (versions().get(key) ?? []).reverse()) {
+        const leaving = join(folder, `${unfinished}${crypto.randomUUID()}`)
+        renameSync(old, leaving)
+        remove(leaving)
+      }
+    },
 
     async receive(key, form) {
       await place(key, async (part) => {

@@ -51,6 +51,38 @@ describe('models that are brought', { timeout: 30_000 }, () => {
     }
   })
 
+  it('are removed with their files, and nothing else is', async () => {
+    const { client, url } = await start()
+    const remove = async (key: string) => {
+      const { status, text } = await raw(`${url}/models/${key}`, { method: 'DELETE' })
+      return [status, text && JSON.parse(text).detail]
+    }
+    for (const key of ['mine', 'other']) await client.addModel({ key, card: world })
+    const held = await client.start({ ...near, budget: 1_000_000 })
+    const line = /^the run \S+ is (queued|running) and takes the model mine; stop it, or wait for its end$/
+    expect(await remove('mine')).toEqual([409, expect.stringMatching(line)])
+    expect(left()).toEqual(['mine', 'other'])
+    await client.stop(held)
+    expect(await remove('mine')).toEqual([204, ''])
+    expect(left()).toEqual(['other'])
+    expect(await remove('mine')).toEqual([404, 'there is no model "mine"'])
+    expect(await remove('%2e%2e%2fother')).toEqual([404, 'there is no model "../other"'])
+    expect(await remove('world')).toEqual([403, 'the model world was not brought by anybody; it stays'])
+    expect(left()).toEqual(['other'])
+    const { brought } = (await raw(`${url}/models`)).json()
+    expect(brought).toEqual([{ key: 'other', bytes: Buffer.byteLength(JSON.stringify(world)) }])
+  })
+
+  it('are removed whole, where a crash has left earlier versions', async () => {
+    const { client } = await start()
+    for (const version of [1, 2]) {
+      mkdirSync(join(models(), `mine@${version}`))
+      writeFileSync(join(models(), `mine@${version}`, 'card.json'), JSON.stringify(world))
+    }
+    await client.removeModel('mine')
+    expect(readdirSync(models())).toEqual([])
+  })
+
   it('are refused in one line, and leave nothing', async () => {
     const { client, url } = await start()
     const bring = (key: string, card: unknown, graph?: Uint8Array) =>
@@ -227,6 +259,7 @@ describe('models that are brought', { timeout: 30_000 }, () => {
       (await raw(`${url}${path}`, { method, headers })).status
     for (const [method, path] of [
       ['PUT', '/models/mine'],
+      ['DELETE', '/models/mine'],
       ['POST', '/models/world/trial'],
       ['GET', '/engine'],
       ['GET', '/events?runs=x'],

@@ -77,7 +77,10 @@ export async function readRuns(): Promise<void> {
 }
 
 /** What can be asked of a run by its id. */
-export type RunsEngine = Omit<Engine, 'models' | 'start' | 'runs' | 'restore' | 'addModel' | 'trial' | 'facts'>
+export type RunsEngine = Omit<
+  Engine,
+  'models' | 'start' | 'runs' | 'restore' | 'addModel' | 'broughtModels' | 'removeModel' | 'trial' | 'facts'
+>
 
 /** Every run, wherever it happens. */
 export const engine: RunsEngine = {

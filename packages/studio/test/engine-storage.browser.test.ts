@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
+import { mixture } from '../src/engine/models.ts'
 import { ask, describeInBrowser, runOf, settled, spent, start, status, useStudio } from './support/studio.ts'
 
 const noFiles = `StorageManager.prototype.getDirectory = async () => { throw new DOMException('', 'SecurityError') }`
@@ -33,6 +34,13 @@ describeInBrowser('where runs are kept', () => {
     await status(page, 'stopped')
     await ask(page, 'remove', runOf(page))
     expect(await ask(page, 'runs')).toEqual([])
+    await ask(page, 'addModel', { key: 'mine', card: mixture.card })
+    const size = JSON.stringify(mixture.card).length
+    for (const brought of [[{ key: 'mine', bytes: size }], []]) {
+      await page.reload()
+      expect(await ask(page, 'broughtModels')).toEqual(brought)
+      if (brought.length > 0) await ask(page, 'removeModel', 'mine')
+    }
   })
 
   it('is memory where the browser has neither, and the page says so', async () => {

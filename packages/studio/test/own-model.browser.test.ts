@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { GraphBuilder, readModel, writeModel } from '@espalier/graph'
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
-import { describeInBrowser, optionOf, start, status, useStudio } from './support/studio.ts'
+import { describeInBrowser, optionOf, spent, start, status, useStudio } from './support/studio.ts'
 
 const good = readFileSync(new URL('../../zoo/models/mnist-small/model.onnx', import.meta.url))
 
@@ -47,6 +47,55 @@ describeInBrowser('a model of the person’s own', () => {
     await status(page, 'finished')
     await page.goto(`${studio.server.address}?again#/new`)
     expect(await optionOf(page, '#field-model', 'mine')).toContain('mine')
+  })
+
+  it('is deleted behind a question, with its files, and not while a run takes it', async () => {
+    const page = await studio.open('#/model')
+    const folders = () =>
+      page.evaluate(async () => {
+        const models = await (await navigator.storage.getDirectory()).getDirectoryHandle('models')
+        const names: string[] = []
+        for await (const name of (models as unknown as { keys(): AsyncIterable<string> }).keys()) names.push(name)
+        return names
+      })
+    await page.getByText('None is kept.').waitFor()
+    const kept = page.getByRole('region', { name: 'Models that were brought' })
+    await give(page, [['mine.onnx', good]])
+    await page.selectOption('#answer-prediction', 'velocity')
+    await page.selectOption('#answer-process', 'vp-cosine')
+    await page.getByRole('button', { name: 'Try it' }).click()
+    await kept.getByText(/^2\d\d kB, in this page$/).waitFor()
+    await start(page, { model: 'mine', budget: '100000000', steps: '5' })
+    await expect.poll(() => spent(page)).toBeGreaterThan(0)
+    await page.getByRole('button', { name: 'Pause' }).click()
+    await status(page, 'paused')
+    const run = page.url()
+
+    const ask = async () => {
+      await page.goto(`${studio.server.address}#/model`)
+      await kept.getByRole('button', { name: 'Delete mine' }).click()
+    }
+    await ask()
+    // What the focus is on then takes it back.
+    await page.keyboard.press('Enter')
+    await kept.getByRole('button', { name: 'Delete mine' }).click()
+    await kept.getByRole('button', { name: 'Delete for good: mine' }).click()
+    await kept.getByText(/^the run \S+ is paused and takes the model mine; stop it, or wait for its end$/).waitFor()
+    expect(await folders()).toEqual(['mine'])
+    await page.goto(run)
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await status(page, 'stopped')
+    await ask()
+    await kept.getByRole('button', { name: 'Delete for good: mine' }).click()
+    await kept.getByText('None is kept.').waitFor()
+    expect(await folders()).toEqual([])
+    // Its run is there, behind a reload too.
+    await page.goto(`${studio.server.address}?again#${run.split('#')[1]}`)
+    await status(page, 'stopped')
+    await page.getByRole('treeitem').first().waitFor()
+    await page.goto(`${page.url().split('#')[0]}#/new`)
+    await page.waitForSelector('#field-model option:nth-child(2)', { state: 'attached' })
+    expect(await page.locator('#field-model option[value=mine]').count()).toBe(0)
   })
 
   it('is refused in one line that says what is wrong with it', async () => {

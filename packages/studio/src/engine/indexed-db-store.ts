@@ -87,6 +87,9 @@ export async function openDatabase(name = 'espalier'): Promise<Database> {
       await within(['models'], 'readwrite', (store) => store('models').put(model, model.key))
     },
     all: () => read<NewModel[]>('models', (store) => store.getAll()),
+    async remove(key) {
+      await within(['models'], 'readwrite', (store) => store('models').delete(key))
+    },
   }
   return { runs, models, close: () => database.close() }
 }

@@ -5,6 +5,7 @@ import { storageError } from './storage-error.ts'
 export interface KeptModels {
   put(model: NewModel): Promise<void>
   all(): Promise<NewModel[]>
+  remove(key: string): Promise<void>
 }
 
 /** The same in the page's own file system: a folder each, as in the zoo. */
@@ -48,5 +49,6 @@ export async function keptModels(root: FileSystemDirectoryHandle): Promise<KeptM
       }
       return found
     },
+    remove: (key) => folder.removeEntry(key, { recursive: true }),
   }
 }

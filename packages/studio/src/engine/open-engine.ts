@@ -66,5 +66,9 @@ async function sourceOf(base: string, kept: Awaited<ReturnType<typeof openStore>
       await source.add?.(model)
       await kept?.put(model)
     },
+    async remove(key) {
+      await kept?.remove(key)
+      await source.remove?.(key)
+    },
   }
 }

@@ -8,7 +8,7 @@ const BETWEEN_BATCHES = 50
 /** What the page may call. */
 const methods = [
   ...['models', 'start', 'runs', 'run', 'pause', 'resume', 'stop', 'step', 'state', 'exact', 'remove'],
-  ...['lookahead', 'archive', 'restore', 'addModel', 'trial'],
+  ...['lookahead', 'archive', 'restore', 'addModel', 'broughtModels', 'removeModel', 'trial'],
   ...['inspect', 'catalogue', 'analyse', 'readPlan', 'bundle', 'ownCard', 'probe'],
 ]
 

@@ -113,6 +113,8 @@ export function workerEngine(
     archive: (id) => call('archive', id),
     restore: (archive) => call('restore', archive),
     addModel: (model) => call('addModel', model),
+    broughtModels: () => call('broughtModels'),
+    removeModel: (key) => call('removeModel', key),
     trial: (key) => call('trial', key),
     inspect: (...given) => call('inspect', ...given),
     catalogue: () => call('catalogue'),

@@ -11,6 +11,7 @@ import { engineAt } from '../../studio.ts'
 import { theme } from '../../theme.ts'
 import { pictureOf } from '../../tree/picture.ts'
 import { type Answers, cardOf, guess, predictions, processes, unclear } from './answers.ts'
+import { Brought } from './brought.tsx'
 import { type ReadModel, readModelFiles } from './read-model.ts'
 
 /** Where along the noise a model is tried. */
@@ -145,6 +146,7 @@ export function OwnModel() {
           </button>
         </section>
       )}
+      <Brought after={tried.value} />
     </>
   )
 }
