@@ -381,6 +381,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       if (!source.add) throw new EngineError('config', 'model: this engine takes no networks from outside')
       checkModelKey(model.key)
       await asConfigError('model', async () => source.add?.(model))
+      await lookAheads.forget()
     },
     broughtModels: async () => (await source.brought?.()) ?? [],
 

@@ -48,10 +48,10 @@ export class LookAheads {
     })
   }
 
-  /** Lets go of what is open for a run. */
-  forget(id: string): Promise<void> {
+  /** Lets go of what is open, or of what is open for one run. */
+  forget(id?: string): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#open?.id === id) await this.#end()
+      if (id === undefined || this.#open?.id === id) await this.#end()
     })
   }
 
