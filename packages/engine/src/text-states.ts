@@ -1,9 +1,9 @@
 /** Tokens as they are shown. */
 
 import {
-  createTokenizer,
   loadTokenState,
   type MaskedCard,
+  openTokenizer,
   sameTokens,
   spellTokens,
   type TextTokenizer,
@@ -30,7 +30,7 @@ export async function openTokens(source: ModelSource, model: string): Promise<To
   if (!isTextCard(card)) throw new Error(`"${model}" is no model of text; its card is of the type ${card.type}`)
   const json = await source.tokenizer(model)
   if (json === undefined) throw new Error(`"${model}" has no tokenizer.json, which a model of text needs`)
-  const tokenizer = createTokenizer(json, `the tokenizer of ${model}`)
+  const tokenizer = await openTokenizer(json, `the tokenizer of ${model}`)
   if (tokenizer.vocabulary === card.vocabulary) return { card, tokenizer }
   throw new Error(
     `the tokenizer of ${model} has ${tokenizer.vocabulary} tokens, its card says ${card.vocabulary}; give its own`,

@@ -1,5 +1,6 @@
 export { type AutoregressiveModel, autoregressiveTable } from './autoregressive.ts'
 export { type BatchedTokensOptions, batchedTokens } from './batched.ts'
+export { byteSigns } from './byte-tokenizer.ts'
 export {
   type AutoregressiveCard,
   type EnergyCard,
@@ -20,6 +21,7 @@ export {
 } from './catalogue.ts'
 export { cleanFromScore, concreteScore } from './concrete-score.ts'
 export { type ConfidenceOptions, confidenceOrdered } from './confidence.ts'
+export { createTokenizer } from './create-tokenizer.ts'
 export {
   checkPrompt,
   countedTokens,
@@ -78,6 +80,7 @@ export {
   networkAutoregressive,
   networkTokenDenoiser,
 } from './network.ts'
+export { openTokenizer } from './open-tokenizer.ts'
 export { maskedProcess, maskOf, noiseTokens, type TokenProcess, transition, uniformProcess } from './process.ts'
 export { type ParsedProfile, parseSamplerProfile, profiledSampler, type SamplerProfile } from './profile.ts'
 export { type ProfileKernel, type ProfileVariant, type ScaledKernelOptions, scaledKernel } from './profile-kernel.ts'
@@ -125,4 +128,4 @@ export {
 } from './schedule.ts'
 export { type ShapeOptions, shaped } from './shaped.ts'
 export { TokenLaw } from './token-law.ts'
-export { createTokenizer, sameTokens, spellTokens, type TextTokenizer } from './tokenizer.ts'
+export { sameTokens, spellTokens, type TextTokenizer } from './tokenizer.ts'

@@ -1,7 +1,3 @@
-import { Tokenizer } from '@huggingface/tokenizers'
-import { z } from 'zod/mini'
-import { parseWith } from '../tensor/parse.ts'
-
 /** Text as tokens, and back. */
 export interface TextTokenizer {
   /** Number of real tokens; the mask, which is none of them, is number `vocabulary`. */
@@ -12,32 +8,15 @@ export interface TextTokenizer {
   decode(tokens: ArrayLike<number>): string
 }
 
-const json = z.looseObject({
-  model: z.looseObject({ type: z.string(), vocab: z.record(z.string(), z.int().check(z.nonnegative())) }),
-  added_tokens: z._default(z.array(z.looseObject({ id: z.int().check(z.nonnegative()), content: z.string() })), []),
-})
-
 /**
- * A tokenizer from the `tokenizer.json` of Hugging Face (byte-pair encoding, or characters: that without merges).
- * Special tokens are not added.
- * @throws one line where the file is not one that the library reads
+ * A tokenizer of these parts.
+ * @param parts.read tokens of a text; NaN, or a negative number, is one that is not there
  */
-export function createTokenizer(tokenizerJson: unknown, what = 'tokenizer.json'): TextTokenizer {
-  const { model, added_tokens } = parseWith(json, tokenizerJson, what)
-  const ids = [...Object.values(model.vocab), ...added_tokens.map(({ id }) => id)]
-  const vocabulary = Math.max(...ids) + 1
-  let tokenizer: Tokenizer
-  try {
-    tokenizer = new Tokenizer(tokenizerJson as object, {})
-  } catch (cause) {
-    throw new Error(`${what}: ${(cause as Error).message}`, { cause })
-  }
-  const plain = { skip_special_tokens: false, clean_up_tokenization_spaces: false }
-  const decode = (tokens: ArrayLike<number>) => (tokens.length === 0 ? '' : tokenizer.decode(Array.from(tokens), plain))
-  const read = (text: string): number[] =>
-    text === ''
-      ? []
-      : tokenizer.encode(text, { add_special_tokens: false }).ids.map((id: number | undefined) => id ?? Number.NaN)
+export function tokenizerOf({
+  vocabulary,
+  read,
+  decode,
+}: Pick<TextTokenizer, 'vocabulary' | 'decode'> & { read(text: string): readonly number[] }): TextTokenizer {
   return {
     vocabulary,
     encode(text) {

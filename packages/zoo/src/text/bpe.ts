@@ -1,9 +1,4 @@
-/** Characters that stand for bytes in the vocabulary of a byte-level tokenizer (Radford et al. 2019). */
-const byteSign: readonly string[] = (() => {
-  const printable = (b: number) => (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174
-  let next = 256
-  return Array.from({ length: 256 }, (_, b) => String.fromCodePoint(printable(b) ? b : next++))
-})()
+import { byteSigns } from 'espalier/text'
 
 /** How GPT-2's pre-tokenizer cuts text before bytes are merged: words with the space before them, numbers, signs. */
 const pieces = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu
@@ -20,7 +15,7 @@ export function trainTokenizer(text: string, size: number): object {
   const encoder = new TextEncoder()
   const words = [...counts].map(([piece, count]) => ({
     count,
-    parts: Array.from(encoder.encode(piece), (byte) => byteSign[byte]),
+    parts: Array.from(encoder.encode(piece), (byte) => byteSigns[byte]),
   }))
   const vocabulary = [...new Set(words.flatMap(({ parts }) => parts))].sort()
   const merges: [string, string][] = []
