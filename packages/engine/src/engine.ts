@@ -51,6 +51,8 @@ export interface RunSummary {
   readonly seconds: number
   /** Which runtime, how many threads: results of two engines agree to rounding only. */
   readonly engine: string
+  /** What is kept of it, in bytes, where that is known. Engines tell it; it is not kept itself. */
+  readonly bytes?: number
   /** One line, where it failed. */
   readonly error?: string
 }

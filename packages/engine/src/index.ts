@@ -37,6 +37,6 @@ export {
   memorySource,
   unknownModel,
 } from './source.ts'
-export { memoryStore, type Part, type RunStore } from './store.ts'
+export { memoryStore, type Part, parts, type RunStore } from './store.ts'
 export { type MatcherOf, type TextRewardContext, textRewardKinds, type WordLists } from './text-reward-kinds.ts'
 export { type Frame, readSamples, type Samples, type SearchView, savedView } from './view.ts'

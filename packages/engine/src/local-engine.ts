@@ -65,6 +65,8 @@ interface Run {
   over: boolean
   /** What is being written. */
   writing: Promise<unknown>
+  /** What is kept of it, once it is over and somebody has asked. */
+  bytes?: number
   /** The search that is under way, or held by a pause. */
   work?: { readonly gate: Gate; readonly done: Promise<void>; view?: SearchView }
   /** States of a run that has ended, read when they are first asked for. */
@@ -100,6 +102,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
   /** Changes what is known of a run at once; resolves when that is kept, and its event if it is a new status. */
   const put = (run: Run, change: Partial<RunSummary>): Promise<void> => {
     run.summary = { ...run.summary, ...change }
+    run.bytes = undefined
     const { summary } = run
     const { status, error } = summary
     const over = endings.has(status)
@@ -117,6 +120,15 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
         run.log.wake()
       })
     return writing
+  }
+
+  /** What is known of a run, and how much is kept of it. */
+  const told = async (run: Run): Promise<RunSummary> => {
+    const { summary, over } = run
+    // It may be removed meanwhile.
+    const bytes = run.bytes ?? (await store.bytes(summary.id).catch(() => undefined))
+    if (over && run.summary === summary) run.bytes = bytes
+    return { ...run.summary, ...(bytes !== undefined && { bytes }) }
   }
 
   /** What is known of models where a run is looked at whose own may have been removed. */
@@ -275,8 +287,11 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       return id
     },
 
-    runs: async () => [...runs.values()].map(({ summary }) => summary).sort((a, b) => b.created - a.created),
-    run: async (id) => find(id).summary,
+    async runs() {
+      const all = await Promise.all(Array.from(runs.values(), told))
+      return all.sort((a, b) => b.created - a.created)
+    },
+    run: async (id) => told(find(id)),
 
     async *events(id, from, signal): AsyncGenerator<Numbered> {
       const run = find(id)
@@ -404,6 +419,8 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       for (const { id, config } of await engine.runs()) {
         if (config.model !== key) continue
         if (kept) await store.putPart(id, 'model', [kept])
+        const run = runs.get(id)
+        if (run) run.bytes = undefined
         await lookAheads.forget(id)
       }
       await source.remove?.(key)

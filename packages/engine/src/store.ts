@@ -24,6 +24,8 @@ export interface RunStore {
   events(id: string, from: number, most: number): Promise<readonly RunEvent[]>
   part(id: string, name: Part): Promise<Uint8Array | undefined>
   putPart(id: string, name: Part, bytes: readonly Uint8Array[]): Promise<void>
+  /** How much is kept of a run, nearly. @returns undefined where that is not known */
+  bytes(id: string): Promise<number | undefined>
   remove(id: string): Promise<void>
 }
 
@@ -31,6 +33,8 @@ interface Kept {
   summary: RunSummary
   readonly events: RunEvent[]
   readonly parts: Map<Part, Uint8Array>
+  /** Characters of its events as JSON. */
+  told: number
 }
 
 /** Runs in memory: gone with the page or the process. */
@@ -47,10 +51,12 @@ export function memoryStore(): RunStore {
     async putSummary(summary) {
       const run = runs.get(summary.id)
       if (run) run.summary = summary
-      else runs.set(summary.id, { summary, events: [], parts: new Map() })
+      else runs.set(summary.id, { summary, events: [], parts: new Map(), told: 0 })
     },
     async addEvents(id, events) {
-      kept(id).events.push(...events)
+      const run = kept(id)
+      run.events.push(...events)
+      for (const event of events) run.told += JSON.stringify(event).length
     },
     countEvents: async (id) => kept(id).events.length,
     events: async (id, from, most) => kept(id).events.slice(from, from + most),
@@ -64,6 +70,10 @@ export function memoryStore(): RunStore {
         at += piece.length
       }
       kept(id).parts.set(name, whole)
+    },
+    async bytes(id) {
+      const { parts, told } = kept(id)
+      return [...parts.values()].reduce((sum, { length }) => sum + length, told)
     },
     async remove(id) {
       runs.delete(id)

@@ -13,8 +13,9 @@ import {
   truncateSync,
   writeSync,
 } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Part, RunEvent, RunStore, RunSummary } from '@espalier/engine'
+import { type Part, parts, type RunEvent, type RunStore, type RunSummary } from '@espalier/engine'
 import { writeFileAtomic } from 'espalier/node'
 
 /** Bytes that are read in one piece where a file is scanned for its lines. */
@@ -121,6 +122,12 @@ export function fileStore(folder: string): RunStore {
         closeSync(events)
       }
       writeFileAtomic(path(id, `${name}.safetensors`), bytes)
+    },
+
+    async bytes(id) {
+      const names = ['run.json', 'events.jsonl', ...parts.map((name) => `${name}.safetensors`)]
+      const sizes = await Promise.all(names.map((name) => stat(path(id, name)).catch(() => ({ size: 0 }))))
+      return sizes.reduce((sum, { size }) => sum + size, 0)
     },
 
     async remove(id) {

@@ -46,6 +46,7 @@ export const summarySchema = z
     best: number.nullable(),
     seconds: number,
     engine: z.string(),
+    bytes: number.optional().openapi({ description: 'What is kept of it.' }),
     error: z.string().optional(),
   })
   .openapi('RunSummary')

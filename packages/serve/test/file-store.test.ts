@@ -35,6 +35,10 @@ describe('runs as folders', () => {
       expect(await opened.events('a-1', 5, 9)).toEqual([])
       expect(await opened.part('a-1', 'samples')).toEqual(Uint8Array.of(1, 2, 3))
       expect(await opened.part('a-1', 'search')).toBeUndefined()
+      const files = ['run.json', 'events.jsonl', 'samples.safetensors'].map((name) =>
+        readFileSync(join(folder, 'a-1', name)),
+      )
+      expect(await opened.bytes('a-1')).toBe(files.reduce((sum, { length }) => sum + length, 0))
     }
   })
 

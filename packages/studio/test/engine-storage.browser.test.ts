@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
 import { mixture } from '../src/engine/models.ts'
-import { ask, describeInBrowser, runOf, settled, spent, start, status, useStudio } from './support/studio.ts'
+import { ask, describeInBrowser, eventsOf, runOf, settled, spent, start, status, useStudio } from './support/studio.ts'
 
 const noFiles = `StorageManager.prototype.getDirectory = async () => { throw new DOMException('', 'SecurityError') }`
 const noDatabase = `IDBFactory.prototype.open = () => { throw new DOMException('', 'SecurityError') }`
@@ -32,6 +32,12 @@ describeInBrowser('where runs are kept', () => {
     await expect.poll(() => spent(page)).toBeGreaterThan(before)
     await page.getByRole('button', { name: 'Stop' }).click()
     await status(page, 'stopped')
+    const { bytes } = await ask<{ bytes: number }>(page, 'run', runOf(page))
+    await page.reload()
+    await status(page, 'stopped')
+    expect((await ask<{ bytes: number }>(page, 'run', runOf(page))).bytes).toBe(bytes)
+    const told = (await eventsOf(page, runOf(page))).map((event) => JSON.stringify(event)).join('')
+    expect(bytes).toBeGreaterThan(told.length)
     await ask(page, 'remove', runOf(page))
     expect(await ask(page, 'runs')).toEqual([])
     await ask(page, 'addModel', { key: 'mine', card: mixture.card })

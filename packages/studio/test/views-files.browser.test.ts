@@ -81,7 +81,17 @@ describeInBrowser('files that a person gives', () => {
       page.getByRole('button', { name: /^Download dts/ }).click(),
     ])
     const archive = await contentOf(download)
+    // Its size in its row, and that of all runs above them.
+    const size =
+      (await page
+        .getByRole('row')
+        .nth(1)
+        .getByRole('cell', { name: /^\d+ kB$/ })
+        .textContent()) ?? ''
+    const list = page.getByRole('region', { name: 'Runs' })
+    await list.getByText(`${size} in all`).waitFor()
     await page.getByRole('button', { name: /^Delete dts/ }).click()
+    expect(await list.getByText('in all').count()).toBe(0)
     await page.getByRole('button', { name: 'Undo' }).click()
     await page.getByRole('link', { name: /^dts/ }).waitFor()
     await page.getByRole('button', { name: /^Delete dts/ }).click()

@@ -8,6 +8,7 @@ import { planCommand } from '../../cli/src/commands/plan.ts'
 import { steerCommand } from '../../cli/src/commands/steer.ts'
 import { catalogue } from '../src/engine/catalogue.ts'
 import { kindOfJson } from '../src/file-kinds.ts'
+import { bytes } from '../src/format.ts'
 import { rolloutCost } from '../src/views/new-run/cost.ts'
 import { configOf, DraftError, draftOf, fieldOf, forModel, usualSampler } from '../src/views/new-run/draft.ts'
 import { formOf, formsFor, rewardOf } from '../src/views/new-run/rewards.ts'
@@ -256,4 +257,9 @@ describe('a JSON file', () => {
       expect(kindOfJson(JSON.parse(readFileSync(card, 'utf8')))).toBe('card')
     }
   })
+})
+
+it('sizes have four digits at most', () => {
+  const sizes = [0, 499, 900, 999_499, 999_500, 1_234_567, 999_949_999, 999_950_000, 2.5e9].map(bytes)
+  expect(sizes).toEqual(['0 kB', '0 kB', '1 kB', '999 kB', '1.0 MB', '1.2 MB', '999.9 MB', '1.0 GB', '2.5 GB'])
 })

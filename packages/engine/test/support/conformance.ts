@@ -64,6 +64,20 @@ export function engineConformance(name: string, make: () => Promise<EngineUnderT
       expect((await engine.runs()).map((other) => other.id)).toContain(id)
     })
 
+    it('knows how much is kept of a run: its events, its tree and its samples at least', async () => {
+      const sizeOf = async (budget: number) => {
+        const id = await engine.start({ ...config, budget })
+        const told = (await allEvents(engine, id)).map((event) => JSON.stringify(event)).join('\n')
+        const { bytes = 0, nfe } = await engine.run(id)
+        expect((await engine.runs()).find((run) => run.id === id)?.bytes).toBe(bytes)
+        // A state of the tree has two numbers of four bytes, and there is one for each network evaluation.
+        expect(bytes).toBeGreaterThan(told.length + 8 * nfe)
+        return bytes
+      }
+      const [small, large] = [await sizeOf(400), await sizeOf(4000)]
+      expect(large).toBeGreaterThan(4 * small)
+    })
+
     it('gives the same tail from every number, and nothing behind the end', async () => {
       const id = await engine.start(config)
       const whole = await allEvents(engine, id)

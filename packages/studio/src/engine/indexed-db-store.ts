@@ -48,6 +48,13 @@ export async function openDatabase(name = 'espalier'): Promise<Database> {
     return count
   }
 
+  /** Bytes of the events of a run, and of each part. They lie among the parts: to measure those is to read them. */
+  const sizes = new Map<string, Readonly<Record<string, number>>>()
+  const sizesOf = async (id: string) => {
+    const known = sizes.get(id) ?? (await read('parts', (store) => store.get([id, 'sizes'])))
+    return known as Readonly<Record<string, number>> | undefined
+  }
+
   const runs: RunStore = {
     ids: async () => (await read('summaries', (store) => store.getAllKeys())) as string[],
     summary: (id) => read<RunSummary | undefined>('summaries', (store) => store.get(id)),
@@ -56,13 +63,18 @@ export async function openDatabase(name = 'espalier'): Promise<Database> {
     },
     async addEvents(id, events) {
       const count = await countOf(id)
-      await within(['events'], 'readwrite', (store) => {
+      const before = await sizesOf(id)
+      const added = events.reduce((sum, event) => sum + JSON.stringify(event).length, 0)
+      const after = { ...before, events: (before?.events ?? 0) + added }
+      await within(['events', 'parts'], 'readwrite', (store) => {
         events.forEach((event, i) => {
           store('events').put(event, [id, count + i])
         })
+        store('parts').put(after, [id, 'sizes'])
         return undefined
       })
       counts.set(id, count + events.length)
+      sizes.set(id, after)
     },
     countEvents: countOf,
     events: (id, from, most) =>
@@ -70,10 +82,20 @@ export async function openDatabase(name = 'espalier'): Promise<Database> {
     part: (id, part) => read<Uint8Array | undefined>('parts', (store) => store.get([id, part])),
     async putPart(id, part, bytes) {
       const whole = new Uint8Array(await new Blob(bytes as Uint8Array<ArrayBuffer>[]).arrayBuffer())
-      await within(['parts'], 'readwrite', (store) => store('parts').put(whole, [id, part]))
+      const after = { ...(await sizesOf(id)), [part]: whole.length }
+      await within(['parts'], 'readwrite', (store) => {
+        store('parts').put(after, [id, 'sizes'])
+        return store('parts').put(whole, [id, part])
+      })
+      sizes.set(id, after)
+    },
+    async bytes(id) {
+      const known = await sizesOf(id)
+      return known && Object.values(known).reduce((sum, size) => sum + size, 0)
     },
     async remove(id) {
       counts.delete(id)
+      sizes.delete(id)
       await within(['summaries', 'events', 'parts'], 'readwrite', (store) => {
         store('summaries').delete(id)
         store('events').delete(allOf(id))

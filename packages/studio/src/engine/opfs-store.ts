@@ -1,4 +1,4 @@
-import type { RunEvent, RunStore, RunSummary } from '@espalier/engine'
+import { parts, type RunEvent, type RunStore, type RunSummary } from '@espalier/engine'
 import { storageError } from './storage-error.ts'
 
 const encoder = new TextEncoder()
@@ -111,6 +111,11 @@ export async function opfsStore(root: FileSystemDirectoryHandle): Promise<RunSto
       return file && new Uint8Array(await file.arrayBuffer())
     },
     putPart: (id, name, bytes) => replace(id, `${name}.bin`, bytes),
+    async bytes(id) {
+      const names = ['run.json', 'events.jsonl', ...parts.map((name) => `${name}.bin`)]
+      const files = await Promise.all(names.map((name) => read(id, name)))
+      return files.reduce((sum, file) => sum + (file?.size ?? 0), 0)
+    },
     async remove(id) {
       lines.delete(id)
       await folder.removeEntry(id, { recursive: true })

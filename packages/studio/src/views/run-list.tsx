@@ -1,7 +1,7 @@
 import type { RunConfig } from '@espalier/engine'
 import { useSignal } from '@preact/signals'
 import { download } from '../download.ts'
-import { duration, messageOf, number, whole } from '../format.ts'
+import { bytes, duration, messageOf, number, whole } from '../format.ts'
 import { address } from '../route.ts'
 import { ended } from '../run/watch.ts'
 import { engine, facts, type PlacedRun, readRuns, runs, runsError } from '../studio.ts'
@@ -20,6 +20,7 @@ const orders = {
   best: (run: PlacedRun) => run.best ?? Number.NEGATIVE_INFINITY,
   created: (run: PlacedRun) => run.created,
   seed: (run: PlacedRun) => run.config.seed,
+  size: (run: PlacedRun) => run.bytes ?? -1,
 } as const
 
 type Order = keyof typeof orders
@@ -69,7 +70,10 @@ export function RunList({ onError }: { onError(message: string): void }) {
   )
   return (
     <section aria-labelledby="runs" class="list">
-      <h2 id="runs">Runs</h2>
+      <div class="bar">
+        <h2 id="runs">Runs</h2>
+        <span class="quiet">{roomOf(shown)}</span>
+      </div>
       {facts.value?.storage === 'refused' && (
         <p class="note">This browser gives the page no storage: runs will not survive a reload.</p>
       )}
@@ -111,6 +115,7 @@ export function RunList({ onError }: { onError(message: string): void }) {
               {column('created', 'Started')}
               {column('seed', 'Seed')}
               <th scope="col">Work</th>
+              {column('size', 'Size')}
               <th scope="col">Where</th>
               <th scope="col">
                 <span class="hidden">Actions</span>
@@ -121,12 +126,12 @@ export function RunList({ onError }: { onError(message: string): void }) {
             {runs.value === undefined &&
               Array.from({ length: BLANKS }, (_, i) => (
                 <tr key={i} class="blank">
-                  <td colSpan={10}>{i === 0 ? 'Reading the stored runs…' : ' '}</td>
+                  <td colSpan={11}>{i === 0 ? 'Reading the stored runs…' : ' '}</td>
                 </tr>
               ))}
             {runs.value && shown.length === 0 && (
               <tr class="blank">
-                <td colSpan={10}>No runs yet. Each run that you start is listed here.</td>
+                <td colSpan={11}>No runs yet. Each run that you start is listed here.</td>
               </tr>
             )}
             {shown.map((run) => (
@@ -180,6 +185,7 @@ function Row({ run, act, onDelete }: RowProps) {
       <td title={new Date(run.created).toLocaleString()}>{when(run.created)}</td>
       <td>{config.seed}</td>
       <td>{duration(run.seconds)}</td>
+      <td>{run.bytes === undefined ? '–' : bytes(run.bytes)}</td>
       <td title={run.engine}>{place}</td>
       <td class="actions">
         <a href={address(['run', id])} aria-label={`Reopen ${name}`}>
@@ -222,6 +228,18 @@ function Row({ run, act, onDelete }: RowProps) {
       </td>
     </tr>
   )
+}
+
+/** How much all runs together take, by where they are. */
+function roomOf(runs: readonly PlacedRun[]): string {
+  const taken = (where: PlacedRun['place']) => {
+    const sizes = runs.flatMap(({ place, bytes: size }) => (place === where && size !== undefined ? [size] : []))
+    return sizes.length > 0 ? bytes(sizes.reduce((sum, size) => sum + size, 0)) : undefined
+  }
+  const here = taken('page')
+  const there = taken('server')
+  if (there === undefined) return here === undefined ? '' : `${here} in all`
+  return [...(here ? [`${here} in this page`] : []), `${there} on the server`].join(', ')
 }
 
 /** The time of today, the date before. */
