@@ -9,9 +9,8 @@ import { examples } from '../src/examples.ts'
 import { type StaticServer, serveFolder } from './support/app.ts'
 import { describeInBrowser, status, useStudio } from './support/studio.ts'
 
-/** Bytes after gzip of the app's own code, without the runtime, and what text needs beside that. */
-const BUDGET = 200_000
-const TEXT = 35_000
+/** Bytes after gzip of the app's own code, without the runtime. */
+const BUDGET = 190_000
 
 describeInBrowser('what the app weighs, without the runtime', () => {
   const studio = useStudio()
@@ -34,7 +33,7 @@ describeInBrowser('what the app weighs, without the runtime', () => {
     return () => [...asked].reduce((sum, name) => sum + (sizes.files[name] ?? 0), 0)
   }
 
-  it.each(examples)('is within the budget until this example has run: $title', async ({ title, config }) => {
+  it.each(examples)('is within the budget until this example has run: $title', async ({ title }) => {
     const page = await studio.open('', {}, { address: 'about:blank' })
     const weight = weighed(page)
     await page.goto(server.address)
@@ -44,7 +43,7 @@ describeInBrowser('what the app weighs, without the runtime', () => {
     await status(page, 'stopped')
     // The page, the worker and what a run needs are among it.
     expect(weight()).toBeGreaterThan(100_000)
-    expect(weight()).toBeLessThanOrEqual(config.model === 'words' ? BUDGET + TEXT : BUDGET)
+    expect(weight()).toBeLessThanOrEqual(BUDGET)
   })
 
   it('keeps for offline what everybody needs, and not the runtime of graphics devices', () => {
