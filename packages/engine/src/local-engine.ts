@@ -79,8 +79,8 @@ interface Run {
  */
 export async function localEngine(options: LocalEngineOptions): Promise<LocalEngine> {
   const { source, runtime, store = memoryStore(), name = runtime.name } = options
-  const { allow, expression, jpeg, words, matcher } = options
-  const rewards: RewardPlace = { allow, expression, jpeg, words, matcher }
+  const { allow, expression, jpeg, words, matcher, work } = options
+  const rewards: RewardPlace = { allow, expression, jpeg, words, matcher, work }
   const place = { source, runtime, rewards }
   const limits = { ...noLimits, ...options.limits }
   const schedule = options.schedule ?? oneByOne()

@@ -34,6 +34,11 @@ export interface RewardPlace {
    * hold for ever; where configs are strangers', one whose time is linear.
    */
   readonly matcher?: MatcherOf
+  /**
+   * The most that the distance of one text from a pattern (`edits:`) may take: edges of the pattern times characters.
+   * Default: no limit; where configs are strangers', what others can wait for.
+   */
+  readonly work?: number
 }
 
 /** A reward that fits a model. */

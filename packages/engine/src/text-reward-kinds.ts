@@ -53,7 +53,12 @@ export interface TextRewardContext {
   readonly words?: WordLists
   /** What finds matches. Default: the regular expressions of the language. */
   readonly matcher?: MatcherOf
+  /** Of `edits:`, as `nearPattern` takes it. */
+  readonly work?: number
 }
+
+/** Words of a run of `distinct:`, at most: texts of more are different from each other anyway, and long to compare. */
+const LONGEST_RUN = 100
 
 type Kind = RewardKind<TokenSample, TextRewardContext>
 
@@ -67,8 +72,10 @@ export const textRewardKinds: readonly Kind[] = [
   classKind('odds', 'log-odds', 'log-odds log p / (1 - p) of the probability that a classifier gives to a class'),
   classKind('prob', 'softmax', 'probability that a classifier gives to a class'),
   matchesKind('matches', 'whether a regular expression is found, 1 or 0', 'found'),
-  patternKind('edits', 'minus the least characters to change until a regular expression is found', (source, flags) =>
-    nearPattern(new RegExp(source, flags)),
+  patternKind(
+    'edits',
+    'minus the least characters to change until a regular expression is found',
+    (source, flags, { work }) => nearPattern(new RegExp(source, flags), { work }),
   ),
   matchesKind('count', 'number of matches of a regular expression', 'count'),
   matchesKind('share', 'share of the characters that lie in matches of a regular expression', 'share'),
@@ -125,6 +132,7 @@ export const textRewardKinds: readonly Kind[] = [
     'distinct:<n>',
     'share of runs of n words (default 2) that are different from each other',
     (n) => {
+      if (Number(n) > LONGEST_RUN) throw new Error(`distinct counts runs of 1 to ${LONGEST_RUN} words, got ${n}`)
       const reward = distinctness(n === '' ? 2 : Number(n))
       return () => reward
     },

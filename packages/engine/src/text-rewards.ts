@@ -48,7 +48,14 @@ export async function fitTextReward(
   const end = new AbortController()
   const models: string[] = []
   const open = await fitted(readReward(text), kinds, {
-    ...{ place, words: place.words, matcher: place.matcher, tokenizer: tokens.tokenizer, signal: end.signal },
+    ...{
+      place,
+      words: place.words,
+      matcher: place.matcher,
+      work: place.work,
+      tokenizer: tokens.tokenizer,
+      signal: end.signal,
+    },
     async classifier(label, name) {
       const found = await classifierOf(source, key, tokens, label, name)
       models.push(found.name)

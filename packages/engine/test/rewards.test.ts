@@ -66,6 +66,29 @@ const near = ([x, y]: ArrayLike<number> & Iterable<number>, [a, b]: readonly num
   -((x - a) ** 2 + (y - b) ** 2) / 2
 const right = ([x]: ArrayLike<number> & Iterable<number>) => 1 / (1 + Math.exp(-2 * x))
 
+describe('a reward of text that is much work', () => {
+  const long = { ...textConfig, reward: 'edits:/c{500}/', method: 'best-of-n', budget: 40 }
+
+  it('ends the run in one line where that is more than is allowed, and not elsewhere', async () => {
+    const engine = await open({ work: 100 })
+    const id = await engine.start(long)
+    await allEvents(engine, id)
+    const { status, error } = await engine.run(id)
+    expect([status, error]).toEqual(['failed', expect.stringMatching(/more work than is allowed \(100\)/)])
+    expect(error).not.toMatch(/\n/)
+    await engine.close()
+    const { rewards } = await run(long)
+    for (const reward of rewards) expect(reward).toBeGreaterThanOrEqual(-500)
+  })
+
+  it('compares runs of words that are not too long', async () => {
+    const engine = await open()
+    const start = engine.start({ ...long, reward: 'distinct:101' })
+    await expect(start).rejects.toThrow(/^reward: distinct counts runs of 1 to 100 words, got 101$/)
+    await engine.close()
+  })
+})
+
 describe('a reward of a config', () => {
   it.each<[string, (x: Float32Array) => number]>([
     ['near:1,-1', (x) => near(x, [1, -1])],

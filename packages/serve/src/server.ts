@@ -14,7 +14,7 @@ import { watchArrival } from './arrival.ts'
 import { fileStore } from './file-store.ts'
 import { Guard } from './guard.ts'
 import { IdempotencyKeys } from './idempotency.ts'
-import { linearMatcher } from './linear-matcher.ts'
+import { linearMatcher, textWork } from './linear-matcher.ts'
 import { sharedRuntime } from './shared-runtime.ts'
 import { withUploads } from './uploads.ts'
 
@@ -112,6 +112,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     ...(jpeg && { jpeg }),
     ...(words && { words }),
     matcher: linearMatcher,
+    work: textWork,
     ...{ runtime, source, store, limits, storage: 'kept', threads: options.threads ?? 1 },
     ...(options.engineName !== undefined && { name: options.engineName }),
     ...(options.snapshotEvery !== undefined && { snapshotEvery: options.snapshotEvery }),

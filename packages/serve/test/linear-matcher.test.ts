@@ -20,6 +20,23 @@ describe('regular expressions of strangers', () => {
     for (const source of ['(a+)+b', '(a|a)*b', '(.*)*b']) expect(linearMatcher(source, 'i').matches(text)).toEqual([])
   })
 
+  it('are refused where a text is too long for them', async () => {
+    const text = 'ab'.repeat(10_000)
+    const long = linearMatcher('(?:[ab]?){900}[cd]', '')
+    expect(() => long.matches(text)).toThrow(
+      /^a pattern of \d+ states along a text of 20000 characters is more work than is allowed \(8388608\); shorten the/,
+    )
+    expect(long.matches(text.slice(0, 2000))).toEqual([])
+    // Each match looks to the end of the text in vain.
+    const quadratic = linearMatcher('[ab].*c|[ab]', '')
+    const begun = performance.now()
+    expect(() => quadratic.matches(text.repeat(10))).toThrow(/^all matches in a text of 200000 characters take longer/)
+    // Not the minutes that it would take.
+    expect(performance.now() - begun).toBeLessThan(20_000)
+    expect(quadratic.matches('ab')).toEqual(['a', 'b'])
+    expect(linearMatcher('[ab]', '').matches(text.repeat(10))).toHaveLength(200_000)
+  })
+
   it('are refused where they cannot be followed in linear time', () => {
     expect(() => linearMatcher('(a)\\1', '')).toThrow('invalid escape sequence')
     expect(() => linearMatcher('a(?=b)', '')).toThrow()

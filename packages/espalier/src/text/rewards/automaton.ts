@@ -21,8 +21,8 @@ interface PatternEdge {
   readonly to: number
 }
 
-/** States of the largest pattern. */
-const LARGEST = 2000
+/** States of the largest pattern, and edges between them: alternatives that are repeated are many. */
+const LARGEST = { states: 2000, edges: 20_000 } as const
 
 type Part =
   | { readonly type: 'label'; readonly label: Label }
@@ -40,7 +40,7 @@ const open = /\((?:\?:|\?<[\p{L}_$][\p{L}\p{N}_$]*>|(?!\?))/uy
  * repetitions. `^` and `$` are the ends of the whole text.
  *
  * @throws one line where the pattern says what is not regular or not a matter of characters: lookarounds, backreferences,
- *   `\b`, the flags `m` and `v`; or where it is larger than 2000 states
+ *   `\b`, the flags `m` and `v`; or where it is larger than 2000 states or 20000 edges
  */
 export function automatonOf(pattern: RegExp): Automaton {
   const { source, flags } = pattern
@@ -49,7 +49,7 @@ export function automatonOf(pattern: RegExp): Automaton {
   if (flag) throw refuse(`the flag ${flag} is not understood here`)
   const characters = flags.includes('u') ? (text: string) => Array.from(text) : (text: string) => text.split('')
   const edges = statesOf(parse(source, flags.replace(/[^ius]/g, ''), refuse), () =>
-    refuse(`more than ${LARGEST} states; repeat less`),
+    refuse(`more than ${LARGEST.states} states or ${LARGEST.edges} edges; repeat less`),
   )
   return { ...found(edges), characters }
 }
@@ -57,9 +57,14 @@ export function automatonOf(pattern: RegExp): Automaton {
 /** The edges of a pattern alone, from state 0 to state 1. */
 function statesOf(whole: Part, tooLarge: () => Error): PatternEdge[][] {
   const edges: PatternEdge[][] = [[], []]
+  let count = 0
   const state = () => {
-    if (edges.length >= LARGEST) throw tooLarge()
+    if (edges.length >= LARGEST.states) throw tooLarge()
     return edges.push([]) - 1
+  }
+  const link = (from: number, label: Label, to: number) => {
+    if (++count > LARGEST.edges) throw tooLarge()
+    edges[from].push({ label, to })
   }
   /** A part from a state to a new one. */
   const on = (part: Part, from: number): number => {
@@ -71,7 +76,7 @@ function statesOf(whole: Part, tooLarge: () => Error): PatternEdge[][] {
     let at = from
     switch (part.type) {
       case 'label':
-        edges[from].push({ label: part.label, to })
+        link(from, part.label, to)
         return
       case 'choice':
         for (const own of part.parts) build(own, from, to)
@@ -84,16 +89,16 @@ function statesOf(whole: Part, tooLarge: () => Error): PatternEdge[][] {
         if (part.most === Number.POSITIVE_INFINITY) {
           // A state of its own, so that nothing else leads into the repetition.
           const loop = state()
-          edges[at].push({ label: 'free', to: loop })
+          link(at, 'free', loop)
           build(part.part, loop, loop)
           at = loop
         }
         for (let k = part.least; k < part.most && part.most < Infinity; k++) {
-          edges[at].push({ label: 'free', to })
+          link(at, 'free', to)
           at = on(part.part, at)
         }
     }
-    edges[at].push({ label: 'free', to })
+    link(at, 'free', to)
   }
   build(whole, 0, 1)
   return edges

@@ -2,17 +2,31 @@ import type { Reward } from '../../reward/reward.ts'
 import { type Automaton, automatonOf } from './automaton.ts'
 import { stringReward } from './string-reward.ts'
 
+export interface NearPatternOptions {
+  /** Edges of the pattern's automaton times characters of a text, at most. Default: no limit. */
+  readonly work?: number
+}
+
 /**
  * Minus the least number of characters that must be inserted, removed or replaced so that a regular expression is found;
  * 0 where it is. It is the soft form of `patternReward`: a search sees how far it is from the first match, wherever in
  * the text that may come to be. Time is in proportion to the length of the text times the size of the pattern, whatever
  * the pattern.
  *
- * @throws one line where the pattern is not a regular one: see {@link automatonOf}
+ * @throws one line where the pattern is not a regular one: see {@link automatonOf}; at evaluation, where a text is more
+ *   work than is allowed
  */
-export function nearPattern(pattern: RegExp): Reward<string> {
+export function nearPattern(pattern: RegExp, { work = Infinity }: NearPatternOptions = {}): Reward<string> {
   const automaton = automatonOf(pattern)
-  return stringReward(`near ${pattern}`, (text) => 0 - leastEdits(automaton, text))
+  const size = automaton.edges.reduce((sum, edges) => sum + edges.length, 0)
+  return stringReward(`near ${pattern}`, (text) => {
+    if (size * text.length > work) {
+      throw new Error(
+        `a pattern of ${size} edges along a text of ${text.length} characters is more work than is allowed (${work}); shorten the pattern`,
+      )
+    }
+    return 0 - leastEdits(automaton, text)
+  })
 }
 
 /**

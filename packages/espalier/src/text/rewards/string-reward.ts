@@ -1,11 +1,28 @@
 import { functionReward } from '../../reward/function.ts'
 import type { Reward } from '../../reward/reward.ts'
+import { nextTurn } from '../../runtime/turn.ts'
 import type { TokenSample } from '../masked-chain.ts'
 import type { TextTokenizer } from '../tokenizer.ts'
 
+/** Milliseconds of scoring after which all else that waits has its turn: a thread may serve others too. */
+const TURN = 20
+
 /** A reward of texts that scores each of them alone. */
 export function stringReward(name: string, score: (text: string) => number): Reward<string> {
-  return functionReward<string>((texts) => texts.map(score), { name })
+  return functionReward<string>(
+    async (texts) => {
+      const rewards = new Float64Array(texts.length)
+      let since = performance.now()
+      for (const [i, text] of texts.entries()) {
+        rewards[i] = score(text)
+        if (performance.now() - since < TURN) continue
+        await new Promise<void>(nextTurn)
+        since = performance.now()
+      }
+      return rewards
+    },
+    { name },
+  )
 }
 
 /**

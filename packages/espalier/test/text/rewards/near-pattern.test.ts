@@ -39,6 +39,22 @@ describe('how far a text is from a regular expression', () => {
     expect(await edits(/$a/, 'aaa')).toEqual([Infinity])
   })
 
+  test('is refused where it is more work than is allowed', async () => {
+    const reward = nearPattern(/ab/, { work: 1000 })
+    expect(await reward.evaluate(['a'.repeat(100)])).toEqual(Float64Array.of(-1))
+    const line =
+      /a pattern of \d+ edges along a text of 1000 characters is more work than is allowed \(1000\); shorten the pattern/
+    await expect(reward.evaluate(['ab', 'a'.repeat(1000)])).rejects.toThrow(line)
+  })
+
+  test('lets others have their turn between two texts', async () => {
+    let turns = 0
+    const others = setInterval(() => turns++)
+    await edits(/[^c]{1900}/, ...new Array(20).fill('ab'.repeat(200)))
+    clearInterval(others)
+    expect(turns).toBeGreaterThan(3)
+  })
+
   test('is quick where backtracking is not', async () => {
     expect(await edits(/^(a+)+b$/, 'a'.repeat(300))).toEqual([1])
     expect(await edits(/(a|a)*(a|a)*c/, 'a'.repeat(300))).toEqual([1])
@@ -83,7 +99,11 @@ describe('how far a text is from a regular expression', () => {
     [/(a)\1/, '"\\1" is not understood here'],
     [/\bGod/, '"\\bGo" is not understood here'],
     [/^a/m, '/^a/m: the flag m is not understood here'],
-    [/a{3000}/, '/a{3000}/: more than 2000 states; repeat less'],
+    [/a{3000}/, '/a{3000}/: more than 2000 states or 20000 edges; repeat less'],
+    [
+      /(?:a|b|c|d|e|f|g|h|i|j|k|l|m|n){1500}/,
+      '/(?:a|b|c|d|e|f|g|h|i|j|k|l|m|n){1500}/: more than 2000 states or 20000 edges; repeat less',
+    ],
   ])('refuses %s', (pattern, says) => {
     expect(() => nearPattern(pattern)).toThrow(says)
   })
