@@ -98,7 +98,10 @@ export type RunEvent =
     }
   /** Iterations that ended in these leaves, with their rewards (`null` is -Infinity); every node above had one more pass. */
   | { readonly type: 'leaves'; readonly nodes: readonly number[]; readonly rewards: readonly (number | null)[] }
-  /** Samples of a search without a tree, by their place among its candidates. */
+  /**
+   * Samples of a search without a tree, by their place among its candidates, before the progress that knows of them:
+   * several times a second, those of populations at the end.
+   */
   | { readonly type: 'samples'; readonly from: number; readonly rewards: readonly (number | null)[] }
   | { readonly type: 'status'; readonly status: RunStatus; readonly error?: string }
 

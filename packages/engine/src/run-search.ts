@@ -21,6 +21,8 @@ import { type SearchView, samplesFile, savedAt } from './view.ts'
 
 /** Milliseconds between two batches of events, at least. */
 const BETWEEN_EVENTS = 50
+/** The same of looks at the samples of a search that grows no tree. */
+const BETWEEN_LOOKS = 250
 /** A snapshot that took so long is followed by this many times as much work, at least. */
 const SHARE = 20
 const searchFormat = 'espalier-search-1'
@@ -84,8 +86,11 @@ async function search<S, X>(
   const seconds = () => secondsBefore + gate.worked / 1000
   let progress: Progress = { nfe: 0, rewardEvaluations: 0, gradientEvaluations: 0, best: null, seconds: 0 }
   let known: SavedStates | undefined
+  /** Where the best sample of a search without a tree became better, which is not told yet. */
+  let rises: Progress[] = []
   let toldAt = 0
   let due = performance.now() + snapshotEvery
+  let lookDue = method.tree ? Number.POSITIVE_INFINITY : 0
 
   options.onView?.({
     node: (node) => modality.state(savedAt(feed.tree, chain, node).data),
@@ -109,9 +114,12 @@ async function search<S, X>(
           seconds: seconds(),
         })
       : [writeSnapshot(searchFormat, { saved, seconds: seconds() })]
-  const tell = (now: number) => {
-    toldAt = now
-    onEvents([...feed.take(), { type: 'progress', ...progress }])
+  /** @param samples events of those that are new, which come before the numbers that know of them */
+  const tell = (samples: readonly RunEvent[]) => {
+    toldAt = performance.now()
+    const steps = rises.at(-1) === progress ? rises : [...rises, progress]
+    rises = []
+    onEvents([...feed.take(), ...samples, ...steps.map((step) => ({ type: 'progress', ...step }) as const)])
   }
 
   const finish = (result: SearchResult<X>, error?: string): RunSearchResult => {
@@ -120,7 +128,7 @@ async function search<S, X>(
     progress = { nfe, rewardEvaluations, gradientEvaluations, best, seconds: seconds() }
     // What a search that will go on selects in the end is not known yet.
     const samples = method.tree || gate.interrupted ? [] : feed.samples(candidates.map((candidate) => candidate.reward))
-    onEvents([...feed.take(), ...samples, { type: 'progress', ...progress }])
+    tell(samples)
     const tree = 'tree' in result ? (result as TreeSearchResult<S, X>) : undefined
     return { progress, samples: samplesFile(candidates, modality), search: tree && filed(tree.save()), error }
   }
@@ -130,22 +138,24 @@ async function search<S, X>(
     const result = await method.run<S, X>({
       ...{ chain, reward, budget, lambda, width, seed, signal: gate.signal, resume: before?.saved },
       onProgress({ nfe, rewardEvaluations, gradientEvaluations, best }) {
+        const before = progress.best
         progress = { nfe, rewardEvaluations, gradientEvaluations, best: finite(best), seconds: seconds() }
-        const now = performance.now()
-        if (now - toldAt >= BETWEEN_EVENTS) tell(now)
+        // Leaves tell how that of a tree rose.
+        if (!method.tree && progress.best !== before) rises.push(progress)
+        if (performance.now() - toldAt >= BETWEEN_EVENTS) tell([])
       },
       onIteration: (tree, leaf) => feed.iteration(tree, leaf),
       async onCheckpoint(save) {
         const now = performance.now()
-        if (now < due) return
+        if (now < due && now < lookDue) return
         const saved = save()
-        // Events come before the snapshot that knows of them: what a crash leaves has told all that is in it.
-        tell(now)
         known = method.tree ? undefined : savedStates(saved)
-        if (known) onEvents(feed.samples(known.rewards))
+        // Events come before the snapshot that knows of them: what a crash leaves has told all that is in it.
+        tell(known ? feed.samples(known.rewards) : [])
+        lookDue = known ? after(BETWEEN_LOOKS, now) : Number.POSITIVE_INFINITY
+        if (now < due) return
         await onSnapshot(filed(saved))
-        const end = performance.now()
-        due = end + (snapshotEvery > 0 ? Math.max(snapshotEvery, SHARE * (end - now)) : 0)
+        due = snapshotEvery > 0 ? after(snapshotEvery, now) : 0
       },
     })
     return finish(result)
@@ -153,6 +163,12 @@ async function search<S, X>(
     if (!(error instanceof SearchError)) throw error
     return finish(error.result as SearchResult<X>, gate.signal.aborted ? undefined : lineOf(error.cause))
   }
+}
+
+/** When something is done again that began at a moment and ends now. */
+function after(pause: number, begun: number): number {
+  const now = performance.now()
+  return now + Math.max(pause, SHARE * (now - begun))
 }
 
 interface SavedStates {

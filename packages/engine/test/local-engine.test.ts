@@ -60,6 +60,42 @@ engineConformance('a local engine', async () => {
 })
 
 describe('a local engine over a store', { timeout: 20_000 }, () => {
+  it('tells samples while a search without a tree goes on, long before a snapshot', async () => {
+    const engine = await open({ snapshotEvery: 1_000_000 })
+    const id = await engine.start({ ...config, method: 'best-of-n', budget: 1_000_000_000 })
+    await until(engine, id, ({ type }) => type === 'samples')
+    expect((await engine.run(id)).status).toBe('running')
+    const { data: first } = await engine.state(id, { sample: 0 })
+    await engine.stop(id)
+    const { samples, statuses } = toldIn(await allEvents(engine, id))
+    expect(statuses.at(-1)).toBe('stopped')
+    expect((await engine.state(id, { sample: 0 })).data).toEqual(first)
+    expect(-((first[0] - 2) ** 2 + first[1] ** 2) / 2).toBeCloseTo(Number(samples[0]), 4)
+    await engine.close()
+  })
+
+  it('tells after how many NFE the best sample of a search without a tree rose', async () => {
+    const engine = await open()
+    const id = await engine.start({ ...config, method: 'best-of-n' })
+    const events = await allEvents(engine, id)
+    const rewards = toldIn(events).samples.map(Number)
+    const { width, steps } = config
+    const told: { nfe: number; best: number }[] = []
+    for (const event of events) {
+      if (event.type !== 'progress' || event.best === null || event.best === told.at(-1)?.best) continue
+      told.push({ nfe: event.nfe, best: event.best })
+    }
+    // Samples are there wave by wave.
+    const rises: typeof told = []
+    for (let n = width; n <= rewards.length; n += width) {
+      const best = Math.max(...rewards.slice(0, n))
+      if (best !== rises.at(-1)?.best) rises.push({ nfe: n * steps, best })
+    }
+    expect(rises.length).toBeGreaterThan(1)
+    expect(told).toEqual(rises)
+    await engine.close()
+  })
+
   it('opens beside a run that is damaged, says so, and leaves it as it is', async () => {
     const store = memoryStore()
     const first = await open({ store })
