@@ -49,6 +49,9 @@ export class Activity {
   /** Batches under way. */
   private underWay = 0
   private arrivals = 0
+  /** Requests since a batch last began, and answers since then. */
+  private asked = 0
+  private answered = 0
   private armed = false
   private readonly queues: { oldest(): number; flush(): void }[] = []
 
@@ -60,6 +63,7 @@ export class Activity {
   /** @internal Called at every arrival; returns its number in the order of arrival. */
   arrive(): number {
     this.arrivals++
+    this.asked++
     this.arm()
     return this.arrivals
   }
@@ -67,22 +71,29 @@ export class Activity {
   /** @internal */
   start(): void {
     this.underWay++
+    this.asked = 0
+    this.answered = 0
   }
 
-  /** @internal */
-  finish(): void {
+  /** @internal @param answered how many requests have their whole answer now */
+  finish(answered: number): void {
     this.underWay--
+    this.answered += answered
     this.arm()
   }
 
-  /** Looks again one turn later; a turn in which somebody asked is not idle. */
+  /**
+   * Looks again one turn later. A turn in which somebody asked is not idle, unless as many have asked as were answered:
+   * they are all back.
+   */
   private arm(): void {
     if (this.armed || this.underWay > 0) return
     this.armed = true
     const seen = this.arrivals
     nextTurn(() => {
       this.armed = false
-      if (this.arrivals > seen) this.arm()
+      const back = this.answered > 0 && this.asked >= this.answered
+      if (this.arrivals > seen && !back) this.arm()
       else if (this.underWay === 0) this.flushOldest()
     })
   }
@@ -179,12 +190,15 @@ export function coalesce<Request, Result>(options: CoalesceOptions<Request, Resu
       underWay--
       // The next full batch goes before the callers run on: the engine does not wait for them.
       sendFull()
+      let answered = 0
       for (let i = 0; i < members.length; i++) {
         const entry = members[i]
         entry.done += slices[i].to - slices[i].from
-        if (entry.done === entry.rows && !entry.failed) entry.resolve(entry.result)
+        if (entry.done < entry.rows || entry.failed) continue
+        entry.resolve(entry.result)
+        answered++
       }
-      activity.finish()
+      activity.finish(answered)
     }
     evaluate(slices, count).catch(failed).then(finished)
   }

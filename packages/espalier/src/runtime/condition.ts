@@ -41,7 +41,7 @@ function defaults(name: string, card: ConditionCard, n: number, size: number): F
     throw new Error(`This model needs the condition "${name}" [${shape}], and none was given.`)
   }
   const rows = new Float32Array(n * size)
-  for (let i = 0; i < rows.length; i++) rows[i] = row[i % size]
+  for (let at = 0; at < rows.length; at += size) for (let i = 0; i < size; i++) rows[at + i] = row[i]
   return rows
 }
 
@@ -49,9 +49,9 @@ function defaults(name: string, card: ConditionCard, n: number, size: number): F
 export function cast(type: RuntimeTensor['type'], values: ArrayLike<number>): RuntimeTensor['data'] {
   switch (type) {
     case 'float32':
-      return values instanceof Float32Array ? values : Float32Array.from(values)
+      return values instanceof Float32Array ? values : new Float32Array(values)
     case 'float64':
-      return Float64Array.from(values)
+      return new Float64Array(values)
     case 'int64':
       return BigInt64Array.from(Array.from(values, (value) => BigInt(Math.round(value))))
     case 'int32':

@@ -200,6 +200,34 @@ describe('batching evaluator', () => {
     expect(evaluator.statistics).toMatchObject({ batches: 2, rows: 4, occupancy: 1 })
   })
 
+  test('a part-empty batch goes one turn after all are back, and waits for who takes longer', async () => {
+    let turns = 0
+    const began: number[] = []
+    const { denoiser, calls } = rowwise({ latency: 0 })
+    const spied: Denoiser = {
+      ...denoiser,
+      predict: (...given) => {
+        began.push(turns)
+        return denoiser.predict(...given)
+      },
+    }
+    let done = false
+    const clock = async () => {
+      for (; !done; turns++) await turn()
+    }
+    const ticking = clock()
+    const evaluator = batched(spied, { maxBatch: 8 })
+    await Promise.all([search(evaluator, 1, 20), search(evaluator, 2, 20)])
+    const prompt = began.slice(1).map((at, i) => at - began[i])
+    expect(prompt).toEqual(Array(19).fill(1))
+    // One whose work takes a turn is waited for: every batch holds the rows of both.
+    calls.length = 0
+    await Promise.all([search(evaluator, 1, 20), search(evaluator, 2, 20, turn)])
+    done = true
+    await ticking
+    expect(calls.map(({ rows }) => rows)).toEqual(Array(20).fill(2))
+  })
+
   test('an error reaches every caller of its batch, and nobody else', async () => {
     const { denoiser } = rowwise({ fail: (call) => call === 1 })
     const evaluator = batched(denoiser, { maxBatch: 4 })
