@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { Curve } from '../src/run/curve.ts'
 import { fileName } from '../src/run/files.ts'
 import { formula } from '../src/run/formula.ts'
-import { decimated, linesCsv, linesJson, type Series, valueAt } from '../src/run/lines.ts'
+import { axisEnd, decimated, linesCsv, linesJson, type Series, valueAt } from '../src/run/lines.ts'
 import { npy } from '../src/run/npy.ts'
 import { bestOf, histogram } from '../src/run/ranking.ts'
 
@@ -43,6 +43,22 @@ describe('the curve', () => {
       [10, 20, 30],
       [1, 2, 2],
     ])
+  })
+})
+
+describe('the end of an axis', () => {
+  it.each([
+    [1000, 0, 1000],
+    [1000, 1000, 1000],
+    [1000, 101, 1000],
+    [1000, 100, 100],
+    [1000, 9, 10],
+    [1e8, 66_724, 1e5],
+    // More than was meant, and nothing at all.
+    [1000, 1500, 1500],
+    [0, 0, 1],
+  ])('of %d NFE with the last point at %d is %d', (until, last, end) => {
+    expect(axisEnd(until, last)).toBe(end)
   })
 })
 

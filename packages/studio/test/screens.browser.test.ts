@@ -39,6 +39,10 @@ describeInBrowser('pictures for eyes', () => {
       await page.waitForURL(/node=/)
       await page.keyboard.press('Escape')
       await take('run-digits')
+      await page.getByRole('button', { name: 'Focus' }).click()
+      await page.getByRole('button', { name: 'Look-ahead' }).click()
+      await page.waitForTimeout(2000)
+      await take('run-focus')
       const world = { model: 'mixture', reward: 'near:2,0', width: '4' }
       const ids: string[] = []
       const changes: Record<string, string>[] = [{ seed: '1' }, { seed: '2' }, { method: 'best-of-n' }]
@@ -80,7 +84,8 @@ describeInBrowser('pictures for eyes', () => {
       await page.waitForSelector('#model-file')
       const buffer = readFileSync(new URL('../../zoo/models/mnist-small/model.onnx', import.meta.url))
       await page.setInputFiles('#model-file', { name: 'mine.onnx', mimeType: 'application/octet-stream', buffer })
-      await page.waitForSelector('#answer-process')
+      await page.selectOption('#answer-prediction', 'velocity')
+      await page.selectOption('#answer-process', 'vp-cosine')
       await page.getByRole('button', { name: 'Try it' }).click()
       await page.getByRole('button', { name: 'Use it in a new run' }).waitFor()
       await take('own-model')
@@ -93,9 +98,11 @@ describeInBrowser('pictures for eyes', () => {
       await go('#/about')
       await page.getByRole('heading', { name: 'Keys' }).waitFor()
       await take('about')
-      await start(page, { model: 'words', budget: '1000' })
+      await start(page, { model: 'words', budget: '1000', reward: 'count:/[a-z]ing\\b/' })
       await status(page, 'finished')
       await page.keyboard.press('b')
+      await page.waitForURL(/node=/)
+      await page.keyboard.press('Escape')
       await take('run-words')
     },
     300_000,

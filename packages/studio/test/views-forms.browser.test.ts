@@ -164,5 +164,14 @@ describeInBrowser('the form of a run', () => {
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
       expect(wide, view).toBeLessThanOrEqual(0)
     }
+    // Nor is anything of a run in the list to be scrolled to sideways.
+    await start(page, { model: 'mixture', reward: 'near:2,0', budget: '100' })
+    await status(page, 'finished')
+    await page.goto(`${studio.server.address}#/`)
+    await page.getByRole('button', { name: /^Delete / }).waitFor()
+    const cut = await page.evaluate(
+      () => [...document.querySelectorAll('.runs *')].filter((part) => part.getBoundingClientRect().right > 320).length,
+    )
+    expect(cut).toBe(0)
   })
 })

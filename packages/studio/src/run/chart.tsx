@@ -6,7 +6,7 @@ import { number, whole } from '../format.ts'
 import { note, route } from '../route.ts'
 import { theme } from '../theme.ts'
 import { dashes, inks, markerPath } from './line-styles.ts'
-import { decimated, type Series } from './lines.ts'
+import { axisEnd, decimated, type Series } from './lines.ts'
 import { chartOf, joined } from './plot.ts'
 
 export type { Series } from './lines.ts'
@@ -18,7 +18,7 @@ export interface ChartProps {
   readonly title: string
   /** What the lines are, in a sentence. */
   readonly caption: string
-  /** Where the axis ends at least. */
+  /** Where the axis ends when all is there. */
   readonly until?: number
   /** More buttons. */
   readonly tools?: ComponentChildren
@@ -161,7 +161,7 @@ function LineTable({ title, lines }: { title: string; lines: readonly Series[] }
 
 /** Where the axis begins and ends. */
 function reach(lines: readonly Series[], log: boolean, until: number): [number, number] {
-  const last = Math.max(1, until, ...lines.map(({ nfe }) => nfe.at(-1) ?? 0))
+  const last = axisEnd(until, Math.max(0, ...lines.map(({ nfe }) => nfe.at(-1) ?? 0)))
   if (!log) return [0, last]
   const first = Math.min(last / 2, ...lines.flatMap(({ nfe }) => nfe.slice(0, 1)))
   return [Math.max(1, first), last]

@@ -8,19 +8,26 @@ export function KeysHelp({ onClose }: { onClose(): void }) {
   return (
     <dialog ref={dialog} class="keys" aria-labelledby="keys-title" onClose={onClose}>
       <h2 id="keys-title">Keys</h2>
-      <dl>
-        {runKeys.map(({ key, does }) => (
-          <div key={key}>
-            <dt>
-              <kbd>{key}</kbd>
-            </dt>
-            <dd>{does}</dd>
-          </div>
-        ))}
-      </dl>
+      <KeyList />
       <button type="button" onClick={() => dialog.current?.close()}>
         Close
       </button>
     </dialog>
+  )
+}
+
+/** The keys, and what they do. */
+export function KeyList() {
+  return (
+    <dl class="pairs">
+      {runKeys.map(({ key, does }) => (
+        <div key={key}>
+          <dt>
+            <kbd>{key}</kbd>
+          </dt>
+          <dd>{does}</dd>
+        </div>
+      ))}
+    </dl>
   )
 }

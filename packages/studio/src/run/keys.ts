@@ -1,4 +1,4 @@
-/** Keys of the run view: what they do, in the order of a list. Single letters can be switched off in About. */
+/** Keys of the run view: what they do, in the order of a list, and what a pointer does. Single letters can be switched off in About. */
 export const runKeys: readonly { readonly key: string; readonly does: string }[] = [
   { key: 'p', does: 'pause the run, or resume it' },
   { key: '.', does: 'one step of a paused run' },
@@ -12,5 +12,7 @@ export const runKeys: readonly { readonly key: string; readonly does: string }[]
   { key: ']', does: 'move the picture to the right' },
   { key: '0', does: 'show the whole tree' },
   { key: 'f', does: 'zoom to the selected node' },
+  { key: 'Arrows, Home, End, *', does: 'in the list of nodes: move, open and close' },
+  { key: 'Ctrl + wheel, pinch', does: 'zoom the tree; drag moves it, a double click fits a node' },
   { key: '?', does: 'this list' },
 ]

@@ -33,6 +33,16 @@ export function decimated(line: Series, columns: number, place: (nfe: number) =>
   return { ...line, nfe: kept.map((k) => nfe[k]), value: kept.map((k) => value[k]) }
 }
 
+/**
+ * Where an axis ends that is `until` long when all is there: at a tenth of it, or a hundredth, as long as that is beyond
+ * the last point, so that the beginning of a long run can be seen.
+ */
+export function axisEnd(until: number, last: number): number {
+  let end = Math.max(until, last, 1)
+  while (last > 0 && last <= end / 10) end /= 10
+  return end
+}
+
 /** What a step line is at a point of the axis; undefined before its first step. */
 export function valueAt({ nfe, value }: Pick<Series, 'nfe' | 'value'>, at: number): number | undefined {
   let found: number | undefined

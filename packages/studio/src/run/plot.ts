@@ -3,7 +3,7 @@ import 'uplot/dist/uPlot.min.css'
 import { number, whole } from '../format.ts'
 import { theme } from '../theme.ts'
 import { dashes, inks, markerPath } from './line-styles.ts'
-import { type Series, valueAt } from './lines.ts'
+import { axisEnd, type Series, valueAt } from './lines.ts'
 
 /** Pixels between two markers of a line. */
 const BETWEEN_MARKERS = 90
@@ -44,14 +44,15 @@ export function chartOf(element: HTMLElement, lines: readonly Series[], { log, u
       width: element.clientWidth || 300,
       height: element.clientHeight || 180,
       legend: { show: false },
-      padding: [8, 24, 0, 0],
+      // The last text of the axis below stands half beyond its end.
+      padding: [8, (chart) => BESIDE + (LETTER / 2) * whole(chart.scales.x.max ?? 0).length, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       scales: {
         x: {
           time: false,
           distr: log ? 3 : 1,
           range: (_, low, high) => {
-            const end = Math.max(until, high ?? 1, 1)
+            const end = axisEnd(until, high ?? 0)
             return log ? [Math.min(Math.max(1, low ?? 1), end / 2), end] : [0, end]
           },
         },

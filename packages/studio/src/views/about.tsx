@@ -2,17 +2,9 @@ import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { PageFacts } from '../engine/protocol.ts'
 import { bytes } from '../format.ts'
+import { KeyList } from '../run/keys-help.tsx'
 import { engineSettings, letterKeys } from '../settings.ts'
 import { broken, engines, facts, warning } from '../studio.ts'
-
-const keys: readonly (readonly [string, string])[] = [
-  ['p', 'pause or resume'],
-  ['.', 'one step, while paused: until something more was found'],
-  ['b', 'the best sample'],
-  ['Escape', 'one level up from the selected node'],
-  ['Arrows, Home, End, *', 'in the list of nodes: move, open and close'],
-  ['Ctrl + wheel, pinch', 'zoom the tree; drag moves it, a double click fits a node'],
-]
 
 const media = { files: 'in files of its own', database: 'in its database', memory: '' }
 const storages = {
@@ -101,16 +93,7 @@ export function About() {
             Single letters are commands
           </label>
         </p>
-        <dl class="pairs">
-          {keys.map(([key, about]) => (
-            <div key={key}>
-              <dt>
-                <kbd>{key}</kbd>
-              </dt>
-              <dd>{about}</dd>
-            </div>
-          ))}
-        </dl>
+        <KeyList />
       </section>
     </>
   )

@@ -178,14 +178,16 @@ function Row({ run, act, onDelete }: RowProps) {
       </th>
       <td>{config.model}</td>
       <td>{status}</td>
-      <td>
+      <td data-name="NFE">
         {whole(run.nfe)} / {whole(config.budget)}
       </td>
-      <td>{number(run.best)}</td>
-      <td title={new Date(run.created).toLocaleString()}>{when(run.created)}</td>
-      <td>{config.seed}</td>
-      <td>{duration(run.seconds)}</td>
-      <td>{run.bytes === undefined ? '–' : bytes(run.bytes)}</td>
+      <td data-name="Best">{number(run.best)}</td>
+      <td data-name="Started" title={new Date(run.created).toLocaleString()}>
+        {when(run.created)}
+      </td>
+      <td data-name="Seed">{config.seed}</td>
+      <td data-name="Work">{duration(run.seconds)}</td>
+      <td data-name="Size">{run.bytes === undefined ? '–' : bytes(run.bytes)}</td>
       <td title={run.engine}>{place}</td>
       <td class="actions">
         <a href={address(['run', id])} aria-label={`Reopen ${name}`}>
