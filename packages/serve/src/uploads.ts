@@ -19,6 +19,8 @@ import { problem } from './problem.ts'
 
 /** What a model consists of; the card alone is always there. */
 const fileNames: readonly string[] = ['card.json', 'model.onnx', 'tokenizer.json']
+/** Bytes of those that are read in one piece, at most: all else waits meanwhile. */
+const mostBytes: Readonly<Record<string, number>> = { 'card.json': 16 << 20, 'tokenizer.json': 64 << 20 }
 /** Between the key and the version in the name of a folder; no key has one. */
 const mark = '@'
 /** What a folder is called that is being filled. */
@@ -118,7 +120,7 @@ export function withUploads(others: ModelSource, folder: string): UploadSource {
             throw problem(422, `the form: ${JSON.stringify(name.slice(0, 60))} is not one of ${fileNames.join(', ')}`)
           }
           seen.add(name)
-          await write(join(part, name), body)
+          await write(join(part, name), limited(name, body))
         }
       })
     },
@@ -131,6 +133,17 @@ export function withUploads(others: ModelSource, folder: string): UploadSource {
         if (tokenizer !== undefined) await write(join(part, 'tokenizer.json'), [text(tokenizer)])
       })
     },
+  }
+}
+
+/** A file as it comes. @throws ProblemError where it is too large */
+async function* limited(name: string, body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const most = mostBytes[name] ?? Number.POSITIVE_INFINITY
+  let size = 0
+  for await (const piece of body) {
+    size += piece.length
+    if (size > most) throw problem(413, `${name} has ${most} bytes at most here`)
+    yield piece
   }
 }
 

@@ -154,6 +154,21 @@ describe('models that are brought', { timeout: 30_000 }, () => {
     expect(left()).toEqual(['mine'])
   })
 
+  it('have cards and tokenizers that can be read in one piece', async () => {
+    const { url } = await start()
+    for (const [name, most] of [
+      ['card.json', 16 << 20],
+      ['tokenizer.json', 64 << 20],
+    ] as const) {
+      const form = new FormData()
+      form.set(name, new Blob([new Uint8Array(most + 1)]), name)
+      const answer = await fetch(`${url}/models/mine`, { method: 'PUT', body: form })
+      expect(answer.status).toBe(413)
+      expect(((await answer.json()) as { detail: string }).detail).toBe(`${name} has ${most} bytes at most here`)
+    }
+    expect(left()).toEqual([])
+  })
+
   it('are refused where the disk is full or fills up, and leave nothing', async () => {
     let free = 0
     const { client } = await start({ freeSpace: async () => free })
