@@ -1,8 +1,8 @@
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
 import type { Process } from '../process/process.ts'
 import { interpret } from './interpret.ts'
 import { levelsOf } from './levels.ts'
 import { memoryAt, type Plan, sameProcess, stepsOf } from './plan.ts'
+import { spectralRadius } from './spectral-radius.ts'
 
 /** A complex number. */
 export interface Complex {
@@ -71,8 +71,8 @@ export function amplification(plan: Plan, process: Process, step = steadyStep(pl
     vector[2 * j] = scale
     return vector
   }
-  /** The rows of the matrix at z. */
-  const rowsAt = (z: Complex): Float64Array[] => {
+  /** The matrix at z, row by row. */
+  const matrixAt = (z: Complex): Float64Array => {
     const predict = (point: Float64Array, t: number) => {
       const r = plan.target === 'noise' ? 1 / width : -rho(t) / width
       const [re, im] = [r * z.re + (plan.target === 'noise' ? 0 : 1), r * z.im]
@@ -92,24 +92,18 @@ export function amplification(plan: Plan, process: Process, step = steadyStep(pl
       },
       { from: step, to: step + 1, noise: (_, out) => out.fill(0) },
     )
-    return [
-      ...end.states.slice(0, states).map((state, j) => state.map((v) => v / unit(first + stages.length, j))),
-      ...points.slice(0, memory.predictions),
-    ]
+    const matrix = new Float64Array(2 * size * size)
+    for (let j = 0; j < states; j++) {
+      const scale = unit(first + stages.length, j)
+      matrix.set(
+        end.states[j].map((v) => v / scale),
+        2 * size * j,
+      )
+    }
+    for (let j = states; j < size; j++) matrix.set(points[j - states], 2 * size * j)
+    return matrix
   }
-  return { step, radius: (z) => spectralRadius(rowsAt(z), z.im !== 0) }
-}
-
-/** The largest absolute eigenvalue of a complex matrix, as a real one of 2 x 2 blocks. */
-function spectralRadius(rows: readonly Float64Array[], complex: boolean): number {
-  const real = complex
-    ? rows.flatMap((row) => [
-        Array.from(row, (v, i) => (i % 2 === 0 ? v : -v)),
-        Array.from(row, (_, i) => row[i ^ 1]), // (re, im) -> (im, re)
-      ])
-    : rows.map((row) => row.filter((_, i) => i % 2 === 0))
-  const { realEigenvalues, imaginaryEigenvalues } = new EigenvalueDecomposition(new Matrix(real))
-  return realEigenvalues.reduce((radius, re, i) => Math.max(radius, Math.hypot(re, imaginaryEigenvalues[i])), 0)
+  return { step, radius: (z) => spectralRadius(matrixAt(z), size) }
 }
 
 /**
