@@ -5,6 +5,8 @@ const NOTHING = 1e-290
 /**
  * The largest absolute eigenvalue of a complex matrix, by the QR algorithm: rotations make it upper Hessenberg, and QR
  * steps with Wilkinson's shift bring the subdiagonal to 0, from the end on (Golub and Van Loan, Matrix Computations, 7.5).
+ * Our own, since the library's decomposition of such matrices (as real ones of blocks) does not return for some.
+ *
  * @param h `[n, n]` row-major, real and imaginary parts side by side; overwritten
  * @returns infinity where a number of the matrix is not finite
  */
