@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Sizes, sizesOf } from '../bench/sizes.ts'
 import { examples } from '../src/examples.ts'
 import { type StaticServer, serveFolder } from './support/app.ts'
-import { describeInBrowser, status, useStudio } from './support/studio.ts'
+import { describeInBrowser, spent, stopOrEnd, useStudio } from './support/studio.ts'
 
 /** Bytes after gzip of the app's own code, without the runtime. */
 const BUDGET = 185_000
@@ -39,8 +39,8 @@ describeInBrowser('what the app weighs, without the runtime', () => {
     await page.goto(server.address)
     await page.getByRole('button', { name: new RegExp(title.replace(/[^\w ]/g, '.')) }).click()
     await page.waitForURL(/#\/run\//)
-    await page.getByRole('button', { name: 'Stop' }).click()
-    await status(page, 'stopped')
+    await expect.poll(() => spent(page)).toBeGreaterThan(0)
+    await stopOrEnd(page)
     // The page, the worker and what a run needs are among it.
     expect(weight()).toBeGreaterThan(100_000)
     expect(weight()).toBeLessThanOrEqual(BUDGET)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { describeInBrowser, numbers, start, status, useStudio } from './support/studio.ts'
+import { describeInBrowser, numbers, start, status, stopOrEnd, useStudio } from './support/studio.ts'
 
 /** What a form says of the run elsewhere. */
 const sections = ['Command line', 'JSON'] as const
@@ -151,7 +151,7 @@ describeInBrowser('the form of a run', () => {
         await status(page, 'finished')
         // The reward that it is about is seen in what it found.
         await expect.poll(() => page.locator(sample).first().textContent()).toMatch(/[a-z]ing\b.*[a-z]ing\b/s)
-      } else await page.getByRole('button', { name: 'Stop' }).click()
+      } else await stopOrEnd(page)
     }
   })
 

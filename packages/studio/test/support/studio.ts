@@ -132,6 +132,18 @@ export async function status(page: Page, text: string): Promise<void> {
   throw new Error(`the run failed: ${(await page.getByRole('alert').allTextContents()).join('; ')}`)
 }
 
+/** Stops the run that a page shows, unless it has come to its end by itself. */
+export async function stopOrEnd(page: Page): Promise<void> {
+  const over = await page.waitForFunction(() => {
+    const told = document.querySelector('.numbers')?.textContent ?? ''
+    if (/finished|stopped|failed/.test(told)) return told
+    const stop = [...document.querySelectorAll('button')].find(({ textContent }) => textContent === 'Stop')
+    stop?.click()
+    return undefined
+  })
+  expect(await over.jsonValue()).not.toContain('failed')
+}
+
 /** The top line. */
 export const numbers = async (page: Page): Promise<string> => (await page.textContent('.numbers')) ?? ''
 
