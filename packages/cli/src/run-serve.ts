@@ -20,6 +20,7 @@ export interface ServerOptions {
   readonly maxBudget: number
   /** Hours. */
   readonly maxHours: number
+  readonly maxMemory: number
   readonly maxQueue: number
   /** MiB. */
   readonly maxModel: number
@@ -93,6 +94,7 @@ export async function serveUntilAsked(
       limits: {
         budget: options.maxBudget,
         seconds: 3600 * options.maxHours,
+        memory: 2 ** 30 * options.maxMemory,
         queue: options.maxQueue,
         upload: options.maxModel * 2 ** 20,
         floor: options.keepFree * 2 ** 30,

@@ -25,7 +25,6 @@ import { eventOf } from './source.ts'
 import { arrays, type Modality } from './view.ts'
 
 export interface FieldWalk extends Walk {
-  readonly method: SearchMethod
   readonly range: readonly [number, number] | undefined
   readonly modality: Modality<Tensor>
   /** Levels of a run with so many steps left at its first. Default: all. */
@@ -87,6 +86,7 @@ export async function walkFields(
     range,
     modality,
     rowSize: sizeOf(event),
+    stateSize: sizeOf(event),
     stepsLeft: (of, left = steps) => [...points(of, left), 0],
     draws: (left) => noisy(steps - left, steps),
     levels: (left = steps) => [...points(method, left), 0].map(levelOf),

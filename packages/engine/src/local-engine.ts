@@ -268,9 +268,9 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
     async start(json) {
       if (closed) throw new EngineError('closed', 'the engine is about to end and takes no more runs')
       const prepared = await prepare(parseRunConfig(json), place)
-      const { config, rowSize } = prepared
-      checkLimits(config, rowSize, limits)
+      const { config } = prepared
       const origin = config.origin && (await originOf(prepared, config.origin))
+      checkLimits(config, prepared, limits, origin)
       const waiting = [...runs.values()].filter(({ summary }) => summary.status === 'queued').length
       if (waiting >= limits.queue) {
         throw new EngineError('busy', `${waiting} runs are waiting already, the most that may; try again later`)
@@ -313,8 +313,8 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       if (closed) throw new EngineError('closed', 'the engine is about to end and resumes no runs')
       if (!run.work) {
         // It may have come as a file, from where more is allowed.
-        const { config, rowSize } = await prepare(run.summary.config, place)
-        checkLimits(config, rowSize, limits)
+        const prepared = await prepare(run.summary.config, place)
+        checkLimits(prepared.config, prepared, limits, await beginningOf(id))
         if (run.summary.status !== status) return
       }
       await put(run, { status: 'queued' })

@@ -65,7 +65,7 @@ export class LookAheads {
     await this.#end()
     const walk = await prepareWalk(config, this.#place)
     // It may have come as a file, from where more is allowed; one row is all that is asked for.
-    checkLimits({ ...config, budget: 1, width: 1 }, walk.rowSize, this.#limits)
+    checkLimits({ ...config, budget: 1, width: 1 }, walk, this.#limits)
     const runtime = gatedRuntime(this.#place.runtime, new Gate())
     try {
       const look = await walk.openLookAhead(runtime, origin)

@@ -46,8 +46,11 @@ export type LookAhead = (state: SavedState) => Promise<RunState>
 export interface Walk {
   /** With all that was left out. */
   readonly config: RunConfig
+  readonly method: SearchMethod
   /** Numbers of one row of a network call. */
   readonly rowSize: number
+  /** Numbers of a state. */
+  readonly stateSize: number
   /**
    * How many steps are left at each level of a run of a method, the last one 0: entry d is that of nodes of depth d.
    * @param left steps at the first. Default: all

@@ -33,7 +33,6 @@ import type { Modality } from './view.ts'
 const REMEMBERED = 2 ** 26
 
 export interface TextWalk extends Walk {
-  readonly method: SearchMethod
   readonly tokens: Tokens<MaskedCard>
   readonly sampler: NamedTokenSampler
   readonly modality: Modality<TokenSample>
@@ -103,6 +102,7 @@ export async function walkText(given: GivenConfig, { source }: Pick<Place, 'sour
     sampler,
     modality,
     rowSize: length * vocabulary,
+    stateSize: length,
     stepsLeft: (of, left = steps) => [...points(of, left), 0],
     draws: () => true,
     load: (runtime) =>

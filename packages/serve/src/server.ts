@@ -42,6 +42,7 @@ export const defaultLimits: ServerLimits = {
   seconds: 24 * 3600,
   queue: 64,
   batch: 1 << 24,
+  memory: 4 * 2 ** 30,
   clients: 500,
   sessions: 8,
   floor: 1 << 30,

@@ -13,6 +13,7 @@ export function addServerOptions(command: Command): Command {
     .option('--runs <folder>', 'where runs are kept, and models that clients bring', 'runs/serve')
     .option('--max-budget <nfe>', 'NFE of one run, at most', integer(1), 10_000_000)
     .option('--max-hours <x>', 'hours of work of one run, at most', number(0), 24)
+    .option('--max-memory <gib>', 'GiB of the states that one run keeps, at most', number(0), 4)
     .option('--max-queue <n>', 'runs that wait, at most', integer(1), 64)
     .option('--max-model <mib>', 'MiB of a model that a client brings, at most', integer(1), 512)
     .option('--keep-free <gib>', 'GiB of the disk that stay free; with less, nothing new is taken', number(0), 1)
