@@ -27,7 +27,7 @@ const BESIDE = 400
  * About how many bytes of states a search has at its end. No search keeps more than the samples that its budget pays
  * for, twice over while they are chosen among; a tree keeps a state at each of its levels for each of them.
  */
-export function bytesKept({ budget }: RunConfig, walk: Walk, origin: Origin | undefined): number {
+export function bytesKept({ budget }: RunConfig, walk: Walk, origin?: Origin): number {
   const left = walk.stepsLeft(walk.method, origin?.left)
   const states = (budget / left[0]) * (walk.method.tree ? left.length : 2)
   return states * (Float32Array.BYTES_PER_ELEMENT * walk.stateSize + BESIDE)
