@@ -133,6 +133,16 @@ describe('spectralRadius', () => {
     expect(Math.abs(radius - expected)).toBeLessThanOrEqual(1e-12 * Math.max(1, expected))
   })
 
+  it("is found of (x - 2)(x + 1 - 2i)^2, at which the library's decomposition goes on for ever", () => {
+    const matrix = [
+      [3, 1, 1, 2, 0, 1],
+      [-4, 1, -4, 1, -2, 0],
+      [4, -1, 3, 1, 1, 2],
+    ]
+    // A double eigenvalue is known to the root of rounding.
+    expect(spectralRadius(Float64Array.from(matrix.flat()), 3)).toBeCloseTo(Math.sqrt(5), 6)
+  })
+
   it('of numbers that are not finite is infinite', () => {
     expect(
       spectralRadius(
