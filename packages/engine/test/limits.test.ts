@@ -6,8 +6,8 @@ import { allEvents, config, toldIn, world } from './support/conformance.ts'
 
 const source = memorySource(new Map([['world', { card: world }]]))
 const runtime = { name: 'none', load: () => Promise.reject(new Error('a world loads no graph')), close: async () => {} }
-/** Bytes of a node and a state of the plane, at least. */
-const STATE = 70 + 8
+/** What a state of the plane is reckoned with: two numbers, and what is beside them. */
+const STATE = 2 * 4 + 400
 
 describe('the memory of a run', () => {
   it.each([
