@@ -8,6 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['source', 'node', 'import', 'module', 'default'] } },
   test: {
     testTimeout: 60_000,
+    setupFiles: ['vitest.setup.ts'],
     pool: 'threads',
     maxWorkers: 2,
     projects: [

@@ -53,6 +53,11 @@ export interface RunSummary {
   readonly engine: string
   /** What is kept of it, in bytes, where that is known. Engines tell it; it is not kept itself. */
   readonly bytes?: number
+  /**
+   * Its events so far, where that is known: the status is what these have told, and events from this number on may
+   * change it. Engines tell it; it is not kept itself.
+   */
+  readonly events?: number
   /** One line, where it failed. */
   readonly error?: string
 }

@@ -122,13 +122,15 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
     return writing
   }
 
-  /** What is known of a run, and how much is kept of it. */
+  /** What is known of a run, how much is kept of it, and how many events have told that. */
   const told = async (run: Run): Promise<RunSummary> => {
     const { summary, over } = run
     // It may be removed meanwhile.
     const bytes = run.bytes ?? (await store.bytes(summary.id).catch(() => undefined))
     if (over && run.summary === summary) run.bytes = bytes
-    return { ...run.summary, ...(bytes !== undefined && { bytes }) }
+    // A status is there before its event is kept.
+    for (let writing: unknown; writing !== run.writing; ) await (writing = run.writing)
+    return { ...run.summary, ...(bytes !== undefined && { bytes }), events: run.log.count }
   }
 
   /** What is known of models where a run is looked at whose own may have been removed. */

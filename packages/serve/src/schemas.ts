@@ -47,6 +47,7 @@ export const summarySchema = z
     seconds: number,
     engine: z.string(),
     bytes: number.optional().openapi({ description: 'What is kept of it.' }),
+    events: number.optional().openapi({ description: 'Events so far: the status is what these have told.' }),
     error: z.string().optional(),
   })
   .openapi('RunSummary')

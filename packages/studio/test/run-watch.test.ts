@@ -1,4 +1,4 @@
-import { type Engine, localEngine, memorySource, type RunConfig, type RunEvent } from '@espalier/engine'
+import { type Engine, localEngine, memorySource, memoryStore, type RunConfig, type RunEvent } from '@espalier/engine'
 import type { Runtime } from 'espalier/runtime'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { mixture } from '../src/engine/models.ts'
@@ -112,6 +112,44 @@ describe('a run that is watched', () => {
     expect(watch.error.value).toBeUndefined()
     expect(watch.tree.iterations).toEqual(watch0.tree.iterations)
     expect(watch.curve.found).toEqual(watch0.curve.found)
+  })
+
+  /** What a watch shows of a run, one after the other. */
+  const statusesOf = (watch: ReturnType<typeof watched>) => {
+    const shown: string[] = []
+    watch.status.subscribe((status) => shown.push(status))
+    return shown
+  }
+
+  it('shows a run that has ended as what it is, at once', async () => {
+    const watch = watched(engine, (await finished()).id)
+    const shown = statusesOf(watch)
+    await expect.poll(() => watch.tree.iterations.length).toBeGreaterThan(0)
+    expect(shown).toEqual(['queued', 'finished'])
+  })
+
+  it('never takes a pause back that it has shown, be the store slow', async () => {
+    const store = memoryStore()
+    const addEvents: typeof store.addEvents = async (...given) => {
+      await new Promise((resolve) => setTimeout(resolve, 40))
+      return store.addEvents(...given)
+    }
+    const source = memorySource(new Map([['mixture', mixture]]))
+    const slow = await localEngine({ runtime, source, store: { ...store, addEvents } })
+    const id = await slow.start({ ...config, budget: 1e6 })
+    await expect.poll(async () => (await slow.runs())[0].status).toBe('running')
+    // Its event is on its way when the watch asks for the run.
+    const pausing = slow.pause(id)
+    const watch = watched(slow, id)
+    const shown = statusesOf(watch)
+    await pausing
+    await expect.poll(() => watch.levels.length).toBeGreaterThan(0)
+    expect(shown).toEqual(['queued', 'paused'])
+    await watch.resume()
+    await expect.poll(() => shown.at(-1)).toBe('running')
+    await slow.stop(id)
+    await expect.poll(() => shown.at(-1)).toBe('stopped')
+    expect(shown).toEqual(['queued', 'paused', 'queued', 'running', 'stopped'])
   })
 
   it('hears of samples before it hears how much they cost', async () => {

@@ -67,7 +67,7 @@ describeInBrowser('the studio in a browser', () => {
   it('pauses, steps, stops', async () => {
     const page = await studio.open()
     await start(page, { budget: '1000000', steps: '10', width: '4' })
-    await page.waitForFunction(() => !document.querySelector('.numbers strong')?.textContent?.startsWith('0 /'))
+    await expect.poll(() => spent(page)).toBeGreaterThan(0)
     await page.keyboard.press('p')
     await status(page, 'paused')
     const paused = await settled(page)

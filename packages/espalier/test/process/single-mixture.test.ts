@@ -66,11 +66,13 @@ describe('a mixture in float32', () => {
           const exact = await world.denoiser(process).predict(x, times, target)
           const single = await world.denoiser(process, { precision: 'single' }).predict(x, times, target)
           const unit = target === 'data' ? size : 1 + (a * size) / Math.sqrt(least)
-          let worst = 0
+          let [worst, largest] = [0, 0]
           exact.data.forEach((value, i) => {
             worst = Math.max(worst, Math.abs(value - single.data[i]))
+            largest = Math.max(largest, Math.abs(value))
           })
-          expect(worst).toBeLessThan(7e-7 * exponent * unit)
+          // What the weights are off by, and the rounding of the prediction itself.
+          expect(worst).toBeLessThan(7e-7 * exponent * unit + 3e-7 * largest)
         }
       }),
       { numRuns: 60 },

@@ -64,6 +64,8 @@ export class Watch {
   #following = false
   /** The tree of an earlier moment, and how many of its iterations it has. */
   #past: { readonly tree: GrowingTree; readonly iterations: number } | undefined
+  /** Events that the summary knows of: statuses among them are over. */
+  #reckoned = 0
   #pending: Counts | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #calmTimer: ReturnType<typeof setTimeout> | undefined
@@ -120,8 +122,12 @@ export class Watch {
   }
 
   async refresh(): Promise<void> {
-    this.summary.value = await this.engine.run(this.id)
-    this.status.value = this.summary.value.status
+    const summary = await this.engine.run(this.id)
+    this.summary.value = summary
+    this.#reckoned = summary.events ?? this.seen
+    // It may have been asked for before what came meanwhile.
+    if (this.seen > this.#reckoned) return
+    this.status.value = summary.status
     // Where nothing more could be kept there is no event that tells it.
     this.error.value = this.summary.value.error
   }
@@ -146,7 +152,7 @@ export class Watch {
           } else if (event.type === 'progress') this.#pending = event
           else if (event.type === 'samples') {
             for (const reward of event.rewards) this.samples.push(reward ?? Number.NEGATIVE_INFINITY)
-          } else if (event.type === 'status') {
+          } else if (event.type === 'status' && number >= this.#reckoned) {
             this.status.value = event.status
             this.error.value = event.error
           }
