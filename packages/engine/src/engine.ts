@@ -186,8 +186,11 @@ export interface Engine {
   resume(id: string): Promise<void>
   /** Ends within one network call; what was found is kept. */
   stop(id: string): Promise<void>
-  /** Lets a paused run go on until it has found something behind its first `from` events, and pauses it again. */
-  step(id: string, from: number): Promise<void>
+  /**
+   * Lets a paused run go on until it has found something, and pauses it again; resolves then. One under way is paused
+   * when it next finds something; of one that has ended nothing happens.
+   */
+  step(id: string): Promise<void>
   /** The state at a node of the tree, or the sample at a place among the candidates. */
   state(id: string, at: { readonly node: number } | { readonly sample: number }): Promise<RunState>
   /**

@@ -10,6 +10,7 @@ import {
   type RunConfig,
   type RunEvent,
   type RunState,
+  type RunStatus,
   type RunSummary,
 } from './engine.ts'
 import { asConfigError, EngineError, lineOf } from './engine-error.ts'
@@ -48,6 +49,9 @@ export interface LocalEngineOptions extends RewardPlace {
   readonly storage?: EngineFacts['storage']
 }
 
+/** Of runs that a pause holds, or makes wait. */
+const going: ReadonlySet<RunStatus> = new Set(['queued', 'running'])
+
 /** Ended runs whose states stay in memory. */
 const VIEWED = 4
 
@@ -67,6 +71,8 @@ interface Run {
   writing: Promise<unknown>
   /** What is kept of it, once it is over and somebody has asked. */
   bytes?: number
+  /** Somebody waits until it has found something and is paused. */
+  step?: { readonly done: Promise<void>; end(): void }
   /** The search that is under way, or held by a pause. */
   work?: { readonly gate: Gate; readonly done: Promise<void>; view?: SearchView }
   /** States of a run that has ended, read when they are first asked for. */
@@ -107,6 +113,8 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
     const { status, error } = summary
     const over = endings.has(status)
     if (!over) run.over = false
+    const step = going.has(status) ? undefined : run.step
+    if (step) run.step = undefined
     const writing = run.writing.then(async () => {
       await store.putSummary(summary)
       if (change.status) await run.log.add([{ type: 'status', status, ...(error && { error }) }])
@@ -118,6 +126,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
         run.over = over && run.summary.status === status
         if (run.over) run.log.rest()
         run.log.wake()
+        step?.end()
       })
     return writing
   }
@@ -179,6 +188,12 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
     )
   }
 
+  const pause = async (run: Run): Promise<void> => {
+    if (!going.has(run.summary.status)) return
+    run.work?.gate.pause()
+    await put(run, { status: 'paused' })
+  }
+
   const enqueue = (run: Run) => schedule(() => turn(run))
 
   /** One turn of a run: to its end, or to its next pause. */
@@ -221,6 +236,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
         }
       }
       keep(run.log.add(events))
+      if (run.step && events.some(({ type }) => type === 'leaves' || type === 'samples')) keep(pause(run))
     }
     try {
       await put(run, { status: 'running', engine: name })
@@ -300,13 +316,7 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       yield* run.log.read(from, () => run.over, signal)
     },
 
-    async pause(id) {
-      const run = find(id)
-      const { status } = run.summary
-      if (status !== 'running' && status !== 'queued') return
-      run.work?.gate.pause()
-      await put(run, { status: 'paused' })
-    },
+    pause: async (id) => pause(find(id)),
 
     async resume(id) {
       const run = find(id)
@@ -333,16 +343,24 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       }
     },
 
-    async step(id, from) {
-      const stop = new AbortController()
-      // Whoever asks may not have seen all that was found before the pause.
-      const behind = Math.max(from, find(id).log.count)
-      await engine.resume(id)
-      for await (const { event } of engine.events(id, behind, stop.signal)) {
-        if (event.type === 'leaves' || event.type === 'samples') break
+    async step(id) {
+      const run = find(id)
+      const { status } = run.summary
+      if (run.step || (endings.has(status) && status !== 'interrupted')) return run.step?.done
+      let end = () => {}
+      const done = new Promise<void>((resolve) => {
+        end = resolve
+      })
+      const step = { done, end }
+      run.step = step
+      try {
+        await engine.resume(id)
+      } catch (error) {
+        if (run.step === step) run.step = undefined
+        end()
+        throw error
       }
-      stop.abort()
-      await engine.pause(id)
+      return done
     },
 
     async state(id, at): Promise<RunState> {
@@ -444,8 +462,8 @@ export async function localEngine(options: LocalEngineOptions): Promise<LocalEng
       closed = true
       const all = [...runs.values()]
       for (const run of all) {
-        if (!run.work) continue
-        run.work.gate.interrupt()
+        run.step?.end()
+        run.work?.gate.interrupt()
       }
       await lookAheads.close()
       await Promise.all(all.map(({ work }) => work?.done))

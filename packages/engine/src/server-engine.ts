@@ -112,8 +112,8 @@ export function serverEngine({ url, token, fetch: ask = fetch }: ServerEngineOpt
       await call('POST', `${of(id)}/cancel`)
     },
 
-    async step(id, from) {
-      await call('POST', `${of(id)}/step?from=${from}`)
+    async step(id) {
+      await call('POST', `${of(id)}/step`)
     },
 
     async state(id, at): Promise<RunState> {

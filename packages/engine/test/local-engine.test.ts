@@ -96,6 +96,30 @@ describe('a local engine over a store', { timeout: 20_000 }, () => {
     await engine.close()
   })
 
+  it('pauses a step where something is found, not where that is kept at last, and is asked for one only once', async () => {
+    const store = memoryStore()
+    const addEvents: typeof store.addEvents = async (...given) => {
+      await new Promise((resolve) => setTimeout(resolve, 400))
+      return store.addEvents(...given)
+    }
+    const engine = await open({ store: { ...store, addEvents } })
+    const id = await engine.start({ ...longConfig, budget: 1_000_000 })
+    await engine.pause(id)
+    await Promise.all([engine.step(id), engine.step(id), engine.step(id)])
+    const { status, nfe } = await engine.run(id)
+    expect(status).toBe('paused')
+    expect(nfe).toBeGreaterThan(0)
+    const told = await store.events(id, 0, 1000)
+    expect(told.filter(({ type }) => type === 'leaves')).toHaveLength(1)
+    // Nobody waits any more who would pause it again.
+    await engine.resume(id)
+    await expect.poll(async () => (await engine.run(id)).nfe, { timeout: 10_000 }).toBeGreaterThan(2 * nfe)
+    expect((await engine.run(id)).status).toBe('running')
+    await engine.stop(id)
+    await engine.step(id)
+    expect((await engine.run(id)).status).toBe('stopped')
+  })
+
   it('opens beside a run that is damaged, says so, and leaves it as it is', async () => {
     const store = memoryStore()
     const first = await open({ store })

@@ -83,15 +83,15 @@ export function addRunRoutes(app: OpenAPIHono, options: AppOptions): void {
     createRoute({
       method: 'post',
       path: '/runs/{id}/step',
-      description: 'Lets a paused run go on until it has found something behind its first `from` events. Answers then.',
-      request: { ...ofRun, query: z.object({ from: schemas.place }) },
+      description: 'Lets a paused run go on until it has found something. Answers then.',
+      request: ofRun,
       responses: { 200: answer(schemas.summarySchema, 'The run, paused again.'), ...problems(404, 422, 503, 507) },
     }),
     async (c) => {
       const { id } = c.req.valid('param')
       await engine.run(id)
       await checkRoom(options)
-      await engine.step(id, Number(c.req.valid('query').from))
+      await engine.step(id)
       return c.json((await engine.run(id)) as never, 200)
     },
   )

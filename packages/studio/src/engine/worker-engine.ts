@@ -107,7 +107,7 @@ export function workerEngine(
     stop: (id) => call('stop', id),
     state: (id, at) => call('state', id, at),
     remove: (id) => call('remove', id),
-    step: (id, from) => call('step', id, from),
+    step: (id) => call('step', id),
     lookahead: (id, at) => call('lookahead', id, at),
     exact: (id, at) => call('exact', id, at),
     archive: (id) => call('archive', id),

@@ -77,7 +77,7 @@ export function Run({ id }: { id: string }) {
     else if (now === 'running' || now === 'queued') act(engine.pause(id))
   }
   const step = () => {
-    if (watch.status.peek() === 'paused') act(engine.step(id, watch.seen))
+    if (watch.status.peek() === 'paused') act(engine.step(id))
   }
   const selectedNow = () => wholeOf(route.peek().query.get('node'))
   const commands: Readonly<Record<string, () => void>> = {
