@@ -21,6 +21,8 @@ export class EventLog {
   /** The last of them. */
   #recent: RunEvent[] = []
   #tail: Promise<void> = Promise.resolve()
+  /** What is written when the store is free. */
+  #next: { readonly events: RunEvent[]; readonly kept: Promise<void> } | undefined
   #waiting = new Set<() => void>()
   /** Whether events were lost: what comes behind them would tell of what nobody knows. */
   #gap = false
@@ -40,25 +42,36 @@ export class EventLog {
   }
 
   /**
-   * Adds events behind those that are on their way. Resolves once they are kept. Behind events that could not be kept
-   * only how the run ended is added.
+   * Adds events behind those that are on their way; what comes while the store is busy is written together. Resolves
+   * once they are kept. Behind events that could not be kept only how the run ended is added.
    */
   add(events: readonly RunEvent[]): Promise<void> {
     if (events.length === 0) return this.#tail
-    const adding = this.#tail.then(async () => {
-      const added = this.#gap ? events.filter(({ type }) => type === 'status') : events
-      try {
-        await this.#store.addEvents(this.#id, added)
-      } catch (error) {
-        this.#gap = true
-        throw error
-      }
-      this.#count += added.length
-      this.#recent = [...this.#recent, ...added].slice(-TOGETHER)
-      this.wake()
-    })
-    this.#tail = adding.catch(() => {})
-    return adding
+    if (!this.#next) {
+      const written: RunEvent[] = []
+      const kept = this.#tail.then(() => {
+        this.#next = undefined
+        return this.#write(written)
+      })
+      this.#next = { events: written, kept }
+      this.#tail = kept.catch(() => {})
+    }
+    this.#next.events.push(...events)
+    return this.#next.kept
+  }
+
+  async #write(events: readonly RunEvent[]): Promise<void> {
+    const added = this.#gap ? events.filter(({ type }) => type === 'status') : events
+    if (added.length === 0) return
+    try {
+      await this.#store.addEvents(this.#id, added)
+    } catch (error) {
+      this.#gap = true
+      throw error
+    }
+    this.#count += added.length
+    this.#recent = [...this.#recent, ...added].slice(-TOGETHER)
+    this.wake()
   }
 
   /** Keeps nothing in memory: nobody follows closely any more. */
