@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { EventLog } from '../src/event-log.ts'
-import { memoryStore, type RunEvent } from '../src/index.ts'
+import { memoryStore, type RunEvent, type RunSummary } from '../src/index.ts'
 
 const leaf = (node: number): RunEvent => ({ type: 'leaves', nodes: [node], rewards: [0] })
 const failed: RunEvent = { type: 'status', status: 'failed' }
@@ -8,6 +8,7 @@ const failed: RunEvent = { type: 'status', status: 'failed' }
 /** A log over a store that waits to be told, for every write, whether it works; and what it was asked to write. */
 async function held() {
   const store = memoryStore()
+  await store.putSummary({ id: 'run' } as RunSummary)
   const writes: (readonly RunEvent[])[] = []
   const answers: ((works: boolean) => void)[] = []
   const addEvents: typeof store.addEvents = async (id, events) => {

@@ -83,7 +83,7 @@ describeInBrowser('where runs are kept', () => {
   ])('when full, ends a run in one line, and what was kept can be read (%s)', async (medium, patch) => {
     const server = await studio.apart({ beforeWorker: patch })
     const page = await studio.open('', {}, server)
-    await start(page, { model: 'mixture', reward: 'near:2,0', budget: '1000000' })
+    await start(page, { model: 'mixture', reward: 'near:2,0', budget: '1000000000' })
     await page
       .getByRole('alert')
       .getByText('the storage of this page is full; delete runs, and start it again')
