@@ -12,8 +12,10 @@ export const noRuntime: Runtime = {
 }
 export const worlds = memorySource(new Map([['mixture', mixture]]))
 
-/** What an engine in Node makes of a config that needs no network: the summary and all events. */
-export async function inNode(config: RunConfig): Promise<RunSummary & { readonly events: readonly RunEvent[] }> {
+/** What an engine in Node makes of a config that needs no network: the summary, with the events in place of their count. */
+export async function inNode(
+  config: RunConfig,
+): Promise<Omit<RunSummary, 'events'> & { readonly events: readonly RunEvent[] }> {
   const engine = await localEngine({ runtime: noRuntime, source: worlds })
   const id = await engine.start(config)
   const events: RunEvent[] = []
