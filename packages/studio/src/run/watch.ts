@@ -129,7 +129,7 @@ export class Watch {
     if (this.seen > this.#reckoned) return
     this.status.value = summary.status
     // Where nothing more could be kept there is no event that tells it.
-    this.error.value = this.summary.value.error
+    this.error.value = summary.error
   }
 
   /** Takes what comes, until the run has ended; does nothing where that is under way. */
